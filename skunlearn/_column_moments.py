@@ -1,0 +1,77 @@
+"""Per-column moments as a piece of model state: made from rows, updated, rebuilt when worn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from skunlearn._kernels.columns import column_moments, remove_rows
+
+EPS = float(np.finfo(np.float64).eps)
+UNIT_WEIGHTS = np.empty(0)
+
+# Relative error above which moments are computed anew from the rows that are left.
+TOLERANCE = 1e-10
+
+
+def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Compute per-column moments of some rows.
+
+    Parameters
+    ----------
+    X : ndarray or CSR array of shape (n_slots, n_features)
+        NaN entries are passed over; in a sparse X what is not stored is zero.
+
+    weights : ndarray of shape (n_slots,) or None
+        None for unit weights.
+
+    rows : ndarray of shape (n_rows,), dtype intp
+        Which rows count.
+
+    Returns
+    -------
+    moments : ndarray of shape (4, n_features), dtype float64
+        As in :mod:`skunlearn._kernels.columns`.
+    """
+    if not sparse.issparse(X):
+        return column_moments(X, UNIT_WEIGHTS if weights is None else weights, rows)
+    part = X[rows]
+    w = np.ones(rows.size) if weights is None else weights[rows]
+    n_features = X.shape[1]
+    w_entry = np.repeat(w, np.diff(part.indptr))
+    values = part.data.astype(np.float64)
+    absent = np.isnan(values)
+
+    def per_column(entry: np.ndarray) -> np.ndarray:
+        return np.bincount(part.indices, weights=entry, minlength=n_features)
+
+    total = w.sum() - per_column(np.where(absent, w_entry, 0.0))
+    stored = per_column(np.where(absent, 0.0, w_entry))
+    values[absent] = 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(total != 0.0, per_column(w_entry * values) / total, 0.0)
+    gap = np.where(absent, 0.0, values - mean[part.indices])
+    scatter = per_column(w_entry * gap * gap) + (total - stored) * mean**2
+    return np.stack([total, mean, scatter, scatter])
+
+
+def without_rows(
+    moments: np.ndarray, X: Any, weights: np.ndarray | None, rows: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Take rows out of per-column moments.
+
+    Returns
+    -------
+    left : ndarray of shape (4, n_features)
+        New moments; the argument is not changed.
+
+    loss : float
+        Factor by which the update magnifies rounding errors.
+    """
+    if sparse.issparse(X):
+        X = X[rows].toarray()
+        weights = None if weights is None else weights[rows]
+        rows = np.arange(rows.size)
+    return remove_rows(moments, X, UNIT_WEIGHTS if weights is None else weights, rows)

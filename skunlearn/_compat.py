@@ -1,0 +1,44 @@
+"""The only file that imports scikit-learn's private names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stand-in for scikit-learn releases without callbacks."""
+
+        def set_callbacks(self, *callbacks: Any) -> Any:
+            """Refuse callbacks, naming the release that has them."""
+            if callbacks:
+                raise ImportError("Callbacks need scikit-learn >= 1.9: pip install -U scikit-learn")
+            return self
+
+        def _init_callback_context(self, *args: Any, **kwargs: Any) -> NoCallbacks:
+            return NoCallbacks()
+
+    class NoCallbacks:
+        """A callback context in which nobody listens."""
+
+        def subcontext(self, *args: Any, **kwargs: Any) -> NoCallbacks:
+            """Return the context of a subtask."""
+            return self
+
+        def call_on_fit_task_begin(self, **kwargs: Any) -> None:
+            """Announce a task to nobody."""
+
+        def call_on_fit_task_end(self, **kwargs: Any) -> None:
+            """Announce the end of a task to nobody."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Return the method as it is."""
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "check_sample_weight", "fit_context", "with_callbacks"]

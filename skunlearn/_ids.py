@@ -1,0 +1,208 @@
+"""What a sample id is: validation at fit, canonical keys for look-up and hashing."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Kind", "as_keys", "canonical_key", "check_sample_ids", "shown"]
+
+_ACCEPTED = "integers, strings, floats, datetimes, UUIDs or tuples of these"
+
+
+class Kind(enum.Enum):
+    """Marks canonical keys for which Python's own equality would confuse two kinds of id."""
+
+    INSTANT = "datetime64"
+    DURATION = "timedelta64"
+
+
+def _missing() -> ValueError:
+    return ValueError("sample_ids contains a missing value; every row needs an id.")
+
+
+def canonical_key(value: Any) -> Any:
+    """Map an id to a hashable Python object that is equal for equal ids.
+
+    Parameters
+    ----------
+    value : int, float, str, bytes, datetime, timedelta, UUID or tuple of these
+        NumPy and pandas scalars included.
+
+    Returns
+    -------
+    key : int, float, str, bytes, UUID or tuple
+        ``1``, ``np.int32(1)`` and ``1.0`` share one key; ``"1"`` has another.
+
+    Raises
+    ------
+    ValueError
+        If the value is missing, a boolean, or of a type that is no id.
+    """
+    if type(value) is int or type(value) is str:
+        return value
+    if isinstance(value, bool | np.bool_):
+        raise ValueError("sample_ids takes the ids themselves, not booleans or a boolean mask.")
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        raise _missing()
+    if isinstance(value, np.datetime64 | datetime.date):
+        return (Kind.INSTANT, _nanoseconds(value))
+    if isinstance(value, np.timedelta64 | datetime.timedelta):
+        duration = np.timedelta64(value).astype("timedelta64[ns]")
+        if np.isnat(duration):
+            raise _missing()
+        return (Kind.DURATION, int(duration.astype(np.int64)))
+    if isinstance(value, np.generic):
+        return canonical_key(value.item())
+    if isinstance(value, float):
+        if value != value:
+            raise _missing()
+        return int(value) if value.is_integer() else value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes | uuid.UUID):
+        return value
+    if isinstance(value, tuple):
+        return tuple(canonical_key(part) for part in value)
+    raise ValueError(f"A sample id must be {_ACCEPTED}; got {type(value).__name__}: {value!r}.")
+
+
+def _nanoseconds(value: Any) -> int:
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    if hasattr(value, "to_datetime64"):
+        value = value.to_datetime64()
+    instant = np.datetime64(value).astype("datetime64[ns]")
+    if np.isnat(instant):
+        raise _missing()
+    return int(instant.astype(np.int64))
+
+
+def shown(key: Any) -> Any:
+    """Turn a canonical key back into something a user recognises in an error message."""
+    if isinstance(key, tuple) and key and isinstance(key[0], Kind):
+        kind = np.datetime64 if key[0] is Kind.INSTANT else np.timedelta64
+        return str(kind(key[1], "ns"))
+    return key
+
+
+def as_keys(ids: Any, *, tuples: bool = False) -> list[Any]:
+    """Turn a request (one id or an array-like of ids) into a list of canonical keys.
+
+    Parameters
+    ----------
+    ids : id or array-like of shape (n_ids,)
+        A single id, or any one-dimensional collection of ids.
+
+    tuples : bool, default=False
+        Whether the model's ids are tuples, so that a lone tuple is one id.
+
+    Returns
+    -------
+    keys : list
+        In the order given, repeats included.
+    """
+    if type(ids) is int or type(ids) is str:
+        return [ids]
+    if not isinstance(ids, Iterable) or isinstance(ids, str | bytes):
+        return [canonical_key(ids)]
+    if isinstance(ids, tuple) and tuples and not all(isinstance(part, tuple) for part in ids):
+        return [canonical_key(ids)]
+    values = _one_dimensional(ids)
+    if isinstance(values, np.ndarray):
+        if values.ndim == 0:
+            return [canonical_key(values.item() if values.dtype.kind != "M" else values[()])]
+        if values.dtype.kind in "iuU":
+            return values.tolist()
+        if values.dtype.kind == "M":
+            if np.isnat(values).any():
+                raise _missing()
+            counts = values.astype("datetime64[ns]").astype(np.int64).tolist()
+            return [(Kind.INSTANT, count) for count in counts]
+        values = values.tolist() if values.dtype.kind in "bfSO" else list(values)
+    if set(map(type, values)) <= {int, str}:
+        return list(values)
+    return [canonical_key(value) for value in values]
+
+
+def _one_dimensional(ids: Any) -> np.ndarray | Sequence[Any]:
+    if hasattr(ids, "to_numpy"):
+        ids = ids.to_numpy()
+    if not isinstance(ids, np.ndarray):
+        return list(ids)
+    if ids.ndim > 1:
+        raise ValueError(f"sample_ids must be one-dimensional; got an array of shape {ids.shape}.")
+    return ids
+
+
+def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | None:
+    """Validate the ids given to `fit`, or take them from a data frame's index.
+
+    Parameters
+    ----------
+    sample_ids : array-like of shape (n_samples,) or None
+        None means ``X.index`` where X is a pandas object, else ``0..n_samples-1``.
+
+    X : array-like or data frame
+        The training data as the user passed it.
+
+    n_samples : int
+        Number of training rows.
+
+    Returns
+    -------
+    ids : ndarray of shape (n_samples,) or None
+        A fresh array in the ids' own kind (int64, float64, datetime64[ns], str or object);
+        None stands for ``0..n_samples-1``.
+
+    Raises
+    ------
+    ValueError
+        If the ids are missing, of the wrong length or shape, or of a type that is no id.
+    """
+    if sample_ids is None:
+        index = getattr(X, "index", None)
+        if index is None or callable(index):
+            return None
+        if type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1:
+            return None
+        sample_ids = index
+    if isinstance(sample_ids, str | bytes) or not isinstance(sample_ids, Iterable):
+        raise ValueError(
+            f"sample_ids must hold one id per row ({n_samples} rows); got {sample_ids!r}."
+        )
+    values = _one_dimensional(sample_ids)
+    n_ids = values.size if isinstance(values, np.ndarray) else len(values)
+    if n_ids != n_samples:
+        raise ValueError(
+            f"sample_ids must hold one id per row: got {n_ids} ids for {n_samples} rows."
+        )
+    return _as_id_array(values)
+
+
+def _as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        kind = values.dtype.kind
+        if kind == "b" or (kind == "u" and values.dtype.itemsize == 8) or kind not in "iufUSM":
+            return _as_id_array(values.tolist())
+        if (kind == "f" and np.isnan(values).any()) or (kind == "M" and np.isnat(values).any()):
+            raise _missing()
+        target = {"i": np.int64, "u": np.int64, "f": np.float64, "M": "datetime64[ns]"}
+        return np.array(values, dtype=target.get(kind, values.dtype))
+    items = list(values)
+    types = set(map(type, items))
+    if types == {int}:
+        ids = np.array(items)
+        if ids.dtype == np.int64:
+            return ids
+    elif not types <= {int, str}:
+        for item in items:
+            canonical_key(item)
+    return np.fromiter(items, dtype=object, count=len(items))

@@ -1,0 +1,1 @@
+"""Numba kernels: pure functions on arrays that import nothing of ours."""

@@ -1,0 +1,295 @@
+"""Who is in a model: ids to rows, rows by value, removal and overwriting."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+import numpy as np
+
+from skunlearn._ids import as_keys, shown
+from skunlearn._tables import hash_rows, rows_equal, take, wipe
+from skunlearn.exceptions import UnknownSampleError
+
+_NO_ROWS = np.empty(0, dtype=np.intp)
+
+
+class _Positions:
+    """A dictionary from keys to slot numbers in which a key may stand for several slots.
+
+    Parameters
+    ----------
+    keys : list
+        The key of each slot.
+
+    slots : sequence of int
+        The slots, as many as keys.
+    """
+
+    def __init__(self, keys: list[Any], slots: Any) -> None:
+        self._slots: dict[Any, int | list[int]] = dict(zip(keys, slots, strict=True))
+        if len(self._slots) < len(keys):
+            self._slots = {}
+            for key, slot in zip(keys, slots, strict=True):
+                held = self._slots.setdefault(key, slot)
+                if type(held) is list:
+                    held.append(slot)
+                elif held != slot:
+                    self._slots[key] = [held, slot]
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._slots
+
+    def slots(self, keys: list[Any]) -> np.ndarray:
+        """Return the sorted slots of all the keys, each of which must be held."""
+        table = self._slots
+        found = [table[key] for key in keys]
+        if list in set(map(type, found)):
+            found = [s for f in found for s in (f if type(f) is list else (f,))]
+        slots = np.array(found, dtype=np.intp)
+        if slots.size > 1:
+            slots.sort()
+        return slots
+
+    def discard(self, keys: list[Any], slots: list[int]) -> None:
+        """Forget that each key stood for its slot."""
+        for key, slot in zip(keys, slots, strict=True):
+            held = self._slots[key]
+            if type(held) is list and len(held) > 1:
+                held.remove(slot)
+            else:
+                del self._slots[key]
+
+
+class SampleStore:
+    """The training rows that a fitted model still holds, and the ids they go by.
+
+    A removed row is overwritten at once and leaves an empty slot, so that the other rows keep
+    their positions and a request costs what it removes. Empty slots are squeezed out when they
+    are a quarter of all, on :meth:`compact`, and in every pickle.
+
+    Parameters
+    ----------
+    X : ndarray, CSR array or frame table of shape (n_samples, n_features)
+        The rows, in memory that nobody else holds.
+
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Targets, likewise owned.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights, likewise owned.
+
+    sample_ids : ndarray of shape (n_samples,), default=None
+        From :func:`skunlearn._ids.check_sample_ids`; None stands for ``0..n_samples-1``.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
+        sample_ids: np.ndarray | None = None,
+    ) -> None:
+        self.X = X
+        self.y = y
+        self.sample_weight = sample_weight
+        self._ids = sample_ids
+        self.n_slots = X.shape[0]
+        self.n_removed = 0
+        self._alive: np.ndarray | None = None
+        self._by_id: _Positions | None = None
+        self._by_value: _Positions | None = None
+        self.lock = threading.RLock()
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows held."""
+        return self.n_slots - self.n_removed
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids held, in training order; repeats included."""
+        if self._ids is None:
+            return self.slots()
+        return self._ids.copy() if self._alive is None else self._ids[self._alive]
+
+    def slots(self) -> np.ndarray:
+        """Return the slots of the rows held, in training order."""
+        if self._alive is None:
+            return np.arange(self.n_slots)
+        return np.flatnonzero(self._alive)
+
+    def slots_without(self, rows: np.ndarray) -> np.ndarray:
+        """Return the slots of the rows that stay when the slots `rows` go."""
+        keep = np.ones(self.n_slots, dtype=bool) if self._alive is None else self._alive.copy()
+        keep[rows] = False
+        return np.flatnonzero(keep)
+
+    def take(self, rows: np.ndarray) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+        """Copy rows by slot.
+
+        Returns
+        -------
+        X, y, sample_weight
+            The latter two None where the model holds none.
+        """
+        return take(self.X, rows), take(self.y, rows), take(self.sample_weight, rows)
+
+    def ids_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the ids of the given slots."""
+        return rows if self._ids is None else self._ids[rows]
+
+    def resolve(self, sample_ids: Any, *, strict: bool = True) -> tuple[list[Any], np.ndarray]:
+        """Find the rows that a request is about.
+
+        Parameters
+        ----------
+        sample_ids : id or array-like of ids
+            The request.
+
+        strict : bool, default=True
+            Whether an id that is not held is an error or passed over.
+
+        Returns
+        -------
+        keys : list
+            The distinct canonical ids.
+
+        rows : ndarray of dtype intp
+            Their slots, sorted.
+
+        Raises
+        ------
+        UnknownSampleError
+            If `strict` and an id is not held.
+        ValueError
+            If the request is no collection of ids.
+        """
+        held = self._ids
+        keys = as_keys(sample_ids, tuples=held is not None and held.dtype.kind == "O")
+        if len(keys) > 1:
+            keys = list(dict.fromkeys(keys))
+        if held is None:
+            n_slots, alive = self.n_slots, self._alive
+            unknown = [
+                key
+                for key in keys
+                if type(key) is not int
+                or not 0 <= key < n_slots
+                or (alive is not None and not alive[key])
+            ]
+        else:
+            if self._by_id is None:
+                rows = self.slots()
+                self._by_id = _Positions(as_keys(held[rows]), rows.tolist())
+            index = self._by_id
+            unknown = [key for key in keys if key not in index]
+        if unknown:
+            if strict:
+                raise UnknownSampleError(map(shown, unknown), len(keys))
+            gone = set(unknown)
+            keys = [key for key in keys if key not in gone]
+        if held is not None:
+            return keys, index.slots(keys)
+        rows = np.array(keys, dtype=np.intp)
+        if rows.size > 1:
+            rows.sort()
+        return keys, rows
+
+    def find(self, X: Any, y: np.ndarray | None = None) -> np.ndarray:
+        """Find the slots of the rows equal to any of the given rows.
+
+        Parameters
+        ----------
+        X : table of the same kind and width as the one held
+            The rows to look for.
+
+        y : ndarray of shape (n_queries,) or (n_queries, n_outputs), default=None
+            Where given, targets must be equal too.
+
+        Returns
+        -------
+        rows : ndarray of dtype intp
+            Sorted, without repeats.
+        """
+        if self._by_value is None:
+            slots = self.slots()
+            self._by_value = _Positions(hash_rows(take(self.X, slots)).tolist(), slots.tolist())
+        found = []
+        for at, key in enumerate(hash_rows(X).tolist()):
+            if key not in self._by_value:
+                continue
+            rows = self._by_value.slots([key])
+            rows = rows[rows_equal(self.X, rows, X, at)]
+            if y is not None and self.y is not None:
+                rows = rows[[bool(np.all(self.y[row] == y[at])) for row in rows]]
+            found.append(rows)
+        return np.unique(np.concatenate(found)) if found else _NO_ROWS
+
+    def remove(self, rows: np.ndarray) -> None:
+        """Overwrite rows and their ids; the slots stay empty.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Slots that hold a row.
+        """
+        if self._by_id is not None:
+            self._by_id.discard(as_keys(self._ids[rows]), rows.tolist())
+        if self._by_value is not None:
+            self._by_value.discard(hash_rows(take(self.X, rows)).tolist(), rows.tolist())
+        if self._alive is None:
+            self._alive = np.ones(self.n_slots, dtype=bool)
+        self._alive[rows] = False
+        self.n_removed += rows.size
+        wipe(self.X, rows)
+        wipe(self.y, rows)
+        wipe(self.sample_weight, rows)
+        wipe(self._ids, rows)
+        if 4 * self.n_removed > self.n_slots > 64:
+            with contextlib.suppress(MemoryError):
+                self.compact()
+
+    def compact(self) -> None:
+        """Squeeze out the empty slots; positions change, ids do not."""
+        if self.n_removed:
+            self.__dict__.update(self._without_empty_slots())
+
+    def wipe(self) -> None:
+        """Overwrite everything held, when another store takes this one's place."""
+        every = np.arange(self.n_slots)
+        for table in (self.X, self.y, self.sample_weight, self._ids):
+            wipe(table, every)
+        self._by_id = self._by_value = None
+
+    def _without_empty_slots(self) -> dict[str, Any]:
+        slots = self.slots()
+        X, y, sample_weight = self.take(slots)
+        return {
+            "X": X,
+            "y": y,
+            "sample_weight": sample_weight,
+            "_ids": self.ids_of(slots),
+            "n_slots": slots.size,
+            "n_removed": 0,
+            "_alive": None,
+            "_by_id": None,
+            "_by_value": None,
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self.lock:
+            state = self.__dict__ | {"_by_id": None, "_by_value": None}
+            if self.n_removed:
+                state |= self._without_empty_slots()
+        del state["lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.RLock()
+
+    def __sizeof__(self) -> int:
+        arrays = (self.X, self.y, self.sample_weight, self._ids)
+        return sum(getattr(array, "nbytes", 0) for array in arrays)

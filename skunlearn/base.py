@@ -1,0 +1,396 @@
+"""The verb `unlearn`: one public template around one private hook per estimator."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import CallbackSupportMixin, with_callbacks
+from skunlearn._ids import as_keys, check_sample_ids
+from skunlearn._report import (
+    KINDS,
+    SCOPES,
+    Guarantee,
+    StepReport,
+    UnlearningReport,
+    table_html,
+)
+from skunlearn._sample_store import SampleStore
+from skunlearn._tables import own
+from skunlearn._tags import UnlearningTags, with_unlearning_tags
+from skunlearn.exceptions import NotUnlearnableError
+
+__all__ = ["Guarantee", "Removal", "StepReport", "UnlearnerMixin", "UnlearningReport"]
+
+Self = TypeVar("Self", bound="UnlearnerMixin")
+
+# Held while a new model takes the old one's place and while a reader picks up a model: both take
+# a microsecond. It is what makes a pipeline's predictions all-old or all-new.
+_SWAP = threading.RLock()
+
+
+class Removal(NamedTuple):
+    """What the private hook `_unlearn` returns: the new state, not yet in force.
+
+    Parameters
+    ----------
+    attributes : dict
+        Fitted attributes, public and private, as they will be; anything else stays as it is.
+
+    guarantee : Guarantee, default=None
+        As measured for this request; None takes the estimator's static promise.
+
+    n_refitted : int, default=0
+        Parts computed anew.
+
+    n_parts : int, default=1
+        Parts in all.
+
+    part : str, default="model"
+        What a part is.
+
+    steps : tuple of StepReport, default=()
+        For compositions, what each step did.
+    """
+
+    attributes: dict[str, Any]
+    guarantee: Guarantee | None = None
+    n_refitted: int = 0
+    n_parts: int = 1
+    part: str = "model"
+    steps: tuple[StepReport, ...] = ()
+
+
+class Swap(NamedTuple):
+    """One estimator's part in a commit: the attributes to set and the rows to overwrite."""
+
+    estimator: Any
+    attributes: dict[str, Any]
+    rows: np.ndarray | None
+
+
+def commit(swaps: Iterable[Swap]) -> None:
+    """Put new states in force, all at once, then overwrite the private buffers they replace.
+
+    Parameters
+    ----------
+    swaps : iterable of Swap
+        Where `rows` is None the attributes are the estimator's complete new state.
+    """
+    swaps = list(swaps)
+    replaced: list[Any] = []
+    with _SWAP:
+        for estimator, attributes, rows in swaps:
+            state = estimator.__dict__
+            old = state if rows is None else attributes
+            replaced += [state[name] for name in old if name[0] == "_" and name in state]
+            state.update(attributes)
+            if rows is None:
+                for name in state.keys() - attributes.keys():
+                    del state[name]
+            elif rows.size:
+                estimator._samples.remove(rows)
+    for buffer in replaced:
+        if isinstance(buffer, np.ndarray):
+            buffer.fill(0)
+        elif hasattr(buffer, "wipe"):
+            buffer.wipe()
+
+
+def snapshot(estimator: Any) -> Any:
+    """Copy an estimator's attribute table, so that one reader sees one version of the model."""
+    view = object.__new__(type(estimator))
+    with _SWAP:
+        view.__dict__.update(estimator.__dict__)
+    return view
+
+
+def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a predicting method run on a snapshot, so that a concurrent `unlearn` cannot mix in."""
+
+    @functools.wraps(method)
+    def on_snapshot(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(snapshot(self), *args, **kwargs)
+
+    return on_snapshot
+
+
+class UnlearnerMixin(CallbackSupportMixin):
+    """Mixin that gives a scikit-learn estimator the verb `unlearn`.
+
+    A subclass declares its promise in `_unlearning_tags`, calls :meth:`_hold_samples` in `fit`, and
+    implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
+    array attributes that a removal replaces are overwritten, so public ones are never views of
+    them, and predicting methods read public ones only, under :func:`reads_one_version`.
+
+    Notes
+    -----
+    The law every subclass keeps, for every set ``S`` of ids and every split of it into requests::
+
+        fit(X, y, sample_ids=ids).unlearn(S)  ~  fit(X[~S], y[~S], sample_ids=ids[~S])
+
+    where ``~`` is what ``get_unlearning_tags(estimator).kind`` says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunlearn.linear_model import Ridge
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [9.0]]), np.array([0.0, 1.0, 2.0, -5.0])
+    >>> model = Ridge(alpha=0.0).fit(X, y, sample_ids=["ann", "bob", "cem", "eve"])
+    >>> model.unlearn("eve").predict([[3.0]]).round(6)
+    array([3.])
+    >>> model.sample_ids_.tolist()
+    ['ann', 'bob', 'cem']
+    """
+
+    _unlearning_tags: ClassVar[UnlearningTags] = UnlearningTags("none")
+    _samples: SampleStore
+    unlearning_report_: UnlearningReport
+
+    def _hold_samples(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        sources: tuple[Any, Any, Any],
+        sample_ids: Any = None,
+    ) -> None:
+        """Keep copies of validated rows; `sources` are X, y and weights as the user passed them."""
+        self._samples = SampleStore(
+            own(X, sources[0]),
+            own(y, sources[1]),
+            own(sample_weight, sources[2]),
+            check_sample_ids(sample_ids, sources[0], X.shape[0]),
+        )
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        """Work out the model without the given rows; must not change `self`.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Sorted positions in ``self._samples``; never empty, never all rows.
+
+        Returns
+        -------
+        removal : Removal
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement _unlearn.")
+
+    def _purge(self) -> dict[str, Any]:
+        """Return attributes free of any residue; most estimators have none."""
+        return {}
+
+    def _check_samples(self) -> SampleStore:
+        samples = self.__dict__.get("_samples")
+        if samples is None:
+            check_is_fitted(self)
+            raise NotUnlearnableError(
+                f"This {type(self).__name__} holds no training rows (it was made by "
+                "to_predictor()), so it has nothing to unlearn from. Unlearn in the full model."
+            )
+        return samples
+
+    @property
+    def sample_ids_(self) -> np.ndarray:
+        """Ids of the training rows still held, in training order, shape (n_samples,)."""
+        samples = self.__dict__.get("_samples")
+        if samples is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'sample_ids_'")
+        with samples.lock:
+            return samples.ids
+
+    def unlearn(self: Self, sample_ids: Any) -> Self:
+        """Forget every training row that bears one of the given ids.
+
+        Afterwards the model is what `fit` would have made of the other rows, in the sense that
+        ``get_unlearning_tags(self).kind`` names, and holds nothing of the removed ones. Either the
+        whole request is carried out or the model stays exactly as it was. The outcome is described
+        in `unlearning_report_`.
+
+        Parameters
+        ----------
+        sample_ids : id or array-like of shape (n_ids,)
+            Ids given to `fit` as `sample_ids`, from the index of a pandas X, or row numbers where
+            neither was there. Repeats collapse; an empty request does nothing.
+
+        Returns
+        -------
+        self : object
+            The model without those rows.
+
+        Raises
+        ------
+        UnknownSampleError
+            If an id is not in the model: never fitted, or unlearned already.
+        NotUnlearnableError
+            If `fit` would refuse what is left.
+        ValueError
+            If the request is not a one-dimensional collection of ids.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
+        if "_skl_callbacks" in self.__dict__:
+            return self._unlearn_with_callbacks(sample_ids)
+        return self._unlearn_ids(sample_ids)
+
+    @with_callbacks
+    def _unlearn_with_callbacks(self: Self, sample_ids: Any) -> Self:
+        context = self._init_callback_context(task_name="unlearn")
+        context.call_on_fit_task_begin(estimator=self)
+        self._unlearn_ids(sample_ids)
+        context.call_on_fit_task_end(estimator=self)
+        return self
+
+    def _unlearn_ids(self: Self, sample_ids: Any) -> Self:
+        started = perf_counter()
+        with self._check_samples().lock:
+            samples = self._samples
+            keys, rows = samples.resolve(sample_ids)
+            n_left = samples.n_samples - rows.size
+            if not rows.size:
+                removal = Removal({})
+            elif not n_left:
+                raise NotUnlearnableError(
+                    f"The request names all {rows.size} training rows; no {type(self).__name__} "
+                    "can be fitted on none. Delete the model instead."
+                )
+            else:
+                removal = self._unlearn(rows)
+                commit([Swap(self, removal.attributes, rows)])
+            tags = self._unlearning_tags
+            self.unlearning_report_ = UnlearningReport(
+                type(self).__name__,
+                len(keys),
+                rows.size,
+                n_left,
+                perf_counter() - started,
+                removal.guarantee or Guarantee(tags.kind, tags.scope, tags.tolerance),
+                removal.n_refitted,
+                removal.n_parts,
+                removal.part,
+                removal.steps,
+            )
+        return self
+
+    def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
+        """Find the ids of training rows that equal the given rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Rows to look for, compared as `fit` stored them (dtype included); NaN equals NaN.
+
+        y : array-like of shape (n_queries,) or (n_queries, n_outputs), default=None
+            If given, targets must be equal as well.
+
+        Returns
+        -------
+        sample_ids : ndarray of shape (n_found,)
+            Distinct ids of the rows equal to any of the queries, in training order.
+        """
+        samples = self._check_samples()
+        with samples.lock:
+            query = self._as_stored(X)
+            targets = None if y is None else np.asarray(y)
+            if targets is not None and len(targets) != query.shape[0]:
+                raise ValueError(f"X has {query.shape[0]} rows, but y has {len(targets)}.")
+            ids = samples.ids_of(samples.find(query, targets))
+            first = {key: place for place, key in reversed(list(enumerate(as_keys(ids))))}
+            return ids[sorted(first.values())]
+
+    def _as_stored(self, X: Any) -> Any:
+        """Validate queries and bring them into the form in which rows are held."""
+        stored = self._samples.X
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            accept_sparse="csr",
+            dtype=stored.dtype,
+            ensure_all_finite=False,
+        )
+        if sparse.issparse(stored):
+            return sparse.csr_array(X)
+        return X.toarray() if sparse.issparse(X) else X
+
+    def purge(self: Self) -> Self:
+        """Remove every documented residue and every empty slot from the stored state.
+
+        Only needed where ``get_unlearning_tags(self).scope`` or the last report's guarantee says
+        'output', or to return memory; predictions do not change.
+
+        Returns
+        -------
+        self : object
+        """
+        with self._check_samples().lock:
+            commit([Swap(self, self._purge(), np.empty(0, dtype=np.intp))])
+            self._samples.compact()
+        return self
+
+    def to_predictor(self) -> Any:
+        """Return a predict-only estimator that holds no training row, for deployment.
+
+        Returns
+        -------
+        predictor : estimator
+            scikit-learn's own class where one exists, already fitted; otherwise a copy of this
+            estimator without its rows, whose `unlearn` raises `NotUnlearnableError`.
+        """
+        return self._as_namesake(type(self))
+
+    def _as_namesake(self, cls: type) -> Any:
+        """Make an instance of `cls` with copies of this estimator's public attributes."""
+        self._check_samples()
+        view = snapshot(self)
+        predictor = object.__new__(cls)
+        predictor.__dict__.update(
+            {
+                name: copy.deepcopy(value)
+                for name, value in view.__dict__.items()
+                if name[0] != "_" and name != "unlearning_report_"
+            }
+        )
+        return predictor
+
+    def __copy__(self: Self) -> Self:
+        twin = snapshot(self)
+        if "_samples" in twin.__dict__:
+            twin._samples = copy.deepcopy(self._samples)
+        return twin
+
+    def __sklearn_tags__(self) -> Any:
+        return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)  # type: ignore[misc]
+
+    def _repr_html_inner(self) -> str:
+        return estimator_html_repr(self) + self._promise_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        if "text/html" in bundle:
+            bundle["text/html"] += self._promise_html()
+        return bundle
+
+    def _promise_html(self) -> str:
+        tags = self.__sklearn_tags__().unlearning_tags
+        rows = [
+            ("unlearns", f"{tags.kind}: {KINDS[tags.kind]}"),
+            ("scope", f"{tags.scope}: {SCOPES[tags.scope]}"),
+        ]
+        samples = self.__dict__.get("_samples")
+        if samples is not None:
+            rows.append(("rows held", f"{samples.n_samples:,}"))
+        report = self.__dict__.get("unlearning_report_")
+        last = report._repr_html_() if report is not None else ""
+        return table_html("Unlearning", rows) + last

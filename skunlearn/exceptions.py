@@ -1,0 +1,73 @@
+"""Errors raised by :meth:`unlearn`, each also a built-in error that a caller would try to catch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["BudgetExhaustedError", "NotUnlearnableError", "UnknownSampleError"]
+
+_SHOWN = 10
+
+
+class UnknownSampleError(KeyError):
+    """A request names ids that the model does not hold.
+
+    An id that was never in the training data and one that has been unlearned already look the
+    same: the model keeps no list of what it forgot.
+
+    Parameters
+    ----------
+    ids : iterable
+        The ids that were not found.
+
+    n_requested : int
+        How many distinct ids the request named.
+
+    Attributes
+    ----------
+    n_unknown : int
+        How many of the requested ids are not held.
+    """
+
+    def __init__(self, ids: Iterable[Any], n_requested: int) -> None:
+        unknown = list(ids)
+        self.n_unknown = len(unknown)
+        self.n_requested = n_requested
+        shown = ", ".join(repr(i) for i in unknown[:_SHOWN])
+        if len(unknown) > _SHOWN:
+            shown += ", ..."
+        noun = "id is" if n_requested == 1 else "ids are"
+        super().__init__(
+            f"{self.n_unknown} of {n_requested} requested {noun} not in the model "
+            f"(never fitted, or already unlearned): {shown}. Nothing was changed."
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild_unknown, (self.args[0], self.n_unknown, self.n_requested))
+
+
+def _rebuild_unknown(message: str, n_unknown: int, n_requested: int) -> UnknownSampleError:
+    error = UnknownSampleError.__new__(UnknownSampleError, message)
+    error.args = (message,)
+    error.n_unknown = n_unknown
+    error.n_requested = n_requested
+    return error
+
+
+class NotUnlearnableError(ValueError):
+    """The request is understood, but no model that `fit` would accept can result from it.
+
+    Raised when no rows would remain, when a class that `fit` needs would be gone, or when a part
+    of the model remembers rows and has no way to forget them. The model is left as it was.
+    """
+
+
+class BudgetExhaustedError(ValueError):
+    """The privacy budget of a certified estimator does not cover the request.
+
+    The model is left as it was; refit it with fresh noise to serve further requests.
+    """

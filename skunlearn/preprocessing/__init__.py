@@ -1,0 +1,5 @@
+"""Preprocessing that forgets, under the names of :mod:`sklearn.preprocessing`."""
+
+from skunlearn.preprocessing._standard_scaler import StandardScaler
+
+__all__ = ["StandardScaler"]
