@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 from typing import Any
 
@@ -140,7 +141,7 @@ class SampleStore:
         """Return the ids of the given slots."""
         return rows if self._ids is None else self._ids[rows]
 
-    def resolve(self, sample_ids: Any, *, strict: bool = True) -> tuple[list[Any], np.ndarray]:
+    def resolve(self, sample_ids: Any, *, strict: bool = True) -> tuple[int, np.ndarray]:
         """Find the rows that a request is about.
 
         Parameters
@@ -153,8 +154,8 @@ class SampleStore:
 
         Returns
         -------
-        keys : list
-            The distinct canonical ids.
+        n_ids : int
+            Number of distinct ids found.
 
         rows : ndarray of dtype intp
             Their slots, sorted.
@@ -170,32 +171,32 @@ class SampleStore:
         keys = as_keys(sample_ids, tuples=held is not None and held.dtype.kind == "O")
         if len(keys) > 1:
             keys = list(dict.fromkeys(keys))
-        if held is None:
-            n_slots, alive = self.n_slots, self._alive
-            unknown = [
-                key
-                for key in keys
-                if type(key) is not int
-                or not 0 <= key < n_slots
-                or (alive is not None and not alive[key])
-            ]
-        else:
-            if self._by_id is None:
-                rows = self.slots()
-                self._by_id = _Positions(as_keys(held[rows]), rows.tolist())
-            index = self._by_id
-            unknown = [key for key in keys if key not in index]
-        if unknown:
+        if held is not None and self._by_id is None:
+            slots = self.slots()
+            self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
+        holds = self._holds_slots(keys) if held is None else [key in self._by_id for key in keys]
+        if not all(holds):
+            unknown = [key for key, known in zip(keys, holds, strict=True) if not known]
             if strict:
                 raise UnknownSampleError(map(shown, unknown), len(keys))
-            gone = set(unknown)
-            keys = [key for key in keys if key not in gone]
+            keys = [key for key, known in zip(keys, holds, strict=True) if known]
         if held is not None:
-            return keys, index.slots(keys)
+            return len(keys), self._by_id.slots(keys)
         rows = np.array(keys, dtype=np.intp)
         if rows.size > 1:
             rows.sort()
-        return keys, rows
+        return len(keys), rows
+
+    def _holds_slots(self, keys: list[Any]) -> list[bool]:
+        """Tell which keys are the numbers of slots in use."""
+        holds = [type(key) is int and 0 <= key < self.n_slots for key in keys]
+        if self._alive is None or not all(holds):
+            alive = self._alive
+            return [
+                held and (alive is None or bool(alive[key]))
+                for key, held in zip(keys, holds, strict=True)
+            ]
+        return self._alive[keys].tolist()
 
     def find(self, X: Any, y: np.ndarray | None = None) -> np.ndarray:
         """Find the slots of the rows equal to any of the given rows.
@@ -255,6 +256,24 @@ class SampleStore:
         """Squeeze out the empty slots; positions change, ids do not."""
         if self.n_removed:
             self.__dict__.update(self._without_empty_slots())
+
+    def aligned_with(self, other: SampleStore) -> bool:
+        """Tell whether both stores hold the same ids in the same slots."""
+        return (
+            self.n_slots == other.n_slots
+            and np.array_equal(self.slots(), other.slots())
+            and np.array_equal(self.ids, other.ids)
+        )
+
+    def with_table(self, X: Any) -> SampleStore:
+        """Copy the store with another table in the place of X, slot for slot."""
+        twin = SampleStore(
+            X, copy.copy(self.y), copy.copy(self.sample_weight), copy.copy(self._ids)
+        )
+        twin._alive = copy.copy(self._alive)
+        twin.n_removed = self.n_removed
+        twin.lock = self.lock
+        return twin
 
     def wipe(self) -> None:
         """Overwrite everything held, when another store takes this one's place."""

@@ -256,7 +256,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         started = perf_counter()
         with self._check_samples().lock:
             samples = self._samples
-            keys, rows = samples.resolve(sample_ids)
+            n_ids, rows = samples.resolve(sample_ids)
             n_left = samples.n_samples - rows.size
             if not rows.size:
                 removal = Removal({})
@@ -271,7 +271,7 @@ class UnlearnerMixin(CallbackSupportMixin):
             tags = self._unlearning_tags
             self.unlearning_report_ = UnlearningReport(
                 type(self).__name__,
-                len(keys),
+                n_ids,
                 rows.size,
                 n_left,
                 perf_counter() - started,

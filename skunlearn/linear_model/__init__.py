@@ -1,1 +1,6 @@
-"""Linear models that forget."""
+"""Linear models that forget, under the names of :mod:`sklearn.linear_model`."""
+
+from skunlearn.linear_model._linear_regression import LinearRegression
+from skunlearn.linear_model._ridge import Ridge
+
+__all__ = ["LinearRegression", "Ridge"]

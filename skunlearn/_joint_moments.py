@@ -1,0 +1,169 @@
+"""Joint moments of a table and its targets: all that least squares needs to know of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from skunlearn._column_moments import UNIT_WEIGHTS
+from skunlearn._kernels.least_squares import gather_rows, remove_rows
+
+_BLOCK_BYTES = 1 << 20
+
+# Up to here rank-one updates beat a matrix product.
+_FEW = 32
+
+
+@dataclass(slots=True)
+class JointMoments:
+    """Weight, mean and scatter of the columns of (X, y), and how worn they are.
+
+    Parameters
+    ----------
+    weight : float
+        Total weight of the rows.
+
+    mean : ndarray of shape (n_columns,)
+        Weighted mean of each column of X and then of y; zeros where moments are about zero.
+
+    scatter : ndarray of shape (n_columns, n_columns)
+        Weighted sum of products about the mean.
+
+    peak : ndarray of shape (n_columns,)
+        The largest diagonal of `scatter` since the moments were last computed from rows.
+
+    n_updates : int
+        Removals since then. Peak and updates together bound the rounding error.
+    """
+
+    weight: float
+    mean: np.ndarray
+    scatter: np.ndarray
+    peak: np.ndarray
+    n_updates: int
+
+    @classmethod
+    def from_rows(
+        cls, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
+    ) -> JointMoments:
+        """Compute the moments of some rows in two passes, block by block.
+
+        Parameters
+        ----------
+        X : ndarray or CSR array of shape (n_slots, n_features)
+            The table; float32 is summed in float64.
+
+        y : ndarray of shape (n_slots, n_targets), dtype float64
+            Targets.
+
+        weights : ndarray of shape (n_slots,) or None
+            None for unit weights.
+
+        rows : ndarray of shape (n_rows,), dtype intp
+            Which rows count.
+
+        centred : bool
+            About the mean, or about zero.
+        """
+        if sparse.issparse(X):
+            return cls._from_sparse_rows(X, y, weights, rows, centred)
+        n_columns = X.shape[1] + y.shape[1]
+        step = max(1, _BLOCK_BYTES // (8 * n_columns))
+        everything = rows.size == X.shape[0]
+        spans = [
+            slice(start, min(start + step, rows.size)) if everything else rows[start : start + step]
+            for start in range(0, rows.size, step)
+        ]
+        weight = float(rows.size if weights is None else weights[rows].sum())
+        mean = np.zeros(n_columns)
+        if centred:
+            for span in spans:
+                mean += _weighted_sum(_joint(X, y, span), weights, span)
+            mean /= weight
+        scatter = np.zeros((n_columns, n_columns))
+        shift = np.zeros(n_columns)
+        for span in spans:
+            gap = _joint(X, y, span)
+            if centred:
+                gap -= mean
+                shift += _weighted_sum(gap, weights, span)
+            if weights is not None:
+                gap *= np.sqrt(weights[span])[:, None]
+            scatter += gap.T @ gap
+        if centred:
+            scatter -= np.outer(shift, shift) / weight
+            mean += shift / weight
+        return cls(weight, mean, scatter, scatter.diagonal().copy(), 0)
+
+    @classmethod
+    def _from_sparse_rows(
+        cls, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
+    ) -> JointMoments:
+        part, target = X[rows].astype(np.float64), y[rows]
+        w = np.ones(rows.size) if weights is None else weights[rows]
+        weight = float(w.sum())
+        mean = np.zeros(X.shape[1] + y.shape[1])
+        if centred:
+            mean[: X.shape[1]] = part.T @ w / weight
+            mean[X.shape[1] :] = w @ target / weight
+        gap = target - mean[X.shape[1] :]
+        weighted = part.multiply(w[:, None]).tocsr()
+        cross = weighted.T @ gap - np.outer(mean[: X.shape[1]], w @ gap)
+        square = (part.T @ weighted).toarray()
+        square -= weight * np.outer(mean[: X.shape[1]], mean[: X.shape[1]])
+        scatter = np.block([[square, cross], [cross.T, gap.T @ (w[:, None] * gap)]])
+        return cls(weight, mean, scatter, scatter.diagonal().copy(), 0)
+
+    def without(
+        self, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
+    ) -> JointMoments:
+        """Take rows out, O(k d^2); `self` is not changed."""
+        if rows.size <= _FEW and not sparse.issparse(X):
+            weight, mean, scatter = remove_rows(
+                self.weight,
+                self.mean,
+                self.scatter,
+                X,
+                y,
+                UNIT_WEIGHTS if weights is None else weights,
+                rows,
+                centred,
+            )
+        else:
+            weight, mean, scatter = self._without_batch(X, y, weights, rows, centred)
+        return JointMoments(weight, mean, scatter, self.peak.copy(), self.n_updates + 1)
+
+    def _without_batch(
+        self, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        if sparse.issparse(X):
+            X, y = X[rows].toarray(), y[rows]
+            weights = None if weights is None else weights[rows]
+            rows = np.arange(rows.size)
+        w = UNIT_WEIGHTS if weights is None else weights
+        gone_weight, total, gap = gather_rows(X, y, w, rows, self.mean)
+        weight = self.weight - gone_weight
+        scatter = self.scatter - gap.T @ gap
+        if not centred:
+            return weight, self.mean.copy(), scatter
+        scatter -= np.outer(total / weight, total)
+        return weight, self.mean - total / weight, scatter
+
+    def wipe(self) -> None:
+        """Overwrite the moments, when others take their place."""
+        self.weight = 0.0
+        for buffer in (self.mean, self.scatter, self.peak):
+            buffer.fill(0)
+
+
+def _joint(X: Any, y: np.ndarray, span: Any) -> np.ndarray:
+    part = X[span]
+    part = part.toarray() if sparse.issparse(part) else part
+    return np.concatenate([part, y[span]], axis=1, dtype=np.float64)
+
+
+def _weighted_sum(part: np.ndarray, weights: np.ndarray | None, span: Any) -> np.ndarray:
+    return part.sum(axis=0) if weights is None else weights[span] @ part

@@ -1,0 +1,189 @@
+"""Numba kernels around the normal equations: moments without a few rows, assembly, assessment.
+
+Joint moments are those of the table (X, y): mean and scatter of n_features + n_targets columns.
+Rows are removed by rank-one updates; the factorisation between assembly and assessment is LAPACK's.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def remove_rows(weight, mean, scatter, X, y, weights, rows, centred):
+    """Take rows out of joint moments, one rank-one update each.
+
+    Parameters
+    ----------
+    weight : float
+        Total weight before.
+    mean : ndarray of shape (n_columns,)
+    scatter : ndarray of shape (n_columns, n_columns)
+    X : ndarray of shape (n_slots, n_features), float32 or float64
+    y : ndarray of shape (n_slots, n_targets), float64
+    weights : ndarray of shape (n_slots,) or (0,)
+        Empty for unit weights.
+    rows : ndarray of shape (n_rows,), intp
+    centred : bool
+        Whether moments are about the mean or about zero.
+
+    Returns
+    -------
+    weight : float
+    mean, scatter : ndarray
+        Moments of the rows left.
+    """
+    n_features = X.shape[1]
+    n_columns = mean.size
+    mean = mean.copy()
+    scatter = scatter.copy()
+    gap = np.empty(n_columns)
+    for row in rows:
+        w = weights[row] if weights.size else 1.0
+        if w == 0.0:
+            continue
+        left = weight - w
+        for j in range(n_features):
+            gap[j] = np.float64(X[row, j]) - mean[j]
+        for j in range(n_features, n_columns):
+            gap[j] = y[row, j - n_features] - mean[j]
+        factor = w
+        if centred:
+            factor = w * weight / left
+            for j in range(n_columns):
+                mean[j] -= gap[j] * (w / left)
+        weight = left
+        for i in range(n_columns):
+            scaled = factor * gap[i]
+            for j in range(n_columns):
+                scatter[i, j] -= scaled * gap[j]
+    return weight, mean, scatter
+
+
+@njit(cache=True)
+def gather_rows(X, y, weights, rows, mean):
+    """Collect rows of (X, y) as gaps from the mean, each times the root of its weight.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_slots, n_features), float32 or float64
+    y : ndarray of shape (n_slots, n_targets), float64
+    weights : ndarray of shape (n_slots,) or (0,)
+        Empty for unit weights.
+    rows : ndarray of shape (n_rows,), intp
+    mean : ndarray of shape (n_columns,)
+
+    Returns
+    -------
+    weight : float
+        Total weight of the rows.
+    total : ndarray of shape (n_columns,)
+        Weighted sum of the gaps.
+    gap : ndarray of shape (n_rows, n_columns)
+    """
+    n_features = X.shape[1]
+    n_columns = mean.size
+    gap = np.empty((rows.size, n_columns))
+    total = np.zeros(n_columns)
+    weight = 0.0
+    for place in range(rows.size):
+        row = rows[place]
+        w = weights[row] if weights.size else 1.0
+        root = np.sqrt(w)
+        weight += w
+        for j in range(n_features):
+            gap[place, j] = np.float64(X[row, j]) - mean[j]
+        for j in range(n_features, n_columns):
+            gap[place, j] = y[row, j - n_features] - mean[j]
+        for j in range(n_columns):
+            total[j] += w * gap[place, j]
+            gap[place, j] *= root
+    return weight, total, gap
+
+
+@njit(cache=True)
+def normal_equations(scatter, scale, penalty):
+    """Assemble the penalised normal equations of features divided by `scale`.
+
+    Parameters
+    ----------
+    scatter : ndarray of shape (n_columns, n_columns)
+    scale : ndarray of shape (n_features,)
+    penalty : float
+
+    Returns
+    -------
+    matrix : ndarray of shape (n_features, n_features)
+    right : ndarray of shape (n_targets, n_features)
+    """
+    n = scale.size
+    n_targets = scatter.shape[0] - n
+    matrix = np.empty((n, n))
+    right = np.empty((n_targets, n))
+    inverse = 1.0 / scale
+    for i in range(n):
+        for j in range(n):
+            matrix[i, j] = scatter[i, j] * inverse[i] * inverse[j]
+        matrix[i, i] += penalty
+    for t in range(n_targets):
+        for j in range(n):
+            right[t, j] = scatter[n + t, j] * inverse[j]
+    return matrix, right
+
+
+@njit(cache=True)
+def assess(matrix, right, factor, solution, scatter, peak, scale, penalty):
+    """Measure how far a solution can be trusted.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_features, n_features)
+    right : ndarray of shape (n_targets, n_features)
+        The normal equations.
+    factor : ndarray of shape (n_features, n_features)
+        Cholesky factor of `matrix`, of which the diagonal is read.
+    solution : ndarray of shape (n_targets, n_features)
+    scatter : ndarray of shape (n_columns, n_columns)
+    peak : ndarray of shape (n_columns,)
+        Largest diagonal of `scatter` since it was computed from rows.
+    scale : ndarray of shape (n_features,)
+    penalty : float
+
+    Returns
+    -------
+    loss : float
+        Largest ratio of a column's peak scatter to what is left of it given the others before it.
+    residual : float
+        Relative residual of the normal equations.
+    share : float
+        Smallest squared pivot of the factor as a share of the trace of `matrix`.
+    tolerance : float
+        Smallest squared pivot as a share of its own diagonal entry: how much of the least
+        determined column the columns before it leave unexplained.
+    """
+    n = scale.size
+    n_targets = solution.shape[0]
+    loss = 1.0
+    smallest = np.inf
+    tolerance = 1.0
+    trace = 0.0
+    for j in range(n):
+        square = factor[j, j] * factor[j, j]
+        loss = max(loss, (peak[j] / (scale[j] * scale[j]) + penalty) / square)
+        smallest = min(smallest, square)
+        tolerance = min(tolerance, square / matrix[j, j])
+        trace += matrix[j, j]
+    for t in range(n, n + n_targets):
+        if peak[t] > 0.0:
+            loss = max(loss, peak[t] / scatter[t, t] if scatter[t, t] > 0.0 else np.inf)
+    residual = 0.0
+    for t in range(n_targets):
+        rest = right[t].copy()
+        size = 0.0
+        for j in range(n):
+            size = max(size, abs(right[t, j]))
+            w = solution[t, j]
+            for i in range(n):
+                rest[i] -= w * matrix[j, i]
+        if size > 0.0:
+            residual = max(residual, np.abs(rest).max() / size)
+    return loss, residual, smallest / trace, tolerance

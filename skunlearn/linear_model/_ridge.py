@@ -1,0 +1,235 @@
+"""Ridge regression that forgets rows."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import sklearn.linear_model
+from scipy import linalg, optimize
+
+from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn.linear_model._least_squares import LeastSquares
+
+_DIRECT = ("auto", "svd", "cholesky")
+
+
+class Ridge(LeastSquares):
+    """Linear least squares with l2 regularization that forgets rows exactly.
+
+    Same parameters, fitted attributes and predictions as :class:`sklearn.linear_model.Ridge`. The
+    model keeps the joint scatter of features and targets; a request of k rows and d columns costs
+    O(k d^2) to update it and O(d^3 / 3) to solve, whatever the number of rows left.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Strength of the penalty, non-negative; an array gives each target its own.
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+
+    copy_X : bool, default=True
+        Kept for compatibility: X is never overwritten.
+
+    max_iter : int, default=None
+        Kept for compatibility: the solution is direct.
+
+    tol : float, default=1e-4
+        Kept for compatibility: the solution is direct.
+
+    solver : {'auto', 'svd', 'cholesky', 'lbfgs'}, default='auto'
+        All give the same solution here. 'lbfgs' needs ``positive=True``. The iterative solvers of
+        scikit-learn ('lsqr', 'sparse_cg', 'sag', 'saga') stop short of the solution at a point that
+        depends on more than the rows; they raise.
+
+    positive : bool, default=False
+        Whether coefficients must be non-negative; dense X only.
+
+    random_state : int, RandomState instance or None, default=None
+        Kept for compatibility: nothing is random.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Weights.
+
+    intercept_ : float or ndarray of shape (n_targets,)
+        Independent term; 0.0 if ``fit_intercept=False``.
+
+    n_iter_ : None
+        There are no iterations.
+
+    solver_ : str
+        The solver named by `solver`; 'cholesky' for 'auto', 'lbfgs' if ``positive=True``.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    LinearRegression : Without the penalty.
+    skunlearn.pipeline.Pipeline : Forgets in a scaler in front, too.
+
+    Notes
+    -----
+    The promise is 'numerical' with relative tolerance 1e-9. The error estimate of each request is
+    machine epsilon times the number of updates times the largest ratio of a column's former scatter
+    to what the other columns leave of it now; where it would pass the tolerance, as after the
+    removal of an outlier that dominated a column, the scatter is computed anew from the rows left.
+    Tables with no more rows than columns are solved in their dual form and solved anew for each
+    request.
+
+    References
+    ----------
+    .. [1] Hoerl, Kennard: Ridge regression: biased estimation for nonorthogonal problems,
+       Technometrics 12(1), 1970.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skunlearn.linear_model import Ridge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = Ridge(alpha=0.1).fit(X, y).unlearn([7, 11, 13])
+    >>> model.unlearning_report_.n_left
+    439
+    >>> bool(abs(model.coef_ - Ridge(alpha=0.1).fit(X[14:], y[14:]).coef_).max() > 1)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "fit_intercept": ["boolean"],
+        "copy_X": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "solver": [
+            StrOptions({*_DIRECT, "lsqr", "sparse_cg", "sag", "saga", "lbfgs"}),
+        ],
+        "positive": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.solver = solver
+        self.positive = positive
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> Ridge:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted model.
+
+        Raises
+        ------
+        ValueError
+            If `solver` is iterative, or does not go with `positive`.
+        """
+        if self.solver == "lbfgs" and not self.positive:
+            raise ValueError(
+                "'lbfgs' solver can be used only when positive=True. Please use another solver."
+            )
+        if self.positive and self.solver not in ("auto", "lbfgs"):
+            raise ValueError(
+                f"solver='{self.solver}' does not support positive fitting. Please set the solver "
+                "to 'auto' or 'lbfgs', or set `positive=False`"
+            )
+        if not self.positive and self.solver not in _DIRECT:
+            raise ValueError(
+                f"solver='{self.solver}' stops short of the solution at a point that depends on "
+                "more than the rows, so it cannot be unlearned from. Use solver='auto'."
+            )
+        self._fit(X, y, sample_weight, sample_ids)
+        self.n_iter_ = None
+        self.solver_ = "cholesky" if self.solver == "auto" else self.solver
+        if self.positive:
+            self.solver_ = "lbfgs"
+        return self
+
+    def _penalties(self, n_targets: int) -> list[float]:
+        if isinstance(self.alpha, Real):
+            return [float(self.alpha)] * n_targets
+        penalties = np.ravel(np.asarray(self.alpha, dtype=np.float64)).tolist()
+        if len(penalties) not in (1, n_targets):
+            raise ValueError(
+                "Number of targets and number of penalties do not correspond: "
+                f"{len(penalties)} != {n_targets}"
+            )
+        return penalties * (n_targets // len(penalties))
+
+    def _trusts(self, share: float, tolerance: float) -> bool:
+        return tolerance > 1e-12
+
+    def _solve_from_rows(self, X: np.ndarray, y: np.ndarray, penalties: list[float]) -> np.ndarray:
+        coef = np.empty((y.shape[1], X.shape[1]))
+        for target, penalty in enumerate(penalties):
+            right = y[:, target]
+            if self.positive:
+                padded = np.vstack([X, np.sqrt(penalty) * np.eye(X.shape[1])])
+                right = np.concatenate([right, np.zeros(X.shape[1])])
+                coef[target] = optimize.nnls(padded, right)[0]
+            elif penalty > 0.0 and X.shape[0] <= X.shape[1]:
+                kernel = X @ X.T
+                kernel.flat[:: kernel.shape[0] + 1] += penalty
+                coef[target] = X.T @ linalg.solve(kernel, right, assume_a="pos")
+            else:
+                left, singular, axes = linalg.svd(X, full_matrices=False)
+                kept = singular > 1e-15
+                gain = np.zeros_like(singular)
+                gain[kept] = singular[kept] / (singular[kept] ** 2 + penalty)
+                coef[target] = (gain * (right @ left)) @ axes
+        return coef
+
+    def to_predictor(self) -> sklearn.linear_model.Ridge:
+        """Return a fitted :class:`sklearn.linear_model.Ridge` that holds no rows."""
+        return self._as_namesake(sklearn.linear_model.Ridge)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = not self.positive
+        return tags
