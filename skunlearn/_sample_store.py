@@ -174,29 +174,38 @@ class SampleStore:
         if held is not None and self._by_id is None:
             slots = self.slots()
             self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
-        holds = self._holds_slots(keys) if held is None else [key in self._by_id for key in keys]
-        if not all(holds):
-            unknown = [key for key, known in zip(keys, holds, strict=True) if not known]
+        index = self._by_id
+        if held is None:
+            slots = self._slots_in_use(keys)
+            if slots is not None:
+                return len(keys), slots
+            unknown = [key for key in keys if self._slots_in_use([key]) is None]
+        else:
+            unknown = [key for key in keys if key not in index]
+        if unknown:
             if strict:
                 raise UnknownSampleError(map(shown, unknown), len(keys))
-            keys = [key for key, known in zip(keys, holds, strict=True) if known]
-        if held is not None:
-            return len(keys), self._by_id.slots(keys)
-        rows = np.array(keys, dtype=np.intp)
-        if rows.size > 1:
-            rows.sort()
-        return len(keys), rows
+            gone = set(unknown)
+            keys = [key for key in keys if key not in gone]
+        return len(keys), (
+            np.sort(np.array(keys, dtype=np.intp)) if held is None else index.slots(keys)
+        )
 
-    def _holds_slots(self, keys: list[Any]) -> list[bool]:
-        """Tell which keys are the numbers of slots in use."""
-        holds = [type(key) is int and 0 <= key < self.n_slots for key in keys]
-        if self._alive is None or not all(holds):
-            alive = self._alive
-            return [
-                held and (alive is None or bool(alive[key]))
-                for key, held in zip(keys, holds, strict=True)
-            ]
-        return self._alive[keys].tolist()
+    def _slots_in_use(self, keys: list[Any]) -> np.ndarray | None:
+        """Return the numbers as sorted slots if every one of them is a slot in use."""
+        if not set(map(type, keys)) <= {int}:
+            return None
+        try:
+            slots = np.array(keys, dtype=np.intp)
+        except OverflowError:
+            return None
+        if slots.size > 1:
+            slots.sort()
+        if slots.size and not 0 <= slots[0] <= slots[-1] < self.n_slots:
+            return None
+        if self._alive is not None and not self._alive[slots].all():
+            return None
+        return slots
 
     def find(self, X: Any, y: np.ndarray | None = None) -> np.ndarray:
         """Find the slots of the rows equal to any of the given rows.

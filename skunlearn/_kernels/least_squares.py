@@ -131,22 +131,20 @@ def normal_equations(scatter, scale, penalty):
 
 
 @njit(cache=True)
-def assess(matrix, right, factor, solution, scatter, peak, scale, penalty):
-    """Measure how far a solution can be trusted.
+def assess(factor, solution, scatter, peak, scale, penalty):
+    """Measure how far a solution of the normal equations can be trusted.
 
     Parameters
     ----------
-    matrix : ndarray of shape (n_features, n_features)
-    right : ndarray of shape (n_targets, n_features)
-        The normal equations.
     factor : ndarray of shape (n_features, n_features)
-        Cholesky factor of `matrix`, of which the diagonal is read.
+        Cholesky factor of the matrix, of which the diagonal is read.
     solution : ndarray of shape (n_targets, n_features)
     scatter : ndarray of shape (n_columns, n_columns)
     peak : ndarray of shape (n_columns,)
         Largest diagonal of `scatter` since it was computed from rows.
     scale : ndarray of shape (n_features,)
     penalty : float
+        What the matrix was assembled from.
 
     Returns
     -------
@@ -155,35 +153,39 @@ def assess(matrix, right, factor, solution, scatter, peak, scale, penalty):
     residual : float
         Relative residual of the normal equations.
     share : float
-        Smallest squared pivot of the factor as a share of the trace of `matrix`.
+        Smallest squared pivot of the factor as a share of the trace of the matrix.
     tolerance : float
         Smallest squared pivot as a share of its own diagonal entry: how much of the least
         determined column the columns before it leave unexplained.
     """
     n = scale.size
     n_targets = solution.shape[0]
+    inverse = 1.0 / scale
     loss = 1.0
     smallest = np.inf
     tolerance = 1.0
     trace = 0.0
     for j in range(n):
         square = factor[j, j] * factor[j, j]
-        loss = max(loss, (peak[j] / (scale[j] * scale[j]) + penalty) / square)
+        diagonal = scatter[j, j] * inverse[j] * inverse[j] + penalty
+        loss = max(loss, (peak[j] * inverse[j] * inverse[j] + penalty) / square)
         smallest = min(smallest, square)
-        tolerance = min(tolerance, square / matrix[j, j])
-        trace += matrix[j, j]
+        tolerance = min(tolerance, square / diagonal)
+        trace += diagonal
     for t in range(n, n + n_targets):
         if peak[t] > 0.0:
             loss = max(loss, peak[t] / scatter[t, t] if scatter[t, t] > 0.0 else np.inf)
     residual = 0.0
+    rest = np.empty(n)
     for t in range(n_targets):
-        rest = right[t].copy()
         size = 0.0
+        for i in range(n):
+            rest[i] = scatter[n + t, i] * inverse[i] - penalty * solution[t, i]
+            size = max(size, abs(scatter[n + t, i] * inverse[i]))
         for j in range(n):
-            size = max(size, abs(right[t, j]))
-            w = solution[t, j]
+            w = solution[t, j] * inverse[j]
             for i in range(n):
-                rest[i] -= w * matrix[j, i]
+                rest[i] -= w * scatter[j, i] * inverse[i]
         if size > 0.0:
             residual = max(residual, np.abs(rest).max() / size)
     return loss, residual, smallest / trace, tolerance

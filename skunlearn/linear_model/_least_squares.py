@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import linalg, optimize, sparse
+from scipy.linalg import lapack
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -131,11 +132,13 @@ class LeastSquares(
                 columns = np.concatenate([np.arange(n_features), n_features + chosen])
                 scatter, peak = scatter[np.ix_(columns, columns)], peak[columns]
             matrix, right = normal_equations(scatter, scale, penalty)
-            factor, solution, failed = linalg.lapack.dposv(matrix.T, right.T)
+            factor, solution, failed = lapack.dposv(
+                matrix.T, right.T, overwrite_a=True, overwrite_b=not self.positive
+            )
             if failed:
                 return None, np.inf
             loss, residual, share, tolerance = assess(
-                matrix, right, factor, solution.T, scatter, peak, scale, penalty
+                factor, solution.T, scatter, peak, scale, penalty
             )
             if not self._trusts(share, tolerance):
                 return None, np.inf
