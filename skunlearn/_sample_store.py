@@ -284,6 +284,12 @@ class SampleStore:
         twin.lock = self.lock
         return twin
 
+    def paired_with(self, y: np.ndarray | None) -> SampleStore:
+        """Return a view of the same rows with other targets."""
+        view = object.__new__(SampleStore)
+        view.__dict__.update(self.__dict__ | {"y": y})
+        return view
+
     def wipe(self) -> None:
         """Overwrite everything held, when another store takes this one's place."""
         every = np.arange(self.n_slots)

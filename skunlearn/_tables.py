@@ -161,6 +161,17 @@ def native(table: Any) -> Any:
     return table.native() if isinstance(table, PandasTable | PolarsTable) else table
 
 
+def named(table: Any, names: Any) -> Any:
+    """Return a table as what scikit-learn estimators take, with the column names they know."""
+    if names is None or not isinstance(table, np.ndarray):
+        return native(table)
+    try:
+        import pandas as frames
+    except ImportError:
+        import polars as frames
+    return frames.DataFrame({name: table[:, place] for place, name in enumerate(names)})
+
+
 def take(table: Any, rows: np.ndarray) -> Any:
     """Copy the given rows of a table (None stays None)."""
     if table is None:

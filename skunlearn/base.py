@@ -15,6 +15,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._compat import CallbackSupportMixin, with_callbacks
+from skunlearn._hashing import draw_seed
 from skunlearn._ids import as_keys, check_sample_ids
 from skunlearn._report import (
     KINDS,
@@ -25,7 +26,7 @@ from skunlearn._report import (
     table_html,
 )
 from skunlearn._sample_store import SampleStore
-from skunlearn._tables import own
+from skunlearn._tables import named, own, take
 from skunlearn._tags import UnlearningTags, with_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -36,6 +37,17 @@ Self = TypeVar("Self", bound="UnlearnerMixin")
 # Held while a new model takes the old one's place and while a reader picks up a model: both take
 # a microsecond. It is what makes a pipeline's predictions all-old or all-new.
 _SWAP = threading.RLock()
+
+
+class Swap(NamedTuple):
+    """One estimator's part in a commit: the attributes to set and the rows to overwrite.
+
+    Without rows (None) the attributes are the estimator's complete new state.
+    """
+
+    estimator: Any
+    attributes: dict[str, Any]
+    rows: np.ndarray | None
 
 
 class Removal(NamedTuple):
@@ -60,6 +72,9 @@ class Removal(NamedTuple):
 
     steps : tuple of StepReport, default=()
         For compositions, what each step did.
+
+    swaps : tuple of Swap, default=()
+        For compositions, the new states of the parts.
     """
 
     attributes: dict[str, Any]
@@ -68,14 +83,7 @@ class Removal(NamedTuple):
     n_parts: int = 1
     part: str = "model"
     steps: tuple[StepReport, ...] = ()
-
-
-class Swap(NamedTuple):
-    """One estimator's part in a commit: the attributes to set and the rows to overwrite."""
-
-    estimator: Any
-    attributes: dict[str, Any]
-    rows: np.ndarray | None
+    swaps: tuple[Swap, ...] = ()
 
 
 def commit(swaps: Iterable[Swap]) -> None:
@@ -84,7 +92,7 @@ def commit(swaps: Iterable[Swap]) -> None:
     Parameters
     ----------
     swaps : iterable of Swap
-        Where `rows` is None the attributes are the estimator's complete new state.
+        The new state of each estimator involved.
     """
     swaps = list(swaps)
     replaced: list[Any] = []
@@ -111,6 +119,8 @@ def snapshot(estimator: Any) -> Any:
     view = object.__new__(type(estimator))
     with _SWAP:
         view.__dict__.update(estimator.__dict__)
+        if isinstance(view, UnlearnerMixin):
+            view._snapshot_parts()
     return view
 
 
@@ -187,6 +197,35 @@ class UnlearnerMixin(CallbackSupportMixin):
         """
         raise NotImplementedError(f"{type(self).__name__} does not implement _unlearn.")
 
+    def _static_guarantee(self) -> Guarantee:
+        tags = self._unlearning_tags
+        return Guarantee(tags.kind, tags.scope, tags.tolerance)
+
+    def _choose_seed(self, random_state: Any) -> int:
+        """Draw the seed of a fit; a pipeline that refits a step hands on the one it had."""
+        kept = self.__dict__.pop("_seed_to_keep", None)
+        return draw_seed(random_state) if kept is None else kept
+
+    def _snapshot_parts(self) -> None:
+        """Replace estimators among the attributes of a snapshot by snapshots of their own."""
+
+    def _after(self, removal: Removal) -> Any:
+        """Return a view of the estimator as it will be once `removal` is in force."""
+        view = snapshot(self)
+        view.__dict__.update(removal.attributes)
+        return view
+
+    def _outputs_without(self, ids: np.ndarray) -> Any:
+        """Transform the rows held, those with the given ids left out."""
+        samples = self._samples
+        kept = samples.slots_without(samples.resolve(ids, strict=False)[1])
+        names = getattr(self, "feature_names_in_", None)
+        return self.transform(named(take(samples.X, kept), names))  # type: ignore[attr-defined]
+
+    def _fit_targets(self, rows: np.ndarray) -> Any:
+        """Return targets of the given slots in the form in which `fit` takes them."""
+        return take(self._samples.y, rows)
+
     def _purge(self) -> dict[str, Any]:
         """Return attributes free of any residue; most estimators have none."""
         return {}
@@ -197,7 +236,7 @@ class UnlearnerMixin(CallbackSupportMixin):
             check_is_fitted(self)
             raise NotUnlearnableError(
                 f"This {type(self).__name__} holds no training rows (it was made by "
-                "to_predictor()), so it has nothing to unlearn from. Unlearn in the full model."
+                "to_predictor() or sliced from a pipeline). Unlearn in the full model."
             )
         return samples
 
@@ -267,15 +306,14 @@ class UnlearnerMixin(CallbackSupportMixin):
                 )
             else:
                 removal = self._unlearn(rows)
-                commit([Swap(self, removal.attributes, rows)])
-            tags = self._unlearning_tags
+                commit([Swap(self, removal.attributes, rows), *removal.swaps])
             self.unlearning_report_ = UnlearningReport(
                 type(self).__name__,
                 n_ids,
                 rows.size,
                 n_left,
                 perf_counter() - started,
-                removal.guarantee or Guarantee(tags.kind, tags.scope, tags.tolerance),
+                removal.guarantee or self._static_guarantee(),
                 removal.n_refitted,
                 removal.n_parts,
                 removal.part,

@@ -221,6 +221,10 @@ class LeastSquares(
         removal.attributes["_samples"] = raw
         return removal
 
+    def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
+        y = self._samples.y[rows]
+        return y[:, 0] if self._single else y
+
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Find the ids of training rows that equal the given rows.
 

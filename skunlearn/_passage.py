@@ -1,0 +1,183 @@
+"""How one request passes through the steps of a pipeline."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+
+from skunlearn._sample_store import SampleStore
+from skunlearn._tables import native, take
+from skunlearn.base import Guarantee, Removal, StepReport, Swap, UnlearnerMixin
+from skunlearn.exceptions import NotUnlearnableError
+
+_STRENGTH = ("bitwise", "numerical", "bounded", "certified", "distributional", "none")
+_MEASURES = {
+    "numerical": ("tolerance", "error"),
+    "bounded": ("bound",),
+    "certified": ("epsilon", "delta"),
+}
+
+
+def passes_through(step: Any) -> bool:
+    """Tell whether a step remembers no rows that a request could be about."""
+    if step in (None, "passthrough") or isinstance(step, FrozenEstimator):
+        return True
+    return not get_tags(step).requires_fit
+
+
+def weakest(guarantees: list[Guarantee]) -> Guarantee:
+    """Combine what the parts of a model promise into what the whole can promise."""
+    if not guarantees:
+        return Guarantee("bitwise")
+    kind = max((g.kind for g in guarantees), key=_STRENGTH.index)
+    scope = "output" if any(g.scope == "output" for g in guarantees) else "state"
+
+    def largest(name: str) -> float | None:
+        values = [getattr(g, name) for g in guarantees if getattr(g, name) is not None]
+        return max(values, default=None)
+
+    return Guarantee(kind, scope, **{name: largest(name) for name in _MEASURES.get(kind, ())})
+
+
+class Passage:
+    """A request on its way through the steps, in order, nothing of it in force yet.
+
+    Parameters
+    ----------
+    ids : ndarray
+        Ids of the rows to remove.
+
+    rows : SampleStore
+        The pipeline's own store; holds the raw rows where steps of other packages are refitted.
+
+    refits_others : bool
+        Whether a step that cannot unlearn is refitted on the rows left.
+    """
+
+    def __init__(self, ids: np.ndarray, rows: SampleStore, refits_others: bool) -> None:
+        self.ids = ids
+        self.rows = rows
+        self.refits_others = refits_others
+        self.removals: list[Removal] = []
+        self.reports: list[StepReport] = []
+        self.swaps: list[Swap] = []
+        self.guarantees: list[Guarantee] = []
+        self.steps: list[tuple[str, Any]] = []
+        # What reaches the next step if it differs from what that step was fitted on: the rows
+        # left, as they are now, or the affine map that makes them from rows a step holds.
+        self._changed = False
+        self._current: Any = None
+        self._views: list[Any] = []
+        self._source: tuple[SampleStore, Any] | None = None
+
+    def go_through(self, name: str, step: Any) -> None:
+        """Take the request through one more step."""
+        started = perf_counter()
+        after = step
+        if isinstance(step, UnlearnerMixin):
+            way = self._unlearner(name, step)
+        elif passes_through(step):
+            way = "frozen" if isinstance(step, FrozenEstimator) else "unchanged"
+            self._move_on(step)
+        elif self.refits_others:
+            way = "refitted"
+            after = self._other(step)
+        else:
+            raise NotUnlearnableError(
+                f"Step {name!r} ({type(step).__name__}) remembers training rows and cannot forget "
+                "them. Use its counterpart in skunlearn; or wrap it in "
+                "sklearn.frozen.FrozenEstimator if it was fitted on other rows; or set "
+                "on_memory='refit' to have it refitted with each request. Nothing was changed."
+            )
+        self.steps.append((name, after))
+        self.reports.append(StepReport(name, way, perf_counter() - started))
+
+    def _unlearner(self, name: str, step: UnlearnerMixin) -> str:
+        store = step._check_samples()
+        rows = store.resolve(self.ids, strict=False)[1]
+        if rows.size == store.n_samples:
+            raise NotUnlearnableError(
+                f"The request would leave step {name!r} without rows. Nothing was changed."
+            )
+        source = self._source
+        if self._changed and not (
+            source is not None
+            and step._unlearning_tags.pushes_affine
+            and (getattr(step, "_frame", None) is not None or store.aligned_with(source[0]))
+        ):
+            self._refit_unlearner(step, store, rows)
+            return "refitted"
+        if self._changed:
+            removal = step._push_affine(rows, *source)
+            way = "pushed through"
+        elif rows.size:
+            removal = step._unlearn(rows)
+            way = "unlearned"
+        else:
+            removal = Removal({})
+            way = "unchanged"
+        self.swaps += [Swap(step, removal.attributes, rows), *removal.swaps]
+        self.removals.append(removal)
+        self.guarantees.append(removal.guarantee or step._static_guarantee())
+        if hasattr(step, "transform"):
+            after = step._after(removal)
+            self._source = None
+            if self._changed:
+                self._views.append(after)
+            elif rows.size:
+                if hasattr(after, "_affine_map"):
+                    self._source = (store, after._affine_map())
+                self._current = lambda: after._outputs_without(self.ids)
+                self._changed = True
+        return way
+
+    def _refit_unlearner(self, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray) -> None:
+        kept = store.slots_without(rows)
+        fresh = clone(step)
+        fresh._seed_to_keep = step.__dict__.get("_seed")
+        arguments = {"sample_ids": store.ids_of(kept)}
+        if store.sample_weight is not None:
+            arguments["sample_weight"] = store.sample_weight[kept]
+        fresh.fit(self._rows_now(), step._fit_targets(kept), **arguments)
+        fresh.__dict__.pop("_seed_to_keep", None)
+        fresh._samples.lock = store.lock
+        state = fresh.__dict__ | step.get_params(deep=False)
+        if "_skl_callbacks" in step.__dict__:
+            state["_skl_callbacks"] = step._skl_callbacks
+        self.swaps.append(Swap(step, state, None))
+        self.guarantees.append(step._static_guarantee())
+        self.removals.append(Removal({}, n_refitted=1))
+        self._source = None
+        self._views.append(fresh)
+
+    def _other(self, step: Any) -> Any:
+        fresh = clone(step)
+        kept = self.rows.slots_without(self.rows.resolve(self.ids, strict=False)[1])
+        if not self._changed:
+            self._current = lambda: native(take(self.rows.X, kept))
+            self._views = [view for _, view in self.steps if view not in (None, "passthrough")]
+            self._changed = True
+        fresh.fit(self._rows_now(), take(self.rows.y, kept))
+        self.guarantees.append(Guarantee("distributional"))
+        self.removals.append(Removal({}, n_refitted=1))
+        self._source = None
+        self._views.append(fresh)
+        return fresh
+
+    def _move_on(self, step: Any) -> None:
+        if self._changed and step not in (None, "passthrough"):
+            self._source = None
+            self._views.append(step)
+
+    def _rows_now(self) -> Any:
+        """Return the rows left as they reach the next step now."""
+        rows = self._current() if callable(self._current) else self._current
+        for view in self._views:
+            rows = view.transform(rows)
+        self._current, self._views = rows, []
+        return rows
