@@ -12,7 +12,7 @@ import sklearn
 import sklearn.pipeline
 from sklearn.utils.metaestimators import available_if
 
-from skunlearn._compat import StrOptions
+from skunlearn._compat import StrOptions, num_samples
 from skunlearn._ids import check_sample_ids
 from skunlearn._passage import Passage, passes_through, weakest
 from skunlearn._sample_store import SampleStore
@@ -139,7 +139,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         self : object
             Fitted pipeline.
         """
-        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        n_samples = num_samples(X)
         ids = check_sample_ids(sample_ids, X, n_samples)
         unlearners = [name for name, step in self.steps if isinstance(step, UnlearnerMixin)]
         for name in unlearners:
@@ -164,6 +164,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         self._samples = SampleStore(rows, None if y is None else np.array(y), None, ids)
         return self
 
+    @available_if(lambda self: hasattr(self, "transform"))
     def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
         """Fit every step and transform X.
 
