@@ -215,6 +215,14 @@ class UnlearnerMixin(CallbackSupportMixin):
         view.__dict__.update(removal.attributes)
         return view
 
+    def _adopt(self, fresh: Any) -> list[Swap]:
+        """Return the swaps by which this object becomes a freshly fitted clone of it."""
+        fresh._samples.lock = self._samples.lock
+        state = fresh.__dict__ | self.get_params(deep=False)  # type: ignore[attr-defined]
+        if "_skl_callbacks" in self.__dict__:
+            state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
+        return [Swap(self, state, None)]
+
     def _outputs_without(self, ids: np.ndarray) -> Any:
         """Transform the rows held, those with the given ids left out."""
         samples = self._samples
@@ -403,9 +411,11 @@ class UnlearnerMixin(CallbackSupportMixin):
         return predictor
 
     def __copy__(self: Self) -> Self:
+        # Private buffers are overwritten when they are replaced, so no two objects may share them.
         twin = snapshot(self)
-        if "_samples" in twin.__dict__:
-            twin._samples = copy.deepcopy(self._samples)
+        for name, value in twin.__dict__.items():
+            if name[0] == "_":
+                twin.__dict__[name] = copy.deepcopy(value)
         return twin
 
     def __sklearn_tags__(self) -> Any:
