@@ -2,14 +2,12 @@
 
 import os
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 import statistics
 from time import perf_counter
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 SCALE = float(os.environ.get("SKUNLEARN_BENCH_SCALE", "1"))
 _ROWS = []
@@ -23,6 +21,12 @@ def seconds(call):
     started = perf_counter()
     call()
     return perf_counter() - started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_blas_thread():
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ class Passage:
         chosen = [place for place, key in enumerate(as_keys(self._current_ids)) if key in wanted]
         if not np.array_equal(self._current_ids[chosen], ids):
             raise NotUnlearnableError(
-                f"Step {name!r} holds rows that a step before it has forgotten or never seen, so it "
-                "cannot be brought up to date. Fit the pipeline anew. Nothing was changed."
+                f"Step {name!r} holds rows that a step before it has forgotten or never seen, so "
+                "it cannot be brought up to date. Fit the pipeline anew. Nothing was changed."
             )
         return _safe_indexing(rows, chosen)
