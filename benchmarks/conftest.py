@@ -1,7 +1,6 @@
 """One BLAS thread, refits interleaved with requests, a table of ratios at the end."""
 
 import os
-
 import statistics
 from time import perf_counter
 
