@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -87,7 +86,7 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         if n_rows.all():
             return None
         keep = n_rows > 0
-        self._check_prior_length(np.count_nonzero(keep), NotUnlearnableError)
+        self._check_prior_length(int(keep.sum()), NotUnlearnableError)
         return keep
 
     def _labels_left(self, keep: np.ndarray) -> np.ndarray:
@@ -143,8 +142,12 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         log_proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        joint = self.predict_joint_log_proba(X)
-        return joint - logsumexp(joint, axis=1, keepdims=True)
+        log_proba = np.ascontiguousarray(self.predict_joint_log_proba(X).T)
+        top = log_proba.max(axis=0)
+        top[~np.isfinite(top)] = 0.0
+        log_proba -= top
+        log_proba -= np.log(np.exp(log_proba).sum(axis=0))
+        return log_proba.T
 
     @reads_one_version
     def predict_proba(self, X: Any) -> np.ndarray:

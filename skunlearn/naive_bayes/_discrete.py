@@ -97,8 +97,9 @@ class BaseDiscreteNB(BaseNB):
         self._threshold = threshold
         totals = np.zeros((3, classes.size, X.shape[1] + 1), dtype=np.int64)
         tally = np.zeros((2, classes.size), dtype=np.int64)
-        labels = classes.searchsorted(self._samples.y)
-        totals, tally = self._count(totals, tally, labels, self._samples.slots(), sign=1)
+        rows = self._samples.slots()
+        labels = classes.searchsorted(self._fit_targets(rows))
+        totals, tally = self._count(totals, tally, labels, rows, sign=1)
         self.__dict__.update(self._attributes(totals, tally, classes))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
@@ -133,7 +134,7 @@ class BaseDiscreteNB(BaseNB):
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         classes = self.classes_
-        labels = classes.searchsorted(self._samples.y[rows])
+        labels = classes.searchsorted(self._fit_targets(rows))
         totals, tally = self._count(self._totals, self._tally, labels, rows, sign=-1)
         keep = self._classes_left(*tally)
         if keep is not None:

@@ -156,7 +156,7 @@ class GaussianNB(BaseNB):
         samples = self._samples
         weights = None
         if part < classes.size:
-            rows = rows[samples.y[rows] == classes[part]]
+            rows = rows[self._fit_targets(rows) == classes[part]]
             weights = samples.sample_weight
         moments[part] = from_rows(samples.X, weights, rows)
         n_weighted = rows.size if weights is None else np.count_nonzero(weights[rows])
@@ -197,7 +197,7 @@ class GaussianNB(BaseNB):
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, classes = self._samples, self.classes_
         weights = UNIT_WEIGHTS if samples.sample_weight is None else samples.sample_weight
-        labels = classes.searchsorted(samples.y[rows])
+        labels = classes.searchsorted(self._fit_targets(rows))
         moments, tally = remove_labelled_rows(
             self._moments, self._tally, samples.X, weights, labels, rows
         )
@@ -210,7 +210,7 @@ class GaussianNB(BaseNB):
         n_refitted = 0
         while error.max() > TOLERANCE:
             left = samples.slots_without(rows)
-            for part in np.flatnonzero(error > TOLERANCE):
+            for part in np.flatnonzero(error > TOLERANCE).tolist():
                 self._recompute(moments, tally, part, classes, left)
                 n_refitted += 1
             attributes, error = self._attributes(moments, tally, classes)
@@ -224,7 +224,7 @@ class GaussianNB(BaseNB):
         with np.errstate(divide="ignore"):
             constant = np.log(self.class_prior_)
             constant = constant - 0.5 * np.log(2.0 * np.pi * self.var_).sum(axis=1)
-        joint = np.empty((X.shape[0], self.classes_.size))
+        joint = np.empty((self.classes_.size, X.shape[0]))
         gaps = np.empty((min(_BLOCK, X.shape[0]), X.shape[1]))
         for start in range(0, X.shape[0], _BLOCK):
             block = X[start : start + _BLOCK]
@@ -233,8 +233,8 @@ class GaussianNB(BaseNB):
                 np.subtract(block, theta, out=gap)
                 gap *= gap
                 gap /= var
-                joint[start : start + _BLOCK, part] = constant[part] - 0.5 * gap.sum(axis=1)
-        return joint
+                joint[part, start : start + _BLOCK] = constant[part] - 0.5 * gap.sum(axis=1)
+        return joint.T
 
     def to_predictor(self) -> sklearn.naive_bayes.GaussianNB:
         """Return a fitted :class:`sklearn.naive_bayes.GaussianNB` that holds no rows."""
