@@ -32,12 +32,14 @@ def own(array: Any, source: Any) -> Any:
     Returns
     -------
     owned : ndarray, CSR array or None
-        `array` itself where validation already made a copy.
+        `array` itself where validation already made a copy. A CSR array stores no entry twice.
     """
     if array is None:
         return None
     if sparse.issparse(array):
-        return sparse.csr_array(array, copy=True)
+        table = sparse.csr_array(array, copy=True)
+        table.sum_duplicates()
+        return table
     fresh = (
         isinstance(source, np.ndarray | list | tuple)
         and array.flags.owndata

@@ -363,11 +363,11 @@ class UnlearnerMixin(CallbackSupportMixin):
             X,
             reset=False,
             accept_sparse="csr",
-            dtype=stored.dtype,
+            dtype="numeric" if stored.dtype.kind in "iub" else stored.dtype,
             ensure_all_finite=False,
         )
         if sparse.issparse(stored):
-            return sparse.csr_array(X)
+            return own(sparse.csr_array(X), X)
         return X.toarray() if sparse.issparse(X) else X
 
     def purge(self: Self) -> Self:
