@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -66,7 +65,6 @@ def _first_hit(places: Iterator[tuple[str, bytes]], patterns: dict[bytes, str]) 
 
 
 def _search(model: Any, folder: Path, patterns: dict[bytes, str]) -> str | None:
-    gc.collect()
     return (
         _first_hit(buffers(model), patterns)
         or _first_hit(pickles(model), patterns)
