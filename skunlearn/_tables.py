@@ -37,7 +37,9 @@ def own(array: Any, source: Any) -> Any:
     if array is None:
         return None
     if sparse.issparse(array):
-        return sparse.csr_array(array, copy=True)
+        rows = sparse.csr_array(array, copy=True)
+        rows.sum_duplicates()
+        return rows
     fresh = (
         isinstance(source, np.ndarray | list | tuple)
         and array.flags.owndata
@@ -226,7 +228,8 @@ def _hash_sparse_rows(table: Any) -> np.ndarray:
     stored = table.data != 0
     with np.errstate(over="ignore"):
         parts = mix64(mix64(table.indices.astype(np.uint64)) ^ _bits(table.data))
-        totals = np.concatenate([[0], np.cumsum(np.where(stored, parts, 0), dtype=np.uint64)])
+        totals = np.zeros(stored.size + 1, dtype=np.uint64)
+        np.cumsum(np.where(stored, parts, 0), out=totals[1:])
         return totals[table.indptr[1:]] - totals[table.indptr[:-1]]
 
 

@@ -359,7 +359,9 @@ class UnlearnerMixin(CallbackSupportMixin):
             ensure_all_finite=False,
         )
         if sparse.issparse(stored):
-            return sparse.csr_array(X)
+            rows = sparse.csr_array(X, copy=True)
+            rows.sum_duplicates()
+            return rows
         return X.toarray() if sparse.issparse(X) else X
 
     def purge(self: Self) -> Self:
