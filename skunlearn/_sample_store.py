@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._ids import as_keys, shown
+from skunlearn._ids import Kind, as_keys, shown
 from skunlearn._tables import hash_rows, rows_equal, take, wipe
 from skunlearn.exceptions import UnknownSampleError
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
+
+
+def _is_tuple_id(key: Any) -> bool:
+    return type(key) is tuple and not (key and isinstance(key[0], Kind))
 
 
 class _Positions:
@@ -38,6 +42,7 @@ class _Positions:
                     held.append(slot)
                 elif held != slot:
                     self._slots[key] = [held, slot]
+        self.has_tuples = tuple in set(map(type, keys)) and any(map(_is_tuple_id, keys))
 
     def __contains__(self, key: Any) -> bool:
         return key in self._slots
@@ -55,10 +60,12 @@ class _Positions:
 
     def discard(self, keys: list[Any], slots: list[int]) -> None:
         """Forget that each key stood for its slot."""
-        for key, slot in zip(keys, slots, strict=True):
+        gone = set(slots)
+        for key in dict.fromkeys(keys):
             held = self._slots[key]
-            if type(held) is list and len(held) > 1:
-                held.remove(slot)
+            left = [slot for slot in held if slot not in gone] if type(held) is list else None
+            if left:
+                self._slots[key] = left
             else:
                 del self._slots[key]
 
@@ -168,13 +175,13 @@ class SampleStore:
             If the request is no collection of ids.
         """
         held = self._ids
-        keys = as_keys(sample_ids, tuples=held is not None and held.dtype.kind == "O")
-        if len(keys) > 1:
-            keys = list(dict.fromkeys(keys))
         if held is not None and self._by_id is None:
             slots = self.slots()
             self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
         index = self._by_id
+        keys = as_keys(sample_ids, tuples=index is not None and index.has_tuples)
+        if len(keys) > 1:
+            keys = list(dict.fromkeys(keys))
         if held is None:
             slots = self._slots_in_use(keys)
             if slots is not None:
