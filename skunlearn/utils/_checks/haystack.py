@@ -85,11 +85,16 @@ def _parts(thing: Any) -> list[Any]:
     return gc.get_referents(thing)
 
 
-def floats(model: Any) -> set[bytes]:
-    """Collect every float64 reachable from a model, but those with short mantissas."""
-    found = {b""}
-    for _, content in buffers(model):
+def floats(model: Any) -> dict[bytes, str]:
+    """Map every float64 reachable from a model to a place where it is.
+
+    Round numbers are left out, they say little, and so is what is no float by its size.
+    """
+    found: dict[bytes, str] = {}
+    for where, content in buffers(model):
         if len(content) % 8 == 0:
             words = np.frombuffer(content, dtype="<u8")
-            found.update(word.tobytes() for word in words[(words & 0xFFFFFF) != 0])
-    return found - {b""}
+            size = np.abs(words.view("<f8"))
+            telling = ((words & 0xFFFFFF) != 0) & (size > 1e-100) & (size < 1e100)
+            found.update((word.tobytes(), where) for word in words[telling])
+    return found
