@@ -201,7 +201,7 @@ def parametrize_with_unlearning_checks(
                 label = f"{_label(estimator)}-{check.__name__}"
                 yield pytest.param(estimator, case, marks=marks, id=label)
 
-    return pytest.mark.parametrize(("estimator", "check"), cases())
+    return pytest.mark.parametrize(("estimator", "check"), list(cases()))
 
 
 def _label(estimator: Any) -> str:

@@ -16,7 +16,7 @@ from skunlearn.utils._checks.data import assert_like_retrained, fitted, make_row
 from skunlearn.utils._checks.tracing import at_each_line, count_lines
 
 N_FAULTS = 12
-N_READS = 16
+N_READS = 60
 
 # How long a reader may take before the request goes on, in seconds; readers that must wait for the
 # request to finish are the reason for it.
@@ -109,7 +109,7 @@ def check_readers_see_one_version(name: str, estimator: Any, seed: int = 0) -> N
     with ThreadPoolExecutor(1) as pool:
 
         def read(at: int) -> None:
-            if at in stops:
+            if at in stops and (not reads or reads[-1].done()):
                 reads.append(pool.submit(outputs_of, trial, request.X))
                 wait(reads[-1:], timeout=_PATIENCE)
 

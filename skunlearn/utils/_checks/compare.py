@@ -158,7 +158,9 @@ def _differences(
     if isinstance(ours, dict):
         ours, theirs = dict(ours), dict(theirs)
         if ours.keys() != theirs.keys():
-            yield Difference(where, f"has keys {list(ours)}, should have {list(theirs)}")
+            added = [str(key) for key in ours if key not in theirs]
+            lost = [str(key) for key in theirs if key not in ours]
+            yield Difference(where or ", ".join(added + lost), f"added {added}, lost {lost}")
             return
         pairs = [(f"{where}.{key}" if where else str(key), ours[key], theirs[key]) for key in ours]
     elif isinstance(ours, set | frozenset):

@@ -176,8 +176,8 @@ def check_purge_changes_no_output(name: str, estimator: Any, seed: int = 0) -> N
     outputs, attributes = outputs_of(model, rows.X), copy.deepcopy(public_attributes(model))
     if model.purge() is not model:
         raise AssertionError(f"{name}: purge must return self.")
-    difference = differ(outputs_of(model, rows.X), outputs, rtol=1e-9) or differ(
-        public_attributes(model), attributes, rtol=1e-9
+    difference = differ(public_attributes(model), attributes, rtol=1e-9) or differ(
+        outputs_of(model, rows.X), outputs, rtol=1e-9
     )
     if difference is not None:
         raise AssertionError(f"{name}: purge changed {difference}.")
