@@ -228,7 +228,8 @@ def _hash_sparse_rows(table: Any) -> np.ndarray:
     stored = table.data != 0
     with np.errstate(over="ignore"):
         parts = mix64(mix64(table.indices.astype(np.uint64)) ^ _bits(table.data))
-        totals = np.concatenate([[0], np.cumsum(np.where(stored, parts, 0), dtype=np.uint64)])
+        totals = np.zeros(stored.size + 1, dtype=np.uint64)
+        np.cumsum(np.where(stored, parts, 0), out=totals[1:])
         return totals[table.indptr[1:]] - totals[table.indptr[:-1]]
 
 

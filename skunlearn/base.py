@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import threading
@@ -96,17 +97,26 @@ def commit(swaps: Iterable[Swap]) -> None:
     """
     swaps = list(swaps)
     replaced: list[Any] = []
+    removals = [
+        swap.attributes.get("_samples", swap.estimator._samples).removal(swap.rows)
+        for swap in swaps
+        if swap.rows is not None and swap.rows.size
+    ]
     with _SWAP:
         for estimator, attributes, rows in swaps:
             state = estimator.__dict__
             old = state if rows is None else attributes
-            replaced += [state[name] for name in old if name[0] == "_" and name in state]
+            replaced += [
+                state[name]
+                for name in old
+                if name[0] == "_" and name in state and state[name] is not attributes.get(name)
+            ]
             state.update(attributes)
             if rows is None:
                 for name in state.keys() - attributes.keys():
                     del state[name]
-            elif rows.size:
-                estimator._samples.remove(rows)
+        for remove in removals:
+            remove()
     for buffer in replaced:
         if isinstance(buffer, np.ndarray):
             buffer.fill(0)
@@ -176,6 +186,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         sample_ids: Any = None,
     ) -> None:
         """Keep copies of validated rows; `sources` are X, y and weights as the user passed them."""
+        self.__dict__.pop("unlearning_report_", None)
         self._samples = SampleStore(
             own(X, sources[0]),
             own(y, sources[1]),
@@ -412,10 +423,11 @@ class UnlearnerMixin(CallbackSupportMixin):
 
     def __copy__(self: Self) -> Self:
         # Private buffers are overwritten when they are replaced, so no two objects may share them.
-        twin = snapshot(self)
-        for name, value in twin.__dict__.items():
-            if name[0] == "_":
-                twin.__dict__[name] = copy.deepcopy(value)
+        samples = self.__dict__.get("_samples")
+        with contextlib.nullcontext() if samples is None else samples.lock:
+            twin = snapshot(self)
+            private = {name: value for name, value in vars(twin).items() if name[0] == "_"}
+            twin.__dict__.update(copy.deepcopy(private))
         return twin
 
     def __sklearn_tags__(self) -> Any:

@@ -1,9 +1,9 @@
 """Per-column weight, mean and scatter: compute, and take rows out again.
 
 Columns are independent and NaN entries are passed over. A set of moments is one array of shape
-(4, n_features): total weight, mean, scatter about the mean, and the largest scatter that the column
-has had since its moments were last computed from rows, which bounds the rounding error in units of
-the machine epsilon.
+(4, n_features): total weight, mean, scatter about the mean, and a power of two above the largest
+scatter that the column has had since its moments were last computed from rows, which bounds the
+rounding error in units of the machine epsilon. The exact one would tell what the removed rows were.
 
 References
 ----------
@@ -73,7 +73,7 @@ def column_moments(X, weights, rows):
         if total[j] != 0.0:
             scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
             mean[j] += shift[j] / total[j]
-        peak[j] = scatter[j]
+        peak[j] = 2.0 ** np.ceil(np.log2(scatter[j])) if scatter[j] > 0.0 else 0.0
     return moments
 
 
