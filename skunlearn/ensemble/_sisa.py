@@ -23,7 +23,7 @@ from skunlearn._frames import FrameTable
 from skunlearn._hashing import derive_seed, draw_seed, hash_rows_for
 from skunlearn._ids import check_sample_ids
 from skunlearn._sample_store import SampleStore
-from skunlearn._tables import as_table, native
+from skunlearn._tables import as_table, native, take
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
@@ -80,7 +80,7 @@ class BaseSISA(UnlearnerMixin):
         """Return what `_describe` would if the targets `y` were not there."""
         return {}
 
-    def _for_shard(self, base: Any, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
+    def _for_shard(self, base: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         """Return an unfitted estimator for these targets, and the weights that its fit takes."""
         return clone(base), sample_weight
 
@@ -122,7 +122,7 @@ class BaseSISA(UnlearnerMixin):
         return self
 
     def _check_table(self, table: Any, base: Any) -> None:
-        """Refuse what the estimator would, lest rows that it is not shown go unchecked."""
+        """Refuse what any estimator would: some shards fit none that looks at the rows."""
         name = type(self).__name__
         if isinstance(table, np.ndarray) and table.ndim == 1 and table.dtype.kind in "iufbc":
             raise ValueError(_ONE_DIMENSIONAL.format(name))
@@ -132,10 +132,7 @@ class BaseSISA(UnlearnerMixin):
                     f"Found array with 0 {what} (shape={table.shape}) while a minimum of 1 is "
                     f"required by {name}."
                 )
-        nested = any(hasattr(value, "fit") for value in base.get_params(deep=True).values())
-        if not isinstance(table, FrameTable) and not nested:
-            allow_nan = get_tags(base).input_tags.allow_nan
-            assert_all_finite(table, allow_nan=allow_nan, input_name="X")
+        _check_finite(table, base)
 
     def _check_queries(self, X: Any) -> None:
         """Check rows to predict for against the training rows; estimators check the rest."""
@@ -143,6 +140,7 @@ class BaseSISA(UnlearnerMixin):
         if hasattr(self, "n_features_in_") and getattr(X, "ndim", 2) == 1:
             raise ValueError(_ONE_DIMENSIONAL.format(type(self).__name__))
         validate_data(self, X, reset=False, skip_check_array=True)
+        _check_finite(X, self.estimator_)
 
     def _check_weights(self, sample_weight: Any, X: Any, base: Any) -> np.ndarray | None:
         if sample_weight is None:
@@ -169,7 +167,8 @@ class BaseSISA(UnlearnerMixin):
             X, y, weights = samples.take(rows[shard])
             estimator, weights = self._for_shard(base, y, weights)
             _set_seeds(estimator, seed, shard)
-            return delayed(_fit_one)(estimator, X, y, weights, f"shard {shard}, {len(y)} rows")
+            where = f"shard {shard}, {rows[shard].size} rows"
+            return delayed(_fit_one)(estimator, X, y, weights, where)
 
         # No memory maps: rows would lie on disk, and a base would see arrays it cannot write to.
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator", max_nbytes=None)
@@ -218,7 +217,7 @@ class BaseSISA(UnlearnerMixin):
             {
                 "estimators_": held,
                 "n_samples_per_shard_": left,
-                **self._describe_without(samples.y[rows]),
+                **self._describe_without(take(samples.y, rows)),
             },
             n_refitted=refit.size,
             n_parts=len(held),
@@ -230,11 +229,11 @@ class BaseSISA(UnlearnerMixin):
         stored = self._samples.X
         if isinstance(stored, FrameTable):
             return stored.like(X)
-        table = native(as_table(X))
-        if sparse.issparse(table) and not sparse.issparse(stored):
-            table = table.toarray()
-        elif not sparse.issparse(table):
+        table: Any = native(as_table(X))
+        if not sparse.issparse(table):
             table = np.asarray(table)
+        elif not sparse.issparse(stored):
+            table = table.toarray()
         if stored.dtype.kind == "f" or (stored.dtype.kind in "iub" and table.dtype.kind == "O"):
             table = table.astype(stored.dtype)
         return sparse.csr_array(table) if sparse.issparse(stored) else table
@@ -246,6 +245,16 @@ class BaseSISA(UnlearnerMixin):
         tags.target_tags.positive_only = base.target_tags.positive_only
         tags.non_deterministic = base.non_deterministic
         return tags
+
+
+def _check_finite(X: Any, base: Any) -> None:
+    """Refuse missing and infinite values in an array where the estimator says that it does.
+
+    The tags of an estimator around others do not tell, so it is left to find out by itself.
+    """
+    nested = any(hasattr(value, "fit") for value in base.get_params(deep=True).values())
+    if not nested and (isinstance(X, np.ndarray) or sparse.issparse(X)):
+        assert_all_finite(X, allow_nan=get_tags(base).input_tags.allow_nan, input_name="X")
 
 
 def _shards(seed: int, n_shards: int, id_hashes: np.ndarray) -> np.ndarray:

@@ -193,7 +193,7 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
         held = counts > 0
         return {"classes_": self.classes_[held], "_class_counts": counts[held]}
 
-    def _for_shard(self, base: Any, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
+    def _for_shard(self, base: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         if (y == y[0]).all():
             return DummyClassifier(strategy="most_frequent"), None
         return clone(base), sample_weight
@@ -216,7 +216,7 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
             votes = self.predict_proba(X)
         else:
             self._check_queries(X)
-            votes = sum(
+            votes: Any = sum(
                 estimator.predict(X)[:, None] == self.classes_ for estimator in self.estimators_
             )
         return self.classes_[np.argmax(votes, axis=1)]
