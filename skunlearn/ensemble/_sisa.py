@@ -253,7 +253,8 @@ def _check_finite(X: Any, base: Any) -> None:
     The tags of an estimator around others do not tell, so it is left to find out by itself.
     """
     nested = any(hasattr(value, "fit") for value in base.get_params(deep=True).values())
-    if not nested and (isinstance(X, np.ndarray) or sparse.issparse(X)):
+    X = sparse.csr_array(X).data if sparse.issparse(X) else X
+    if not nested and isinstance(X, np.ndarray):
         assert_all_finite(X, allow_nan=get_tags(base).input_tags.allow_nan, input_name="X")
 
 

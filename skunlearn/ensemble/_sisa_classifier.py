@@ -212,14 +212,14 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             Label of each row, in the dtype of `classes_`.
         """
+        winners = np.argmax(self._votes(X), axis=1)
+        return self.classes_[winners]
+
+    def _votes(self, X: Any) -> Any:
         if self.voting == "soft":
-            votes = self.predict_proba(X)
-        else:
-            self._check_queries(X)
-            votes: Any = sum(
-                estimator.predict(X)[:, None] == self.classes_ for estimator in self.estimators_
-            )
-        return self.classes_[np.argmax(votes, axis=1)]
+            return self.predict_proba(X)
+        self._check_queries(X)
+        return sum(estimator.predict(X)[:, None] == self.classes_ for estimator in self.estimators_)
 
     @available_if(_votes_softly)
     @reads_one_version
