@@ -17,25 +17,29 @@ Self = TypeVar("Self", bound="FrameTable")
 
 
 class FrameTable:
-    """Columns of a data frame as arrays, and the schema to make a frame of them again.
+    """Columns of a data frame as arrays, and what it takes to make a frame of them again.
 
     Parameters
     ----------
-    schema : list of (name, dtype) pairs
-        The columns, dtypes being the frame library's.
+    names : sequence
+        Column labels, as the frame library holds them.
+
+    dtypes : list
+        The columns' dtypes in the frame library.
 
     arrays : list of ndarray
         What is held, all of one length; the subclass knows which array is part of which column.
     """
 
-    def __init__(self, schema: list[tuple[Any, Any]], arrays: list[np.ndarray]) -> None:
-        self.schema = schema
+    def __init__(self, names: Any, dtypes: list[Any], arrays: list[np.ndarray]) -> None:
+        self.names = names
+        self.dtypes = dtypes
         self.arrays = arrays
 
     @property
     def shape(self) -> tuple[int, int]:
         """Number of slots and of columns."""
-        return (len(self.arrays[0]) if self.arrays else 0, len(self.schema))
+        return (len(self.arrays[0]) if self.arrays else 0, len(self.dtypes))
 
     @property
     def nbytes(self) -> int:
@@ -44,7 +48,7 @@ class FrameTable:
 
     def map(self: Self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
         """Make a table of this schema from a function of each array."""
-        return type(self)(self.schema, list(map(function, self.arrays)))
+        return type(self)(self.names, self.dtypes, list(map(function, self.arrays)))
 
     def native(self) -> Any:
         """Make the data frame that the arrays describe."""
@@ -77,9 +81,7 @@ class PandasTable(FrameTable):
             else:
                 array = column.to_numpy(dtype=object)
             arrays.append(np.array(array, copy=True))
-        return cls(
-            [(name, c.dtype) for name, c in zip(frame.columns, columns, strict=True)], arrays
-        )
+        return cls(frame.columns, [column.dtype for column in columns], arrays)
 
     def _columns(self) -> list[Any]:
         import pandas as pd
@@ -88,7 +90,7 @@ class PandasTable(FrameTable):
             pd.Series(pd.Categorical.from_codes(array, dtype=dtype))
             if isinstance(dtype, pd.CategoricalDtype)
             else pd.Series(array, dtype=dtype)
-            for array, (_, dtype) in zip(self.arrays, self.schema, strict=True)
+            for array, dtype in zip(self.arrays, self.dtypes, strict=True)
         ]
 
     def native(self) -> Any:
@@ -96,7 +98,7 @@ class PandasTable(FrameTable):
         import pandas as pd
 
         frame = pd.DataFrame(dict(enumerate(self._columns())))
-        frame.columns = pd.Index([name for name, _ in self.schema])
+        frame.columns = self.names
         return frame
 
     def like(self, rows: Any) -> PandasTable:
@@ -105,13 +107,13 @@ class PandasTable(FrameTable):
 
         if not is_pandas(rows):
             rows = pd.DataFrame(list(plain_rows(rows)))
-        if rows.shape[1] != len(self.schema):
-            raise ValueError(f"X has {rows.shape[1]} columns, but {len(self.schema)} were fitted.")
+        if rows.shape[1] != len(self.dtypes):
+            raise ValueError(f"X has {rows.shape[1]} columns, but {len(self.dtypes)} were fitted.")
         columns = {
             place: rows.iloc[:, place].astype(dtype)
             if isinstance(dtype, np.dtype) and dtype.kind in "fMm"
             else rows.iloc[:, place]
-            for place, (_, dtype) in enumerate(self.schema)
+            for place, dtype in enumerate(self.dtypes)
         }
         return PandasTable.from_frame(pd.DataFrame(columns))
 
@@ -134,7 +136,7 @@ class PolarsTable(FrameTable):
                 arrays.append(np.array(column.is_null().to_numpy(), copy=True))
             else:
                 arrays.append(np.fromiter(column.to_list(), dtype=object, count=len(column)))
-        return cls(list(frame.schema.items()), arrays)
+        return cls(frame.columns, frame.dtypes, arrays)
 
     def native(self) -> Any:
         """Make the polars frame that the arrays describe."""
@@ -142,7 +144,7 @@ class PolarsTable(FrameTable):
 
         arrays = iter(self.arrays)
         columns = []
-        for name, dtype in self.schema:
+        for name, dtype in zip(self.names, self.dtypes, strict=True):
             values = next(arrays)
             if _has_numbers(dtype):
                 column = pl.Series(name, values).cast(dtype).set(pl.Series(next(arrays)), None)
@@ -155,13 +157,15 @@ class PolarsTable(FrameTable):
         """Bring other rows into this table's float and time dtypes; the rest keep their own."""
         import polars as pl
 
-        names = [name for name, _ in self.schema]
+        names = self.names
         if not is_polars(rows):
             rows = pl.DataFrame(list(plain_rows(rows)), schema=names, orient="row", strict=False)
         if rows.columns != names:
             raise ValueError(f"X has the columns {rows.columns}, but {names} were fitted.")
         cast = {
-            name: dtype for name, dtype in self.schema if dtype.is_float() or dtype.is_temporal()
+            name: dtype
+            for name, dtype in zip(names, self.dtypes, strict=True)
+            if dtype.is_float() or dtype.is_temporal()
         }
         return PolarsTable.from_frame(rows.cast(cast))
 
