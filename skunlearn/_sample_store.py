@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from skunlearn._hashing import hash_ids
 from skunlearn._ids import Kind, as_keys, shown
 from skunlearn._tables import hash_rows, rows_equal, take, wipe
 from skunlearn.exceptions import UnknownSampleError
@@ -115,6 +116,7 @@ class SampleStore:
         self._alive: np.ndarray | None = None
         self._by_id: _Positions | None = None
         self._by_value: _Positions | None = None
+        self._id_hashes: np.ndarray | None = None
         self.lock = threading.RLock()
 
     @property
@@ -154,6 +156,16 @@ class SampleStore:
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the ids of the given slots."""
         return rows if self._ids is None else self._ids[rows]
+
+    def id_hashes(self) -> np.ndarray:
+        """Return the hash of each slot's id, shape (n_slots,), dtype uint64; 0 for empty slots."""
+        if self._id_hashes is None:
+            slots = self.slots()
+            ids = self.ids_of(slots)
+            hashes = np.zeros(self.n_slots, dtype=np.uint64)
+            hashes[slots] = hash_ids(ids if ids.dtype.kind == "i" else as_keys(ids))
+            self._id_hashes = hashes
+        return self._id_hashes
 
     def resolve(self, sample_ids: Any, *, strict: bool = True) -> tuple[int, np.ndarray]:
         """Find the rows that a request is about.
@@ -278,7 +290,7 @@ class SampleStore:
             self.n_removed += rows.size
             for discard in discards:
                 discard()
-            for table in (self.X, self.y, self.sample_weight, self._ids):
+            for table in (self.X, self.y, self.sample_weight, self._ids, self._id_hashes):
                 wipe(table, rows)
             if 4 * self.n_removed > self.n_slots > 64:
                 with contextlib.suppress(MemoryError):
@@ -328,7 +340,7 @@ class SampleStore:
     def wipe(self) -> None:
         """Overwrite everything held, when another store takes this one's place."""
         every = np.arange(self.n_slots)
-        for table in (self.X, self.y, self.sample_weight, self._ids):
+        for table in (self.X, self.y, self.sample_weight, self._ids, self._id_hashes):
             wipe(table, every)
         self._by_id = self._by_value = None
 
@@ -345,11 +357,12 @@ class SampleStore:
             "_alive": None,
             "_by_id": None,
             "_by_value": None,
+            "_id_hashes": None,
         }
 
     def __getstate__(self) -> dict[str, Any]:
         with self.lock:
-            state = self.__dict__ | {"_by_id": None, "_by_value": None}
+            state = self.__dict__ | dict.fromkeys(("_by_id", "_by_value", "_id_hashes"))
             if self.n_removed:
                 state |= self._without_empty_slots()
         del state["lock"]

@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skunlearn._compat import CallbackSupportMixin, with_callbacks
+from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
 from skunlearn._hashing import draw_seed
 from skunlearn._ids import as_keys, check_sample_ids
 from skunlearn._report import (
@@ -150,7 +150,9 @@ class UnlearnerMixin(CallbackSupportMixin):
     A subclass declares its promise in `_unlearning_tags`, calls :meth:`_hold_samples` in `fit`, and
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
     array attributes that a removal replaces are overwritten, so public ones are never views of
-    them, and predicting methods read public ones only, under :func:`reads_one_version`.
+    them, and predicting methods read public ones only, under :func:`reads_one_version`. A hook that
+    works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
+    :func:`skunlearn._compat.callback_context` for each.
 
     Notes
     -----
@@ -298,46 +300,52 @@ class UnlearnerMixin(CallbackSupportMixin):
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
-        if "_skl_callbacks" in self.__dict__:
-            return self._unlearn_with_callbacks(sample_ids)
-        return self._unlearn_ids(sample_ids)
+        with self._check_samples().lock:
+            if "_skl_callbacks" in self.__dict__:
+                return self._unlearn_with_callbacks(sample_ids)
+            return self._unlearn_ids(sample_ids)
 
     @with_callbacks
     def _unlearn_with_callbacks(self: Self, sample_ids: Any) -> Self:
-        context = self._init_callback_context(task_name="unlearn")
-        context.call_on_fit_task_begin(estimator=self)
-        self._unlearn_ids(sample_ids)
-        context.call_on_fit_task_end(estimator=self)
+        self._unlearn_ids(sample_ids, announce=True)
+        callback_context(self).call_on_fit_task_end(estimator=self)
         return self
 
-    def _unlearn_ids(self: Self, sample_ids: Any) -> Self:
+    def _n_subtasks(self, rows: np.ndarray) -> int:
+        """Count the subtasks that `_unlearn(rows)` will announce to callbacks."""
+        return 0
+
+    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
         started = perf_counter()
-        with self._check_samples().lock:
-            samples = self._samples
-            n_ids, rows = samples.resolve(sample_ids)
-            n_left = samples.n_samples - rows.size
-            if not rows.size:
-                removal = Removal({})
-            elif not n_left:
-                raise NotUnlearnableError(
-                    f"The request names all {rows.size} training rows; no {type(self).__name__} "
-                    "can be fitted on none. Delete the model instead."
-                )
-            else:
-                removal = self._unlearn(rows)
-                commit([Swap(self, removal.attributes, rows), *removal.swaps])
-            self.unlearning_report_ = UnlearningReport(
-                type(self).__name__,
-                n_ids,
-                rows.size,
-                n_left,
-                perf_counter() - started,
-                removal.guarantee or self._static_guarantee(),
-                removal.n_refitted,
-                removal.n_parts,
-                removal.part,
-                removal.steps,
+        samples = self._samples
+        n_ids, rows = samples.resolve(sample_ids)
+        n_left = samples.n_samples - rows.size
+        if not rows.size:
+            removal = Removal({})
+        elif not n_left:
+            raise NotUnlearnableError(
+                f"The request names all {rows.size} training rows; no {type(self).__name__} "
+                "can be fitted on none. Delete the model instead."
             )
+        else:
+            if announce:
+                self._init_callback_context(
+                    task_name="unlearn", max_subtasks=self._n_subtasks(rows)
+                ).call_on_fit_task_begin(estimator=self)
+            removal = self._unlearn(rows)
+            commit([Swap(self, removal.attributes, rows), *removal.swaps])
+        self.unlearning_report_ = UnlearningReport(
+            type(self).__name__,
+            n_ids,
+            rows.size,
+            n_left,
+            perf_counter() - started,
+            removal.guarantee or self._static_guarantee(),
+            removal.n_refitted,
+            removal.n_parts,
+            removal.part,
+            removal.steps,
+        )
         return self
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
