@@ -119,7 +119,7 @@ class BernoulliNB(BaseDiscreteNB):
     def _threshold_for(self, X: Any) -> float:
         if self.binarize is None:
             return np.nan
-        return float(np.result_type(X.dtype, self.binarize).type(self.binarize))
+        return float(np.result_type(X.dtype, self.binarize, 0.0).type(self.binarize))
 
     @staticmethod
     def _feature_log_prob(

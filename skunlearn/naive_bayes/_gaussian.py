@@ -215,7 +215,7 @@ class GaussianNB(BaseNB):
                 n_refitted += 1
             attributes, error = self._attributes(moments, tally, classes)
         guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
-        return Removal(attributes, guarantee, n_refitted, len(moments), "set of moments")
+        return Removal(attributes, guarantee, n_refitted, len(moments), "moment set")
 
     def _check_X(self, X: Any) -> np.ndarray:
         return validate_data(self, X, reset=False)
