@@ -100,20 +100,20 @@ def remove_rows(moments, X, weights, rows):
     weighted = weights.size > 0
     loss = 1.0
     for j in range(n_features):
+        total, mean, scatter, peak = moments[0, j], moments[1, j], moments[2, j], moments[3, j]
         gone, centre, spread = 0.0, 0.0, 0.0
         for row in rows:
             x = np.float64(X[row, j])
             w = weights[row] if weighted else 1.0
             if x == x and w != 0.0:
                 gone += w
-                gap = x - centre
+                gap = x - mean - centre
                 centre += gap * w / gone
-                spread += w * gap * (x - centre)
-        total, mean, scatter, peak = moments[0, j], moments[1, j], moments[2, j], moments[3, j]
+                spread += w * gap * (x - mean - centre)
         kept = total - gone
         if kept > 0.0:
-            mean += (gone / kept) * (mean - centre)
-            gap = centre - mean
+            gap = centre * total / kept
+            mean -= centre * gone / kept
             scatter = max(scatter - spread - (gone * kept / total) * gap * gap, 0.0)
         else:
             kept, mean, scatter = 0.0, 0.0, 0.0
@@ -159,6 +159,30 @@ def scale_of(moments):
 
 
 @njit(cache=True)
+def add_slip(left, moments, largest):
+    """Raise the peak of the scatter by what the rounding of the mean did to an update, in place.
+
+    A mean that is off by ``slip`` makes the scatter left off by ``2 gone |gap| slip`` and
+    ``gone slip**2``, and each update magnifies the slip by the weight before it over the weight
+    after.
+
+    Parameters
+    ----------
+    left, moments : ndarray of shape (4, n_features), float64
+        Moments after and before the update.
+    largest : float
+        Total weight when the moments were last computed from rows.
+    """
+    for j in range(left.shape[1]):
+        total, kept = moments[0, j], left[0, j]
+        if left[3, j] > 0.0 and kept > 0.0:
+            move = abs(left[1, j] - moments[1, j])
+            slip = max(abs(left[1, j]), abs(moments[1, j])) * max(largest / kept, 1.0)
+            error = slip * (2.0 * total * move + (total - kept) * EPS * slip)
+            left[3, j] = max(left[3, j], error)
+
+
+@njit(cache=True)
 def remove_labelled_rows(moments, tally, X, weights, labels, rows):
     """Take rows out of per-class moments and out of the unweighted moments of all rows.
 
@@ -190,6 +214,7 @@ def remove_labelled_rows(moments, tally, X, weights, labels, rows):
         if gone.size == 0:
             continue
         left[label] = remove_rows(moments[label], X, w, gone)[0]
+        add_slip(left[label], moments[label], tally[3, label])
         tally[0, label] -= gone.size
         tally[1, label] -= np.count_nonzero(w[gone]) if w.size > 0 else gone.size
         tally[2, label] += 1

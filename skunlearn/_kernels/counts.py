@@ -29,10 +29,10 @@ SPARSE_BLOCK = 1 << 22
 @njit(cache=True)
 def cut(value):
     """Cut a value into its three parts, each a float that is an integer."""
-    whole = np.floor(value)
+    whole = np.trunc(value)
     rest = (value - whole) * UNIT
-    middle = np.floor(rest)
-    return whole, middle, np.floor((rest - middle) * UNIT)
+    middle = np.trunc(rest)
+    return whole, middle, np.trunc((rest - middle) * UNIT)
 
 
 @njit(cache=True)

@@ -157,8 +157,8 @@ def test_small_alpha_warns_once_at_fit(Model):
     X, y, _ = documents(3)
     with pytest.warns(UserWarning, match="alpha too small"):
         model = Model(alpha=0.0, force_alpha=False).fit(X, y)
+    theirs = getattr(sklearn.naive_bayes, Model.__name__)(alpha=0.0, force_alpha=False)
     with pytest.warns(UserWarning, match="alpha too small"):
-        theirs = getattr(sklearn.naive_bayes, Model.__name__)(alpha=0.0, force_alpha=False)
         theirs.fit(X, y)
     np.testing.assert_allclose(model.feature_log_prob_, theirs.feature_log_prob_, rtol=1e-12)
     model.unlearn(1)
