@@ -101,20 +101,20 @@ def remove_rows(moments, X, weights, rows):
     loss = 1.0
     for j in range(n_features):
         total, mean, scatter, peak = moments[0, j], moments[1, j], moments[2, j], moments[3, j]
-        gone, centre, spread = 0.0, 0.0, 0.0
+        gone, first, second = 0.0, 0.0, 0.0
         for row in rows:
             x = np.float64(X[row, j])
             w = weights[row] if weighted else 1.0
-            if x == x and w != 0.0:
+            if x == x:
+                gap = x - mean
                 gone += w
-                gap = x - mean - centre
-                centre += gap * w / gone
-                spread += w * gap * (x - mean - centre)
+                first += w * gap
+                second += w * gap * gap
         kept = total - gone
         if kept > 0.0:
-            gap = centre * total / kept
-            mean -= centre * gone / kept
-            scatter = max(scatter - spread - (gone * kept / total) * gap * gap, 0.0)
+            move = -first / kept
+            mean += move
+            scatter = max(scatter - second + move * first, 0.0)
         else:
             kept, mean, scatter = 0.0, 0.0, 0.0
         left[0, j] = kept
@@ -162,9 +162,9 @@ def scale_of(moments):
 def add_slip(left, moments, largest):
     """Raise the peak of the scatter by what the rounding of the mean did to an update, in place.
 
-    A mean that is off by ``slip`` makes the scatter left off by ``2 gone |gap| slip`` and
-    ``gone slip**2``, and each update magnifies the slip by the weight before it over the weight
-    after.
+    A mean that moves by ``move`` and was off by ``slip`` leaves the scatter off by
+    ``2 total move slip``, and each update magnifies the slip by the weight before it over the
+    weight after. Both means are known up to their own rounding only.
 
     Parameters
     ----------
@@ -178,8 +178,7 @@ def add_slip(left, moments, largest):
         if left[3, j] > 0.0 and kept > 0.0:
             move = abs(left[1, j] - moments[1, j])
             slip = max(abs(left[1, j]), abs(moments[1, j])) * max(largest / kept, 1.0)
-            error = slip * (2.0 * total * move + (total - kept) * EPS * slip)
-            left[3, j] = max(left[3, j], error)
+            left[3, j] = max(left[3, j], 2.0 * total * slip * (move + EPS * slip))
 
 
 @njit(cache=True)
