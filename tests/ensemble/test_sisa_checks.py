@@ -34,7 +34,6 @@ def expected_failures(estimator):
         SISAClassifier(n_shards=1),
         SISAClassifier(LogisticRegression()),
         SISAClassifier(LinearSVC(), voting="hard"),
-        SISAClassifier(HistGradientBoostingClassifier(max_iter=2)),
         SISARegressor(),
         SISARegressor(n_shards=1),
         SISARegressor(Ridge()),

@@ -19,7 +19,7 @@ from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
 
 
 class Fragile(RegressorMixin, BaseEstimator):
-    """A mean that cannot be fitted once a row with feature 13 has gone from its shard."""
+    """A mean that cannot be fitted on the first row of a pair of partners without the second."""
 
     def __init__(self, error=ValueError, partners=()):
         self.error = error
@@ -42,18 +42,24 @@ def fragile_model(error, n_jobs):
     probe = SISARegressor(DecisionTreeRegressor(), n_shards=3, random_state=0).fit(X, y)
     shard = [set(e.tree_.value.ravel().tolist()) for e in probe.estimators_]
     (mates,) = [s for s in shard if 0.0 in s]
-    partner = next(i for i in range(1, 40) if float(i) in mates)
+    partner = next(i for i in range(5, 40) if float(i) in mates)
     base = Fragile(error, partners=((partner, 0),))
     model = SISARegressor(base, n_shards=3, random_state=0, n_jobs=n_jobs)
     return X, model.fit(X, y)
 
 
-@pytest.mark.fast
-@pytest.mark.parametrize("n_jobs", [None, 2])
-@pytest.mark.parametrize("error", [ValueError, MemoryError, RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize(
+    ("error", "n_jobs"),
+    [
+        *(
+            pytest.param(error, None, marks=pytest.mark.fast)
+            for error in (ValueError, MemoryError, RuntimeError, KeyboardInterrupt)
+        ),
+        (ValueError, 2),
+        (MemoryError, 2),
+    ],
+)
 def test_a_failed_refit_changes_nothing(error, n_jobs):
-    if error is KeyboardInterrupt and n_jobs:
-        error = ArithmeticError
     X, model = fragile_model(error, n_jobs)
     before, predictions = pickle.dumps(model), model.predict(X)
     expected = NotUnlearnableError if error is ValueError else error
@@ -65,8 +71,7 @@ def test_a_failed_refit_changes_nothing(error, n_jobs):
     assert pickle.dumps(model) == before
     assert_array_equal(model.predict(X), predictions)
     assert model.sample_ids_.tolist() == list(range(40))
-    kept = [i for i in range(40) if i in model.sample_ids_][-1]
-    assert model.unlearn(kept).sample_ids_.tolist() == list(range(39))
+    assert model.unlearn(39).sample_ids_.tolist() == list(range(39))
 
 
 @pytest.mark.fast

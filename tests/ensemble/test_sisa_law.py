@@ -139,7 +139,6 @@ def assert_same_state_up_to_nested(model, oracle):
         assert_same_state(model, oracle)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("seed", [0, 7])
 def test_parallel_gives_the_same_bits(seed):
     rng = np.random.default_rng(seed)
