@@ -194,7 +194,12 @@ def _as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
             return _as_id_array(values.tolist())
         if (kind == "f" and np.isnan(values).any()) or (kind == "M" and np.isnat(values).any()):
             raise _missing()
-        target = {"i": np.int64, "u": np.int64, "f": np.float64, "M": "datetime64[ns]"}
+        target: dict[str, Any] = {
+            "i": np.int64,
+            "u": np.int64,
+            "f": np.float64,
+            "M": "datetime64[ns]",
+        }
         return np.array(values, dtype=target.get(kind, values.dtype))
     items = list(values)
     types = set(map(type, items))

@@ -29,7 +29,7 @@ class _Positions:
     """
 
     def __init__(self, keys: list[Any], slots: Any) -> None:
-        self._slots: dict[Any, int | list[int]] = dict(zip(keys, slots, strict=True))
+        self._slots: dict[Any, Any] = dict(zip(keys, slots, strict=True))
         if len(self._slots) < len(keys):
             self._slots = {}
             for key, slot in zip(keys, slots, strict=True):
@@ -45,7 +45,7 @@ class _Positions:
     def slots(self, keys: list[Any]) -> np.ndarray:
         """Return the sorted slots of all the keys, each of which must be held."""
         table = self._slots
-        found = [table[key] for key in keys]
+        found: list[Any] = [table[key] for key in keys]
         if list in set(map(type, found)):
             found = [s for f in found for s in (f if type(f) is list else (f,))]
         slots = np.array(found, dtype=np.intp)
@@ -245,7 +245,7 @@ class SampleStore:
         rows : ndarray of dtype intp
             Slots that hold a row.
         """
-        if self._by_id is not None:
+        if self._by_id is not None and self._ids is not None:
             self._by_id.discard(as_keys(self._ids[rows]), rows.tolist())
         if self._by_value is not None:
             self._by_value.discard(hash_rows(take(self.X, rows)).tolist(), rows.tolist())

@@ -392,7 +392,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         """Make an instance of `cls` with copies of this estimator's public attributes."""
         self._check_samples()
         view = snapshot(self)
-        predictor = object.__new__(cls)
+        predictor: Any = object.__new__(cls)
         predictor.__dict__.update(
             {
                 name: copy.deepcopy(value)
@@ -409,13 +409,13 @@ class UnlearnerMixin(CallbackSupportMixin):
         return twin
 
     def __sklearn_tags__(self) -> Any:
-        return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)  # type: ignore[misc]
+        return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)
 
     def _repr_html_inner(self) -> str:
         return estimator_html_repr(self) + self._promise_html()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        bundle = super()._repr_mimebundle_(**kwargs)
         if "text/html" in bundle:
             bundle["text/html"] += self._promise_html()
         return bundle
