@@ -371,6 +371,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         Returns
         -------
         self : object
+            The same model, without residues and empty slots.
         """
         with self._check_samples().lock:
             commit([Swap(self, self._purge(), np.empty(0, dtype=np.intp))])
@@ -383,7 +384,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         Returns
         -------
         predictor : estimator
-            scikit-learn's own class where one exists, already fitted; otherwise a copy of this
+            Fitted, of scikit-learn's own class where one exists; otherwise a copy of this
             estimator without its rows, whose `unlearn` raises `NotUnlearnableError`.
         """
         return self._as_namesake(type(self))

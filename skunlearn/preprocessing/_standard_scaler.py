@@ -274,7 +274,13 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         return shift, scale
 
     def to_predictor(self) -> sklearn.preprocessing.StandardScaler:
-        """Return a fitted :class:`sklearn.preprocessing.StandardScaler` that holds no rows."""
+        """Return scikit-learn's own scaler for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.preprocessing.StandardScaler
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.preprocessing.StandardScaler)
 
     def __sklearn_tags__(self) -> Any:
