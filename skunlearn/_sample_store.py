@@ -88,7 +88,7 @@ class SampleStore:
     def __init__(
         self,
         X: Any,
-        y: np.ndarray | None = None,
+        y: Any = None,
         sample_weight: np.ndarray | None = None,
         sample_ids: np.ndarray | None = None,
     ) -> None:
@@ -127,7 +127,7 @@ class SampleStore:
         keep[rows] = False
         return np.flatnonzero(keep)
 
-    def take(self, rows: np.ndarray) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+    def take(self, rows: np.ndarray) -> tuple[Any, Any, Any]:
         """Copy rows by slot.
 
         Returns
@@ -171,14 +171,14 @@ class SampleStore:
         keys = as_keys(sample_ids, tuples=held is not None and held.dtype.kind == "O")
         if len(keys) > 1:
             keys = list(dict.fromkeys(keys))
-        if held is not None and self._by_id is None:
-            slots = self.slots()
-            self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
         index = self._by_id
-        if held is None:
-            slots = self._slots_in_use(keys)
-            if slots is not None:
-                return len(keys), slots
+        if held is not None and index is None:
+            slots = self.slots()
+            index = self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
+        if index is None:
+            in_use = self._slots_in_use(keys)
+            if in_use is not None:
+                return len(keys), in_use
             unknown = [key for key in keys if self._slots_in_use([key]) is None]
         else:
             unknown = [key for key in keys if key not in index]
@@ -188,7 +188,7 @@ class SampleStore:
             gone = set(unknown)
             keys = [key for key in keys if key not in gone]
         return len(keys), (
-            np.sort(np.array(keys, dtype=np.intp)) if held is None else index.slots(keys)
+            np.sort(np.array(keys, dtype=np.intp)) if index is None else index.slots(keys)
         )
 
     def _slots_in_use(self, keys: list[Any]) -> np.ndarray | None:

@@ -220,7 +220,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         samples = self._samples
         kept = samples.slots_without(samples.resolve(ids, strict=False)[1])
         names = getattr(self, "feature_names_in_", None)
-        return self.transform(named(take(samples.X, kept), names))  # type: ignore[attr-defined]
+        return self.transform(named(take(samples.X, kept), names))
 
     def _fit_targets(self, rows: np.ndarray) -> Any:
         """Return targets of the given slots in the form in which `fit` takes them."""

@@ -98,6 +98,8 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
     [('standardscaler', 'unlearned'), ('ridge', 'pushed through')]
     """
 
+    steps: list[tuple[str, Any]]
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.pipeline.Pipeline._parameter_constraints,
         "memory": [None],
@@ -270,7 +272,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         return rows
 
     @property
-    def _unlearning_tags(self) -> UnlearningTags:
+    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
         if not all(_forgets(step) or self.on_memory == "refit" for _, step in self.steps):
             return UnlearningTags("none")
         parts = [s._static_guarantee() for _, s in self.steps if isinstance(s, UnlearnerMixin)]

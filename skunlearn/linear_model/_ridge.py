@@ -226,7 +226,13 @@ class Ridge(LeastSquares):
         return coef
 
     def to_predictor(self) -> sklearn.linear_model.Ridge:
-        """Return a fitted :class:`sklearn.linear_model.Ridge` that holds no rows."""
+        """Return scikit-learn's own model for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.linear_model.Ridge
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.linear_model.Ridge)
 
     def __sklearn_tags__(self) -> Any:

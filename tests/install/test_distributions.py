@@ -71,7 +71,9 @@ def test_sdist_has_what_it_takes_to_test_and_document(distributions):
         "tests/install/test_distributions.py",
     }
     assert expected | package_files() <= in_sdist
-    assert not [name for name in in_sdist if "__pycache__" in name or name.startswith("docs/_build")]
+    assert not [
+        name for name in in_sdist if "__pycache__" in name or name.startswith("docs/_build")
+    ]
 
 
 def test_metadata(distributions):
