@@ -91,7 +91,7 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class UnlearningReport:
-    """Outcome of one :meth:`unlearn` request; it counts rows and names none.
+    """Outcome of one `unlearn` request; it counts rows and names none.
 
     Parameters
     ----------

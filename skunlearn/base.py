@@ -30,7 +30,14 @@ from skunlearn._tables import named, own, take
 from skunlearn._tags import UnlearningTags, with_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
 
-__all__ = ["Guarantee", "Removal", "StepReport", "UnlearnerMixin", "UnlearningReport"]
+__all__ = [
+    "Guarantee",
+    "Removal",
+    "StepReport",
+    "UnlearnerMixin",
+    "UnlearningReport",
+    "reads_one_version",
+]
 
 Self = TypeVar("Self", bound="UnlearnerMixin")
 
@@ -125,7 +132,18 @@ def snapshot(estimator: Any) -> Any:
 
 
 def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a predicting method run on a snapshot, so that a concurrent `unlearn` cannot mix in."""
+    """Make a predicting method run on a snapshot, so that a concurrent `unlearn` cannot mix in.
+
+    Parameters
+    ----------
+    method : callable
+        A method that reads fitted attributes and sets none.
+
+    Returns
+    -------
+    method : callable
+        The same method on a view that shows the model either before or after a request.
+    """
 
     @functools.wraps(method)
     def on_snapshot(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -137,7 +155,7 @@ def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
 class UnlearnerMixin(CallbackSupportMixin):
     """Mixin that gives a scikit-learn estimator the verb `unlearn`.
 
-    A subclass declares its promise in `_unlearning_tags`, calls :meth:`_hold_samples` in `fit`, and
+    A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
     array attributes that a removal replaces are overwritten, so public ones are never views of
     them, and predicting methods read public ones only, under :func:`reads_one_version`.
