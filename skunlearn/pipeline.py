@@ -318,6 +318,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         Returns
         -------
         self : object
+            The same pipeline, without residues and empty slots.
         """
         super().purge()
         for _, step in self.steps:
@@ -326,7 +327,13 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         return self
 
     def to_predictor(self) -> sklearn.pipeline.Pipeline:
-        """Return a fitted :class:`sklearn.pipeline.Pipeline` of predict-only steps."""
+        """Return scikit-learn's own pipeline for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.pipeline.Pipeline
+            Fitted, of predict-only steps; holds no training row.
+        """
         self._check_samples()
         return sklearn.pipeline.Pipeline(
             [
@@ -367,12 +374,22 @@ def make_pipeline(
     *steps : estimators
         The steps, in order.
 
-    transform_input, memory, verbose, on_memory
+    transform_input : list of str, default=None
+        As in :class:`Pipeline`.
+
+    memory : None
+        As in :class:`Pipeline`.
+
+    verbose : bool, default=False
+        As in :class:`Pipeline`.
+
+    on_memory : {'raise', 'refit'}, default='raise'
         As in :class:`Pipeline`.
 
     Returns
     -------
     pipeline : Pipeline
+        Not fitted.
 
     Examples
     --------

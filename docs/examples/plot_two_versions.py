@@ -19,7 +19,7 @@ from skunlearn.linear_model import Ridge
 
 table = load_diabetes(scaled=False)
 X, y, columns = table.data, table.target, table.feature_names
-patient = 123
+patient = 7
 
 model = Ridge(alpha=1.0).fit(X, y)
 before = np.append(model.coef_, model.intercept_)
@@ -30,15 +30,14 @@ print(model.unlearning_report_)
 # %%
 # The attack
 # ----------
-# Write a row as :math:`z = (x, 1)` and let :math:`C = \sum z z^\top + \alpha I` (no penalty on the
-# intercept) be the matrix of the normal equations with the patient. The normal equations before and
-# after differ by the patient's row alone, and give
+# Write a row as ``z = (x, 1)``, and let ``C`` be the matrix of the normal equations with the
+# patient: the sum of all ``z z'`` plus the penalty ``alpha`` on the diagonal, except for the
+# intercept. The normal equations before and after differ by the patient's row alone and give ::
 #
-# .. math:: C (b_{before} - b_{after}) = r z,
+#     C (b_before - b_after) = r z
 #
-# where :math:`r` is the patient's residual under the second model [1]_. The last entry of
-# :math:`z` is 1, so the last entry of the left side *is* :math:`r`, and a division gives
-# the row.
+# where ``r`` is the patient's residual under the second model [1]_. The last entry of ``z`` is 1,
+# so the last entry of the left side *is* ``r``, and a division gives the row.
 
 
 def reconstruct(moments):
@@ -48,31 +47,35 @@ def reconstruct(moments):
 
 
 def second_moments(rows, n_samples):
-    """Return C for a table of `n_samples` rows that look like `rows`."""
+    """Return C for `n_samples` rows that look like `rows`."""
     z = np.column_stack([rows, np.ones(len(rows))])
-    return n_samples / len(rows) * z.T @ z + np.diag([1.0] * rows.shape[1] + [0.0])
+    penalty = np.diag([1.0] * rows.shape[1] + [0.0])
+    return n_samples / len(rows) * z.T @ z + penalty
 
 
 exact = reconstruct(second_moments(X, len(X)))
-print("largest relative error:", np.abs(exact / X[patient] - 1.0).max())
+error = np.abs(exact / X[patient] - 1.0).max()
+print(f"largest relative error: {error:.1e}")
 
 # %%
 # That was an attacker who knows the second moments of the training table: the owner of the model,
-# or whoever got them. One who has other patients of the same clinic instead, half as many, still
-# learns most of the row. Bars are standard deviations from the average patient.
+# or whoever got them. One who has half as many other patients of the same clinic instead still gets
+# close, the closer the larger the residual: this model was surprised by this patient.
 others = np.delete(X, patient, axis=0)[::2]
 similar = reconstruct(second_moments(others, len(X)))
 
 mean, scale = X.mean(axis=0), X.std(axis=0)
+rows = X[patient], exact, similar
+true, known, guess = ((row - mean) / scale for row in rows)
 place = np.arange(len(columns))
 figure, axes = plt.subplots(figsize=(7.5, 4), layout="constrained")
-axes.bar(place, (X[patient] - mean) / scale, color="0.75", label="the patient's row")
-axes.plot(place, (exact - mean) / scale, "o", color="C0", label="computed, moments known")
-axes.plot(place, (similar - mean) / scale, "x", color="C3", ms=9, mew=2, label="from similar rows")
+axes.bar(place, true, color="0.75", label="the patient's row")
+axes.plot(place, known, "o", color="C0", label="computed, moments known")
+axes.plot(place, guess, "x", color="C3", ms=9, mew=2, label="similar rows")
 axes.axhline(0.0, color="0.3", lw=0.8)
 axes.set_xticks(place, columns)
 axes.set_ylabel("standard deviations from the mean")
-axes.set_title("A removed row, computed from the model before and after")
+axes.set_title("A removed row, computed from two versions")
 axes.legend()
 plt.show()
 
