@@ -70,8 +70,8 @@ print(f"if only the last step forgets:      {max(last_step_gaps):.1e}")
 
 # %%
 # Predictions are around 150, so a difference of 1e-12 is rounding. If only the last step forgets,
-# the scaler goes on remembering: the difference is small here and still a thousand million times
-# larger, it grows with every request, and it is made of the people who left.
+# the scaler goes on remembering: the difference is small here and still ten thousand million times
+# larger, and it is made of the people who left.
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 requests = np.arange(2, len(order) + 1)
 left.semilogy(requests, last_step_gaps, "s-", color="C3", label="last step only")
