@@ -72,16 +72,16 @@ print(f"if only the last step forgets:      {max(last_step_gaps):.1e}")
 # Predictions are around 150, so a difference of 1e-12 is rounding. If only the last step forgets,
 # the scaler goes on remembering: the difference is small here and still ten thousand million times
 # larger, and it is made of the people who left.
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+figure, (above, below) = plt.subplots(2, figsize=(7, 6.5), layout="constrained")
 requests = np.arange(2, len(order) + 1)
-left.semilogy(requests, last_step_gaps, "s-", color="C3", label="last step only")
-left.semilogy(requests, gaps, "o-", color="C0", label="whole pipeline")
-left.set(xlabel="request", ylabel="largest difference", title="Difference from retraining")
-left.legend()
-right.semilogy(requests, retraining_seconds, "s-", color="0.4", label="retraining")
-right.semilogy(requests, seconds, "o-", color="C0", label="unlearn")
-right.set(xlabel="request", ylabel="seconds", title="Time of a request")
-right.legend()
+above.semilogy(requests, last_step_gaps, "s-", color="C3", label="last step only")
+above.semilogy(requests, gaps, "o-", color="C0", label="whole pipeline")
+above.set(ylabel="largest difference", title="Difference from retraining")
+above.legend()
+below.semilogy(requests, retraining_seconds, "s-", color="0.4", label="retraining")
+below.semilogy(requests, seconds, "o-", color="C0", label="unlearn")
+below.set(xlabel="request", ylabel="seconds", title="Time of a request")
+below.legend()
 plt.show()
 
 # %%
