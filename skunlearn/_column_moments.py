@@ -16,6 +16,11 @@ UNIT_WEIGHTS = np.empty(0)
 TOLERANCE = 1e-10
 
 
+def power_of_two_above(values: np.ndarray) -> np.ndarray:
+    """Round positive numbers up so far that they do not give away what made them; others to 0."""
+    return np.where(values > 0.0, np.ldexp(1.0, np.frexp(values)[1]), 0.0)
+
+
 def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     """Compute per-column moments of some rows.
 
@@ -54,7 +59,7 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
         mean = np.where(total != 0.0, per_column(w_entry * values) / total, 0.0)
     gap = np.where(absent, 0.0, values - mean[part.indices])
     scatter = per_column(w_entry * gap * gap) + (total - stored) * mean**2
-    return np.stack([total, mean, scatter, scatter])
+    return np.stack([total, mean, scatter, power_of_two_above(scatter)])
 
 
 def without_rows(

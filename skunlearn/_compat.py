@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
+
+
+class NoCallbacks:
+    """A callback context in which nobody listens."""
+
+    def subcontext(self, *args: Any, **kwargs: Any) -> NoCallbacks:
+        """Return the context of a subtask."""
+        return self
+
+    def call_on_fit_task_begin(self, **kwargs: Any) -> NoCallbacks:
+        """Announce a task to nobody."""
+        return self
+
+    def call_on_fit_task_end(self, **kwargs: Any) -> None:
+        """Announce the end of a task to nobody."""
+
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -25,28 +41,22 @@ except ImportError:  # scikit-learn < 1.9
         def _init_callback_context(self, *args: Any, **kwargs: Any) -> NoCallbacks:
             return NoCallbacks()
 
-    class NoCallbacks:
-        """A callback context in which nobody listens."""
-
-        def subcontext(self, *args: Any, **kwargs: Any) -> NoCallbacks:
-            """Return the context of a subtask."""
-            return self
-
-        def call_on_fit_task_begin(self, **kwargs: Any) -> None:
-            """Announce a task to nobody."""
-
-        def call_on_fit_task_end(self, **kwargs: Any) -> None:
-            """Announce the end of a task to nobody."""
-
     def with_callbacks(method: Any) -> Any:
         """Return the method as it is."""
         return method
 
 
+def callback_context(estimator: Any) -> Any:
+    """Return the callback context of what an estimator is doing; `NoCallbacks` outside of one."""
+    return estimator.__dict__.get("_callback_fit_ctx") or NoCallbacks()
+
+
 __all__ = [
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "StrOptions",
+    "callback_context",
     "check_sample_weight",
     "fit_context",
     "num_samples",

@@ -77,6 +77,8 @@ def hash_ids(keys: np.ndarray | Sequence[Any]) -> np.ndarray:
         Equal ids have equal hashes, whether they came in an array or in a list.
     """
     if isinstance(keys, np.ndarray) and keys.dtype.kind in "iu":
+        if keys.dtype == np.uint64 and keys.size and keys.max() > np.iinfo(np.int64).max:
+            return hash_ids(keys.tolist())
         return mix64(keys.astype(np.int64, copy=False).view(np.uint64))
     hashes = np.empty(len(keys), dtype=np.uint64)
     numbers: list[int] = []

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 import enum
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 __all__ = ["Kind", "as_keys", "canonical_key", "check_sample_ids", "shown"]
+
+_NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
+_NANOSECONDS |= {"m": 60 * 10**9, "h": 3600 * 10**9, "D": 86400 * 10**9, "W": 7 * 86400 * 10**9}
 
 _ACCEPTED = "integers, strings, floats, datetimes, UUIDs or tuples of these"
 
@@ -51,12 +54,11 @@ def canonical_key(value: Any) -> Any:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         raise _missing()
     if isinstance(value, np.datetime64 | datetime.date):
-        return (Kind.INSTANT, _nanoseconds(value))
+        return _times(np.atleast_1d(_naive(value)))[0]
     if isinstance(value, np.timedelta64 | datetime.timedelta):
-        duration = np.timedelta64(value).astype("timedelta64[ns]")
-        if np.isnat(duration):
-            raise _missing()
-        return (Kind.DURATION, int(duration.astype(np.int64)))
+        if hasattr(value, "to_timedelta64"):
+            value = value.to_timedelta64()
+        return _times(np.atleast_1d(np.timedelta64(value)))[0]
     if isinstance(value, np.generic):
         return canonical_key(value.item())
     if isinstance(value, float):
@@ -74,22 +76,36 @@ def canonical_key(value: Any) -> Any:
     raise ValueError(f"A sample id must be {_ACCEPTED}; got {type(value).__name__}: {value!r}.")
 
 
-def _nanoseconds(value: Any) -> int:
+def _naive(value: Any) -> np.datetime64:
+    """Turn an instant into UTC without saying so; naive ones are taken as they are."""
     if getattr(value, "tzinfo", None) is not None:
         value = value.astimezone(datetime.UTC).replace(tzinfo=None)
     if hasattr(value, "to_datetime64"):
         value = value.to_datetime64()
-    instant = np.datetime64(value).astype("datetime64[ns]")
-    if np.isnat(instant):
+    return np.datetime64(value)
+
+
+def _times(values: np.ndarray) -> list[tuple[Kind, int]]:
+    """Count nanoseconds in Python's integers: years beyond 2262 do not fit into 64 bits."""
+    if np.isnat(values).any():
         raise _missing()
-    return int(instant.astype(np.int64))
+    kind = values.dtype.kind
+    unit, step = np.datetime_data(values.dtype)
+    if unit in ("Y", "M"):
+        values, unit, step = values.astype(f"{kind}8[D]"), "D", 1
+    if unit not in _NANOSECONDS:
+        raise ValueError(f"Times that are ids have a unit from nanoseconds to years, not {unit!r}.")
+    factor = step * _NANOSECONDS[unit]
+    marker = Kind.INSTANT if kind == "M" else Kind.DURATION
+    return [(marker, count * factor) for count in values.astype(np.int64).tolist()]
 
 
 def shown(key: Any) -> Any:
     """Turn a canonical key back into something a user recognises in an error message."""
     if isinstance(key, tuple) and key and isinstance(key[0], Kind):
         kind = np.datetime64 if key[0] is Kind.INSTANT else np.timedelta64
-        return str(kind(key[1], "ns"))
+        fits = -(1 << 63) < key[1] < 1 << 63
+        return str(kind(key[1], "ns") if fits else kind(key[1] // 10**9, "s"))
     return key
 
 
@@ -102,7 +118,7 @@ def as_keys(ids: Any, *, tuples: bool = False) -> list[Any]:
         A single id, or any one-dimensional collection of ids.
 
     tuples : bool, default=False
-        Whether the model's ids are tuples, so that a lone tuple is one id.
+        Whether the model has ids that are tuples, so that a lone tuple is one id.
 
     Returns
     -------
@@ -118,14 +134,11 @@ def as_keys(ids: Any, *, tuples: bool = False) -> list[Any]:
     values = _one_dimensional(ids)
     if isinstance(values, np.ndarray):
         if values.ndim == 0:
-            return [canonical_key(values.item() if values.dtype.kind != "M" else values[()])]
+            return [canonical_key(values[()])]
         if values.dtype.kind in "iuU":
             return values.tolist()
-        if values.dtype.kind == "M":
-            if np.isnat(values).any():
-                raise _missing()
-            counts = values.astype("datetime64[ns]").astype(np.int64).tolist()
-            return [(Kind.INSTANT, count) for count in counts]
+        if values.dtype.kind in "mM":
+            return _times(values)
         values = values.tolist() if values.dtype.kind in "bfSO" else list(values)
     if set(map(type, values)) <= {int, str}:
         return list(values)
@@ -139,7 +152,9 @@ def _one_dimensional(ids: Any) -> np.ndarray | Sequence[Any]:
         return list(ids)
     if ids.ndim > 1:
         raise ValueError(f"sample_ids must be one-dimensional; got an array of shape {ids.shape}.")
-    return ids
+    if np.ma.is_masked(ids):
+        raise _missing()
+    return np.asarray(ids)
 
 
 def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | None:
@@ -159,7 +174,7 @@ def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | No
     Returns
     -------
     ids : ndarray of shape (n_samples,) or None
-        A fresh array in the ids' own kind (int64, float64, datetime64[ns], str or object);
+        A fresh array in the ids' own kind (int64, float64, times, str or object);
         None stands for ``0..n_samples-1``.
 
     Raises
@@ -174,7 +189,8 @@ def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | No
         if type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1:
             return None
         sample_ids = index
-    if isinstance(sample_ids, str | bytes) or not isinstance(sample_ids, Iterable):
+    unordered = isinstance(sample_ids, str | bytes | Set | Mapping)
+    if unordered or not isinstance(sample_ids, Iterable) or getattr(sample_ids, "ndim", 1) == 0:
         raise ValueError(
             f"sample_ids must hold one id per row ({n_samples} rows); got {sample_ids!r}."
         )
@@ -190,16 +206,13 @@ def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | No
 def _as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         kind = values.dtype.kind
-        if kind == "b" or (kind == "u" and values.dtype.itemsize == 8) or kind not in "iufUSM":
+        if kind == "b" or (kind == "u" and values.dtype.itemsize == 8) or kind not in "iufUSmM":
             return _as_id_array(values.tolist())
-        if (kind == "f" and np.isnan(values).any()) or (kind == "M" and np.isnat(values).any()):
+        if kind in "mM":
+            _times(values)
+        if kind == "f" and np.isnan(values).any():
             raise _missing()
-        target: dict[str, Any] = {
-            "i": np.int64,
-            "u": np.int64,
-            "f": np.float64,
-            "M": "datetime64[ns]",
-        }
+        target: dict[str, Any] = {"i": np.int64, "u": np.int64, "f": np.float64}
         return np.array(values, dtype=target.get(kind, values.dtype))
     items = list(values)
     types = set(map(type, items))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._column_moments import UNIT_WEIGHTS
+from skunlearn._column_moments import UNIT_WEIGHTS, power_of_two_above
 from skunlearn._kernels.least_squares import gather_rows, remove_rows
 
 _BLOCK_BYTES = 1 << 20
@@ -33,7 +33,8 @@ class JointMoments:
         Weighted sum of products about the mean.
 
     peak : ndarray of shape (n_columns,)
-        The largest diagonal of `scatter` since the moments were last computed from rows.
+        Powers of two above the largest diagonal of `scatter` since the moments were last computed
+        from rows; the exact one would tell what the removed rows were.
 
     n_updates : int
         Removals since then. Peak and updates together bound the rounding error.
@@ -96,7 +97,7 @@ class JointMoments:
         if centred:
             scatter -= np.outer(shift, shift) / weight
             mean += shift / weight
-        return cls(weight, mean, scatter, scatter.diagonal().copy(), 0)
+        return cls(weight, mean, scatter, power_of_two_above(scatter.diagonal()), 0)
 
     @classmethod
     def _from_sparse_rows(
@@ -115,7 +116,7 @@ class JointMoments:
         square = (part.T @ weighted).toarray()
         square -= weight * np.outer(mean[: X.shape[1]], mean[: X.shape[1]])
         scatter = np.block([[square, cross], [cross.T, gap.T @ (w[:, None] * gap)]])
-        return cls(weight, mean, scatter, scatter.diagonal().copy(), 0)
+        return cls(weight, mean, scatter, power_of_two_above(scatter.diagonal()), 0)
 
     def without(
         self, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing, get_tags
 
+from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import native, take
 from skunlearn.base import Guarantee, Removal, StepReport, Swap, UnlearnerMixin
@@ -72,6 +73,7 @@ class Passage:
         # left, as they are now, or the affine map that makes them from rows a step holds.
         self._changed = False
         self._current: Any = None
+        self._current_ids = ids
         self._views: list[Any] = []
         self._source: Any = None
 
@@ -86,7 +88,7 @@ class Passage:
             self._move_on(step)
         elif self.refits_others:
             way = "refitted"
-            after = self._other(step)
+            after = self._other(name, step)
         else:
             raise NotUnlearnableError(
                 f"Step {name!r} ({type(step).__name__}) remembers training rows and cannot forget "
@@ -110,7 +112,7 @@ class Passage:
             and step._unlearning_tags.pushes_affine
             and (getattr(step, "_frame", None) is not None or store.aligned_with(source[0]))
         ):
-            self._refit_unlearner(step, store, rows)
+            self._refit_unlearner(name, step, store, rows)
             return "refitted"
         if self._changed:
             removal = step._push_affine(rows, *source)
@@ -133,36 +135,37 @@ class Passage:
                 if hasattr(after, "_affine_map"):
                     self._source = (store, after._affine_map())
                 self._current = lambda: after._outputs_without(self.ids)
+                self._current_ids = store.ids_of(store.slots_without(rows))
                 self._changed = True
         return way
 
-    def _refit_unlearner(self, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray) -> None:
+    def _refit_unlearner(
+        self, name: str, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray
+    ) -> None:
         kept = store.slots_without(rows)
+        ids = store.ids_of(kept)
         fresh = clone(step)
         fresh._seed_to_keep = step.__dict__.get("_seed")
-        arguments = {"sample_ids": store.ids_of(kept)}
+        arguments = {"sample_ids": ids}
         if store.sample_weight is not None:
             arguments["sample_weight"] = store.sample_weight[kept]
-        fresh.fit(self._rows_now(), step._fit_targets(kept), **arguments)
+        fresh.fit(self._rows_now(name, ids), step._fit_targets(kept), **arguments)
         fresh.__dict__.pop("_seed_to_keep", None)
-        fresh._samples.lock = store.lock
-        state = fresh.__dict__ | step.get_params(deep=False)
-        if "_skl_callbacks" in step.__dict__:
-            state["_skl_callbacks"] = step._skl_callbacks
-        self.swaps.append(Swap(step, state, None))
+        self.swaps += step._adopt(fresh)
         self.guarantees.append(step._static_guarantee())
         self.removals.append(Removal({}, n_refitted=1))
         self._source = None
         self._views.append(fresh)
 
-    def _other(self, step: Any) -> Any:
+    def _other(self, name: str, step: Any) -> Any:
         fresh = clone(step)
         kept = self.rows.slots_without(self.rows.resolve(self.ids, strict=False)[1])
         if not self._changed:
             self._current = lambda: native(take(self.rows.X, kept))
+            self._current_ids = self.rows.ids_of(kept)
             self._views = [view for _, view in self.steps if view not in (None, "passthrough")]
             self._changed = True
-        fresh.fit(self._rows_now(), take(self.rows.y, kept))
+        fresh.fit(self._rows_now(name, self.rows.ids_of(kept)), take(self.rows.y, kept))
         self.guarantees.append(Guarantee("distributional"))
         self.removals.append(Removal({}, n_refitted=1))
         self._source = None
@@ -174,10 +177,19 @@ class Passage:
             self._source = None
             self._views.append(step)
 
-    def _rows_now(self) -> Any:
-        """Return the rows left as they reach the next step now."""
+    def _rows_now(self, name: str, ids: np.ndarray) -> Any:
+        """Return the rows with the given ids as they reach the next step now."""
         rows = self._current() if callable(self._current) else self._current
         for view in self._views:
             rows = view.transform(rows)
         self._current, self._views = rows, []
-        return rows
+        if np.array_equal(ids, self._current_ids):
+            return rows
+        wanted = set(as_keys(ids))
+        chosen = [place for place, key in enumerate(as_keys(self._current_ids)) if key in wanted]
+        if not np.array_equal(self._current_ids[chosen], ids):
+            raise NotUnlearnableError(
+                f"Step {name!r} holds rows that a step before it has forgotten or never seen, so "
+                "it cannot be brought up to date. Fit the pipeline anew. Nothing was changed."
+            )
+        return _safe_indexing(rows, chosen)

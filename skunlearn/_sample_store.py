@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import copy
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from skunlearn._ids import as_keys, shown
+from skunlearn._hashing import hash_ids
+from skunlearn._ids import Kind, as_keys, shown
 from skunlearn._tables import hash_rows, rows_equal, take, wipe
 from skunlearn.exceptions import UnknownSampleError
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
+
+
+def _is_tuple_id(key: Any) -> bool:
+    return type(key) is tuple and not (key and isinstance(key[0], Kind))
 
 
 class _Positions:
@@ -38,6 +44,7 @@ class _Positions:
                     held.append(slot)
                 elif held != slot:
                     self._slots[key] = [held, slot]
+        self.has_tuples = tuple in set(map(type, keys)) and any(map(_is_tuple_id, keys))
 
     def __contains__(self, key: Any) -> bool:
         return key in self._slots
@@ -53,14 +60,22 @@ class _Positions:
             slots.sort()
         return slots
 
-    def discard(self, keys: list[Any], slots: list[int]) -> None:
-        """Forget that each key stood for its slot."""
-        for key, slot in zip(keys, slots, strict=True):
+    def discarding(self, keys: list[Any], slots: list[int]) -> Callable[[], None]:
+        """Prepare to forget that each key stood for its slot; calling the result cannot fail."""
+        gone = set(slots)
+        left = {}
+        for key in dict.fromkeys(keys):
             held = self._slots[key]
-            if type(held) is list and len(held) > 1:
-                held.remove(slot)
-            else:
-                del self._slots[key]
+            left[key] = [s for s in held if s not in gone] if type(held) is list else []
+
+        def discard() -> None:
+            for key, rest in left.items():
+                if rest:
+                    self._slots[key] = rest
+                else:
+                    del self._slots[key]
+
+        return discard
 
 
 class SampleStore:
@@ -101,6 +116,7 @@ class SampleStore:
         self._alive: np.ndarray | None = None
         self._by_id: _Positions | None = None
         self._by_value: _Positions | None = None
+        self._id_hashes: np.ndarray | None = None
         self.lock = threading.RLock()
 
     @property
@@ -141,6 +157,16 @@ class SampleStore:
         """Return the ids of the given slots."""
         return rows if self._ids is None else self._ids[rows]
 
+    def id_hashes(self) -> np.ndarray:
+        """Return the hash of each slot's id, shape (n_slots,), dtype uint64; 0 for empty slots."""
+        if self._id_hashes is None:
+            slots = self.slots()
+            ids = self.ids_of(slots)
+            hashes = np.zeros(self.n_slots, dtype=np.uint64)
+            hashes[slots] = hash_ids(ids if ids.dtype.kind == "i" else as_keys(ids))
+            self._id_hashes = hashes
+        return self._id_hashes
+
     def resolve(self, sample_ids: Any, *, strict: bool = True) -> tuple[int, np.ndarray]:
         """Find the rows that a request is about.
 
@@ -168,13 +194,13 @@ class SampleStore:
             If the request is no collection of ids.
         """
         held = self._ids
-        keys = as_keys(sample_ids, tuples=held is not None and held.dtype.kind == "O")
-        if len(keys) > 1:
-            keys = list(dict.fromkeys(keys))
         index = self._by_id
         if held is not None and index is None:
             slots = self.slots()
             index = self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
+        keys = as_keys(sample_ids, tuples=index is not None and index.has_tuples)
+        if len(keys) > 1:
+            keys = list(dict.fromkeys(keys))
         if index is None:
             in_use = self._slots_in_use(keys)
             if in_use is not None:
@@ -237,6 +263,41 @@ class SampleStore:
             found.append(rows)
         return np.unique(np.concatenate(found)) if found else _NO_ROWS
 
+    def removal(self, rows: np.ndarray) -> Callable[[], None]:
+        """Prepare to overwrite rows and their ids; the slots will stay empty.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Slots that hold a row.
+
+        Returns
+        -------
+        remove : callable
+            Does it. What may fail for want of memory happens before.
+        """
+        discards = []
+        if self._by_id is not None:
+            discards.append(self._by_id.discarding(as_keys(self.ids_of(rows)), rows.tolist()))
+        if self._by_value is not None:
+            hashes = hash_rows(take(self.X, rows)).tolist()
+            discards.append(self._by_value.discarding(hashes, rows.tolist()))
+        alive = np.ones(self.n_slots, dtype=bool) if self._alive is None else self._alive
+
+        def remove() -> None:
+            alive[rows] = False
+            self._alive = alive
+            self.n_removed += rows.size
+            for discard in discards:
+                discard()
+            for table in (self.X, self.y, self.sample_weight, self._ids, self._id_hashes):
+                wipe(table, rows)
+            if 4 * self.n_removed > self.n_slots > 64:
+                with contextlib.suppress(MemoryError):
+                    self.compact()
+
+        return remove
+
     def remove(self, rows: np.ndarray) -> None:
         """Overwrite rows and their ids; the slots stay empty.
 
@@ -245,21 +306,7 @@ class SampleStore:
         rows : ndarray of dtype intp
             Slots that hold a row.
         """
-        if self._by_id is not None and self._ids is not None:
-            self._by_id.discard(as_keys(self._ids[rows]), rows.tolist())
-        if self._by_value is not None:
-            self._by_value.discard(hash_rows(take(self.X, rows)).tolist(), rows.tolist())
-        if self._alive is None:
-            self._alive = np.ones(self.n_slots, dtype=bool)
-        self._alive[rows] = False
-        self.n_removed += rows.size
-        wipe(self.X, rows)
-        wipe(self.y, rows)
-        wipe(self.sample_weight, rows)
-        wipe(self._ids, rows)
-        if 4 * self.n_removed > self.n_slots > 64:
-            with contextlib.suppress(MemoryError):
-                self.compact()
+        self.removal(rows)()
 
     def compact(self) -> None:
         """Squeeze out the empty slots; positions change, ids do not."""
@@ -293,7 +340,7 @@ class SampleStore:
     def wipe(self) -> None:
         """Overwrite everything held, when another store takes this one's place."""
         every = np.arange(self.n_slots)
-        for table in (self.X, self.y, self.sample_weight, self._ids):
+        for table in (self.X, self.y, self.sample_weight, self._ids, self._id_hashes):
             wipe(table, every)
         self._by_id = self._by_value = None
 
@@ -310,11 +357,12 @@ class SampleStore:
             "_alive": None,
             "_by_id": None,
             "_by_value": None,
+            "_id_hashes": None,
         }
 
     def __getstate__(self) -> dict[str, Any]:
         with self.lock:
-            state = self.__dict__ | {"_by_id": None, "_by_value": None}
+            state = self.__dict__ | dict.fromkeys(("_by_id", "_by_value", "_id_hashes"))
             if self.n_removed:
                 state |= self._without_empty_slots()
         del state["lock"]

@@ -1,8 +1,8 @@
 """Training tables that a model owns: taking rows, overwriting rows, hashing rows.
 
-A table is an ndarray, a CSR array or, where an estimator passes frames on to others, one of the
-two frame tables below. Positions are stable: a removed row is overwritten and stays as an empty
-slot until its table is rebuilt from the rows that are left.
+A table is an ndarray, a CSR array or, where an estimator passes frames on to others, a frame table
+of :mod:`skunlearn._frames`. Positions are stable: a removed row is overwritten and stays as an
+empty slot until its table is rebuilt from the rows that are left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from skunlearn._frames import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
 from skunlearn._hashing import mix64
 
 _BLANKS = {"O": None, "U": "", "S": b""}
@@ -32,12 +33,14 @@ def own(array: Any, source: Any) -> Any:
     Returns
     -------
     owned : ndarray, CSR array or None
-        `array` itself where validation already made a copy.
+        `array` itself where validation already made a copy. A CSR array stores no entry twice.
     """
     if array is None:
         return None
     if sparse.issparse(array):
-        return sparse.csr_array(array, copy=True)
+        table = sparse.csr_array(array, copy=True)
+        table.sum_duplicates()
+        return table
     fresh = (
         isinstance(source, np.ndarray | list | tuple)
         and array.flags.owndata
@@ -49,116 +52,32 @@ def own(array: Any, source: Any) -> Any:
 
 
 def as_table(X: Any) -> Any:
-    """Copy rows of any kind that scikit-learn estimators accept into a table of ours."""
-    if hasattr(X, "iloc") and hasattr(X, "columns"):
+    """Copy rows of any kind that scikit-learn estimators accept into a table of ours.
+
+    Parameters
+    ----------
+    X : data frame, sparse matrix or array-like of shape (n_samples, ...)
+        Left as it is; a list that holds strings becomes an array of objects.
+
+    Returns
+    -------
+    table : FrameTable, CSR array or ndarray
+    """
+    if is_pandas(X):
         return PandasTable.from_frame(X)
-    if hasattr(X, "columns") and hasattr(X, "with_columns"):
-        return PolarsTable(X)
+    if is_polars(X):
+        return PolarsTable.from_frame(X)
     if sparse.issparse(X):
         return sparse.csr_array(X, copy=True)
-    return np.array(X, order="C", copy=True)
-
-
-class PandasTable:
-    """A pandas frame held column by column in arrays that can be overwritten.
-
-    Parameters
-    ----------
-    names : pandas Index
-        Column labels.
-
-    columns : list of ndarray or ExtensionArray
-        One array per column, all of one length.
-    """
-
-    def __init__(self, names: Any, columns: list[Any]) -> None:
-        self.names = names
-        self.columns = columns
-
-    @classmethod
-    def from_frame(cls, frame: Any) -> PandasTable:
-        """Copy every column of `frame`."""
-        columns = []
-        for place in range(frame.shape[1]):
-            column = frame.iloc[:, place]
-            if isinstance(column.dtype, np.dtype):
-                columns.append(np.array(column.to_numpy(), copy=True))
-            else:
-                columns.append(column.array.copy())
-        return cls(frame.columns, columns)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of slots and of columns."""
-        return (len(self.columns[0]) if self.columns else 0, len(self.columns))
-
-    def take(self, rows: np.ndarray) -> PandasTable:
-        """Copy the given rows into a table of their own."""
-        return PandasTable(self.names, [column.take(rows) for column in self.columns])
-
-    def wipe(self, rows: np.ndarray) -> None:
-        """Overwrite the given rows."""
-        for column in self.columns:
-            if isinstance(column, np.ndarray):
-                wipe(column, rows)
-            else:
-                column[rows] = column.dtype.na_value
-
-    def native(self) -> Any:
-        """Make the pandas frame that these columns describe, with a plain index."""
-        import pandas as pd
-
-        frame = pd.DataFrame(dict(enumerate(self.columns)))
-        frame.columns = self.names
-        return frame
-
-    def rows_as_lists(self) -> list[list[Any]]:
-        """List the rows as Python objects."""
-        return [list(row) for row in zip(*(c.tolist() for c in self.columns), strict=True)]
-
-
-class PolarsTable:
-    """A polars frame; its immutable buffers are replaced, not overwritten, when rows go.
-
-    Parameters
-    ----------
-    frame : polars DataFrame
-        The rows.
-    """
-
-    def __init__(self, frame: Any) -> None:
-        self.frame = frame
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of slots and of columns."""
-        return self.frame.shape
-
-    def take(self, rows: np.ndarray) -> PolarsTable:
-        """Copy the given rows into a table of their own."""
-        return PolarsTable(self.frame[rows.tolist()])
-
-    def wipe(self, rows: np.ndarray) -> None:
-        """Replace the given rows by nulls."""
-        import polars as pl
-
-        gone = np.zeros(self.frame.height, dtype=bool)
-        gone[rows] = True
-        blank = pl.when(pl.Series(gone)).then(None).otherwise(pl.all()).name.keep()
-        self.frame = self.frame.with_columns(blank)
-
-    def native(self) -> Any:
-        """Return the polars frame."""
-        return self.frame
-
-    def rows_as_lists(self) -> list[list[Any]]:
-        """List the rows as Python objects."""
-        return [list(row) for row in self.frame.rows()]
+    array = np.array(X, order="C", copy=True)
+    if isinstance(X, list | tuple) and array.dtype.kind in "US":
+        return np.array(X, dtype=object)
+    return array
 
 
 def native(table: Any) -> Any:
     """Return a table as what scikit-learn estimators take."""
-    return table.native() if isinstance(table, PandasTable | PolarsTable) else table
+    return table.native() if isinstance(table, FrameTable) else table
 
 
 def named(table: Any, names: Any) -> Any:
@@ -176,7 +95,7 @@ def take(table: Any, rows: np.ndarray) -> Any:
     """Copy the given rows of a table (None stays None)."""
     if table is None:
         return None
-    return table.take(rows) if isinstance(table, PandasTable | PolarsTable) else table[rows]
+    return table.map(lambda array: array[rows]) if isinstance(table, FrameTable) else table[rows]
 
 
 def wipe(table: Any, rows: np.ndarray) -> None:
@@ -189,7 +108,8 @@ def wipe(table: Any, rows: np.ndarray) -> None:
             table.data[span] = 0
             table.indices[span] = 0
     elif table is not None:
-        table.wipe(rows)
+        for array in table.arrays:
+            wipe(array, rows)
 
 
 def hash_rows(table: Any) -> np.ndarray:
@@ -206,9 +126,9 @@ def hash_rows(table: Any) -> np.ndarray:
     """
     if sparse.issparse(table):
         return _hash_sparse_rows(table)
-    if isinstance(table, PandasTable | PolarsTable) or table.dtype.kind not in "iufb":
-        rows = table.tolist() if isinstance(table, np.ndarray) else table.rows_as_lists()
-        digests = [hashlib.blake2b(_row_bytes(row), digest_size=8).digest() for row in rows]
+    if not _is_numeric(table):
+        texts = (repr(row).encode("utf-8", "surrogatepass") for row in _listed(table))
+        digests = [hashlib.blake2b(text, digest_size=8).digest() for text in texts]
         return np.frombuffer(b"".join(digests), dtype=np.uint64)
     hashes = np.zeros(table.shape[0], dtype=np.uint64)
     for column in table.T:
@@ -226,34 +146,42 @@ def _hash_sparse_rows(table: Any) -> np.ndarray:
     stored = table.data != 0
     with np.errstate(over="ignore"):
         parts = mix64(mix64(table.indices.astype(np.uint64)) ^ _bits(table.data))
-        totals = np.concatenate([[0], np.cumsum(np.where(stored, parts, 0), dtype=np.uint64)])
+        totals = np.zeros(stored.size + 1, dtype=np.uint64)
+        np.cumsum(np.where(stored, parts, 0), out=totals[1:])
         return totals[table.indptr[1:]] - totals[table.indptr[:-1]]
 
 
-def _row_bytes(row: list[Any]) -> bytes:
-    return repr([_plain(value) for value in row]).encode("utf-8", "surrogatepass")
+def _is_numeric(table: Any) -> bool:
+    return sparse.issparse(table) or (
+        isinstance(table, np.ndarray) and table.ndim == 2 and table.dtype.kind in "iufb"
+    )
+
+
+def _listed(table: Any) -> list[list[Any]]:
+    """List rows as Python objects of which equal ones have equal texts."""
+    rows = table.rows_as_lists() if isinstance(table, FrameTable) else table.tolist()
+    if isinstance(table, np.ndarray) and table.ndim == 1:
+        rows = [[value] for value in rows]
+    return [[_plain(value) for value in row] for row in rows]
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+    if isinstance(value, np.bool_ | np.number):
+        value = value.item()
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    if isinstance(value, float):
+        if value != value:
+            return None
+        return int(value) if value.is_integer() else value
+    return int(value) if isinstance(value, bool) else value
 
 
 def rows_equal(table: Any, rows: np.ndarray, query: Any, at: int) -> np.ndarray:
     """Tell which of the given rows of `table` equal row `at` of `query`, NaN equal to NaN."""
-    if isinstance(table, PandasTable | PolarsTable) or (
-        isinstance(table, np.ndarray) and table.dtype.kind not in "iufb"
-    ):
-        here, there = take(table, rows), take(query, np.array([at]))
-        listed = [
-            [_plain(v) for v in row]
-            for part in (here, there)
-            for row in (part.tolist() if isinstance(part, np.ndarray) else part.rows_as_lists())
-        ]
-        return np.array([row == listed[-1] for row in listed[:-1]], dtype=bool)
+    if not _is_numeric(table):
+        (wanted,) = _listed(take(query, np.array([at])))
+        return np.array([row == wanted for row in _listed(take(table, rows))], dtype=bool)
     stored, wanted = table[rows], query[[at]]
     if sparse.issparse(table):
         stored, wanted = stored.toarray(), wanted.toarray()

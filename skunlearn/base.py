@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import threading
@@ -14,7 +15,7 @@ from scipy import sparse
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skunlearn._compat import CallbackSupportMixin, with_callbacks
+from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
 from skunlearn._hashing import draw_seed
 from skunlearn._ids import as_keys, check_sample_ids
 from skunlearn._report import (
@@ -103,17 +104,26 @@ def commit(swaps: Iterable[Swap]) -> None:
     """
     swaps = list(swaps)
     replaced: list[Any] = []
+    removals = [
+        swap.attributes.get("_samples", swap.estimator._samples).removal(swap.rows)
+        for swap in swaps
+        if swap.rows is not None and swap.rows.size
+    ]
     with _SWAP:
         for estimator, attributes, rows in swaps:
             state = estimator.__dict__
             old = state if rows is None else attributes
-            replaced += [state[name] for name in old if name[0] == "_" and name in state]
+            replaced += [
+                state[name]
+                for name in old
+                if name[0] == "_" and name in state and state[name] is not attributes.get(name)
+            ]
             state.update(attributes)
             if rows is None:
                 for name in state.keys() - attributes.keys():
                     del state[name]
-            elif rows.size:
-                estimator._samples.remove(rows)
+        for remove in removals:
+            remove()
     for buffer in replaced:
         if isinstance(buffer, np.ndarray):
             buffer.fill(0)
@@ -158,7 +168,9 @@ class UnlearnerMixin(CallbackSupportMixin):
     A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
     array attributes that a removal replaces are overwritten, so public ones are never views of
-    them, and predicting methods read public ones only, under :func:`reads_one_version`.
+    them, and predicting methods read public ones only, under :func:`reads_one_version`. A hook that
+    works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
+    :func:`skunlearn._compat.callback_context` for each.
 
     Notes
     -----
@@ -194,6 +206,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         sample_ids: Any = None,
     ) -> None:
         """Keep copies of validated rows; `sources` are X, y and weights as the user passed them."""
+        self.__dict__.pop("unlearning_report_", None)
         self._samples = SampleStore(
             own(X, sources[0]),
             own(y, sources[1]),
@@ -232,6 +245,14 @@ class UnlearnerMixin(CallbackSupportMixin):
         view = snapshot(self)
         view.__dict__.update(removal.attributes)
         return view
+
+    def _adopt(self, fresh: Any) -> list[Swap]:
+        """Return the swaps by which this object becomes a freshly fitted clone of it."""
+        fresh._samples.lock = self._samples.lock
+        state = fresh.__dict__ | self.get_params(deep=False)
+        if "_skl_callbacks" in self.__dict__:
+            state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
+        return [Swap(self, state, None)]
 
     def _outputs_without(self, ids: np.ndarray) -> Any:
         """Transform the rows held, those with the given ids left out."""
@@ -297,46 +318,52 @@ class UnlearnerMixin(CallbackSupportMixin):
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
-        if "_skl_callbacks" in self.__dict__:
-            return self._unlearn_with_callbacks(sample_ids)
-        return self._unlearn_ids(sample_ids)
+        with self._check_samples().lock:
+            if "_skl_callbacks" in self.__dict__:
+                return self._unlearn_with_callbacks(sample_ids)
+            return self._unlearn_ids(sample_ids)
 
     @with_callbacks
     def _unlearn_with_callbacks(self: Self, sample_ids: Any) -> Self:
-        context = self._init_callback_context(task_name="unlearn")
-        context.call_on_fit_task_begin(estimator=self)
-        self._unlearn_ids(sample_ids)
-        context.call_on_fit_task_end(estimator=self)
+        self._unlearn_ids(sample_ids, announce=True)
+        callback_context(self).call_on_fit_task_end(estimator=self)
         return self
 
-    def _unlearn_ids(self: Self, sample_ids: Any) -> Self:
+    def _n_subtasks(self, rows: np.ndarray) -> int:
+        """Count the subtasks that `_unlearn(rows)` will announce to callbacks."""
+        return 0
+
+    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
         started = perf_counter()
-        with self._check_samples().lock:
-            samples = self._samples
-            n_ids, rows = samples.resolve(sample_ids)
-            n_left = samples.n_samples - rows.size
-            if not rows.size:
-                removal = Removal({})
-            elif not n_left:
-                raise NotUnlearnableError(
-                    f"The request names all {rows.size} training rows; no {type(self).__name__} "
-                    "can be fitted on none. Delete the model instead."
-                )
-            else:
-                removal = self._unlearn(rows)
-                commit([Swap(self, removal.attributes, rows), *removal.swaps])
-            self.unlearning_report_ = UnlearningReport(
-                type(self).__name__,
-                n_ids,
-                rows.size,
-                n_left,
-                perf_counter() - started,
-                removal.guarantee or self._static_guarantee(),
-                removal.n_refitted,
-                removal.n_parts,
-                removal.part,
-                removal.steps,
+        samples = self._samples
+        n_ids, rows = samples.resolve(sample_ids)
+        n_left = samples.n_samples - rows.size
+        if not rows.size:
+            removal = Removal({})
+        elif not n_left:
+            raise NotUnlearnableError(
+                f"The request names all {rows.size} training rows; no {type(self).__name__} "
+                "can be fitted on none. Delete the model instead."
             )
+        else:
+            if announce:
+                self._init_callback_context(
+                    task_name="unlearn", max_subtasks=self._n_subtasks(rows)
+                ).call_on_fit_task_begin(estimator=self)
+            removal = self._unlearn(rows)
+            commit([Swap(self, removal.attributes, rows), *removal.swaps])
+        self.unlearning_report_ = UnlearningReport(
+            type(self).__name__,
+            n_ids,
+            rows.size,
+            n_left,
+            perf_counter() - started,
+            removal.guarantee or self._static_guarantee(),
+            removal.n_refitted,
+            removal.n_parts,
+            removal.part,
+            removal.steps,
+        )
         return self
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
@@ -373,11 +400,11 @@ class UnlearnerMixin(CallbackSupportMixin):
             X,
             reset=False,
             accept_sparse="csr",
-            dtype=stored.dtype,
+            dtype="numeric" if stored.dtype.kind in "iub" else stored.dtype,
             ensure_all_finite=False,
         )
         if sparse.issparse(stored):
-            return sparse.csr_array(X)
+            return own(sparse.csr_array(X), X)
         return X.toarray() if sparse.issparse(X) else X
 
     def purge(self: Self) -> Self:
@@ -422,9 +449,12 @@ class UnlearnerMixin(CallbackSupportMixin):
         return predictor
 
     def __copy__(self: Self) -> Self:
-        twin = snapshot(self)
-        if "_samples" in twin.__dict__:
-            twin._samples = copy.deepcopy(self._samples)
+        # Private buffers are overwritten when they are replaced, so no two objects may share them.
+        samples = self.__dict__.get("_samples")
+        with contextlib.nullcontext() if samples is None else samples.lock:
+            twin = snapshot(self)
+            private = {name: value for name, value in vars(twin).items() if name[0] == "_"}
+            twin.__dict__.update(copy.deepcopy(private))
         return twin
 
     def __sklearn_tags__(self) -> Any:

@@ -18,7 +18,7 @@ from skunlearn._passage import Passage, passes_through, weakest
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import as_table
 from skunlearn._tags import UnlearningTags
-from skunlearn.base import Guarantee, Removal, UnlearnerMixin, snapshot
+from skunlearn.base import Guarantee, Removal, Swap, UnlearnerMixin, snapshot
 from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = ["Pipeline", "make_pipeline"]
@@ -261,6 +261,16 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
             for name, step in self.steps
         ]
         return view
+
+    def _adopt(self, fresh: Pipeline) -> list[Swap]:
+        swaps = super()._adopt(fresh)
+        steps = []
+        for (name, old), (_, new) in zip(self.steps, fresh.steps, strict=True):
+            if isinstance(old, UnlearnerMixin):
+                swaps += old._adopt(new)
+            steps.append((name, old if isinstance(old, UnlearnerMixin) else new))
+        swaps[0].attributes["steps"] = steps
+        return swaps
 
     def _outputs_without(self, ids: np.ndarray) -> Any:
         rows = None

@@ -1,9 +1,9 @@
 """Per-column weight, mean and scatter: compute, and take rows out again.
 
 Columns are independent and NaN entries are passed over. A set of moments is one array of shape
-(4, n_features): total weight, mean, scatter about the mean, and the largest scatter that the column
-has had since its moments were last computed from rows, which bounds the rounding error in units of
-the machine epsilon.
+(4, n_features): total weight, mean, scatter about the mean, and a power of two above the largest
+scatter that the column has had since its moments were last computed from rows, which bounds the
+rounding error in units of the machine epsilon. The exact one would tell what the removed rows were.
 
 References
 ----------
@@ -15,6 +15,10 @@ import numpy as np
 from numba import njit
 
 BLOCK = 256
+EPS = 2.220446049250313e-16
+
+# Total weight up to which scikit-learn takes a class to be empty.
+NO_WEIGHT = 1e-8
 
 
 @njit(cache=True)
@@ -69,7 +73,7 @@ def column_moments(X, weights, rows):
         if total[j] != 0.0:
             scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
             mean[j] += shift[j] / total[j]
-        peak[j] = scatter[j]
+        peak[j] = 2.0 ** np.ceil(np.log2(scatter[j])) if scatter[j] > 0.0 else 0.0
     return moments
 
 
@@ -142,14 +146,106 @@ def scale_of(moments):
     mean = np.empty(n_features)
     var = np.empty(n_features)
     scale = np.empty(n_features)
-    eps = 2.220446049250313e-16
     uniform = True
     for j in range(n_features):
         total = moments[0, j]
         uniform &= total == moments[0, 0]
         mean[j] = moments[1, j] if total > 0.0 else np.nan
         var[j] = moments[2, j] / total if total > 0.0 else np.nan
-        rounding = total * mean[j] * eps
-        constant = var[j] <= total * eps * var[j] + rounding * rounding
+        rounding = total * mean[j] * EPS
+        constant = var[j] <= total * EPS * var[j] + rounding * rounding
         scale[j] = 1.0 if constant else np.sqrt(var[j])
     return mean, var, scale, uniform
+
+
+@njit(cache=True)
+def remove_labelled_rows(moments, tally, X, weights, labels, rows):
+    """Take rows out of per-class moments and out of the unweighted moments of all rows.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n_classes + 1, 4, n_features), float64
+        One set per class, then one of all rows without weights.
+    tally : ndarray of shape (4, n_classes + 1), float64
+        For each set: numbers of rows, of rows whose weight is not zero, and of updates since the
+        set was last computed from rows; the largest total weight since then.
+    X : ndarray of shape (n_slots, n_features)
+    weights : ndarray of shape (n_slots,) or (0,), float64
+    labels : ndarray of shape (n_rows,), intp
+        Class of each of the rows.
+    rows : ndarray of shape (n_rows,), intp
+
+    Returns
+    -------
+    moments, tally : ndarray
+        New arrays.
+    """
+    left, tally = moments.copy(), tally.copy()
+    everything = moments.shape[0] - 1
+    for label in range(everything + 1):
+        if label == everything:
+            gone, w = rows, weights[:0]
+        else:
+            gone, w = rows[labels == label], weights
+        if gone.size == 0:
+            continue
+        left[label] = remove_rows(moments[label], X, w, gone)[0]
+        tally[0, label] -= gone.size
+        tally[1, label] -= np.count_nonzero(w[gone]) if w.size > 0 else gone.size
+        tally[2, label] += 1
+    return left, tally
+
+
+@njit(cache=True)
+def magnification(peak, left):
+    """Tell how many times larger a sum once was, hence how much more its rounding shows."""
+    if peak <= left:
+        return 1.0
+    return peak / left if left > 0.0 else np.inf
+
+
+@njit(cache=True)
+def gaussians_of(moments, tally, smoothing):
+    """Derive the parameters of Gaussian naive Bayes.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n_classes + 1, 4, n_features), float64
+    tally : ndarray of shape (4, n_classes + 1), float64
+        As in `remove_labelled_rows`.
+    smoothing : float
+        Part of the largest variance of a column that is added to all variances.
+
+    Returns
+    -------
+    theta, var : ndarray of shape (n_classes, n_features), float64
+    class_count, class_prior : ndarray of shape (n_classes,), float64
+    epsilon : float
+        What was added to the variances.
+    error : ndarray of shape (n_classes + 1,), float64
+        Estimated relative rounding error of each set.
+    """
+    n_classes, _, n_features = moments.shape
+    n_classes -= 1
+    theta = np.zeros((n_classes, n_features))
+    var = np.empty((n_classes, n_features))
+    class_count = moments[:n_classes, 0, 0].copy()
+    error = np.empty(n_classes + 1)
+    widest = moments[n_classes, 2].max()
+    epsilon = smoothing * widest / moments[n_classes, 0, 0]
+    error[n_classes] = magnification(moments[n_classes, 3].max(), widest)
+    for label in range(n_classes):
+        total = class_count[label]
+        loss = magnification(tally[3, label], total)
+        for j in range(n_features):
+            spread = epsilon
+            if total > NO_WEIGHT:
+                theta[label, j] = moments[label, 1, j]
+                spread += moments[label, 2, j] / total
+                loss = max(loss, magnification(moments[label, 3, j], spread * total))
+            var[label, j] = spread
+        error[label] = loss
+    for part in range(n_classes + 1):
+        n_updates = tally[2, part]
+        error[part] = EPS * (error[part] * (4.0 + n_updates) if n_updates > 0.0 else 4.0)
+    return theta, var, class_count, class_count / class_count.sum(), epsilon, error

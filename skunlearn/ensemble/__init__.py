@@ -1,1 +1,6 @@
 """Ensembles that forget."""
+
+from skunlearn.ensemble._sisa_classifier import SISAClassifier
+from skunlearn.ensemble._sisa_regressor import SISARegressor
+
+__all__ = ["SISAClassifier", "SISARegressor"]

@@ -40,6 +40,9 @@ class LeastSquares(
         "numerical", tolerance=TOLERANCE, pushes_affine=True
     )
 
+    # Whether the weights of a y of shape (n_samples, 1) are one-dimensional, as in the namesake.
+    _flattens_single_target: ClassVar[bool]
+
     fit_intercept: bool
     positive: bool
 
@@ -88,15 +91,18 @@ class LeastSquares(
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
 
     def _refit(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
-        """Solve anew on the given rows; tables wider than long have no use for moments."""
+        """Solve anew on the given rows, as retraining does.
+
+        Tables that are not longer than wide have no use for moments.
+        """
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
             raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
         if rows.size > self.n_features_in_:
             moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
-            coef, error = self._solve(moments, frame)
+            coef, _ = self._solve(moments, frame)
             if coef is not None:
-                return self._removal(moments, coef, moments.mean, frame, error, refitted=True)
+                return self._removal(moments, coef, moments.mean, frame, EPS, refitted=True)
         else:
             moments = None
         X, y, mean = self._centred_rows(samples, rows, frame)
@@ -186,10 +192,11 @@ class LeastSquares(
         if self._samples.X.dtype == np.float32:
             coef = coef.astype(np.float32)
             intercept = intercept.astype(np.float32) if self.fit_intercept else 0.0
+        flat = self._single or (self._flattens_single_target and len(coef) == 1)
         attributes = {
             "_moments": moments,
             "_frame": frame,
-            "coef_": coef[0] if self._single else coef,
+            "coef_": coef[0] if flat else coef,
             "intercept_": intercept,
         }
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)

@@ -85,6 +85,7 @@ class LinearRegression(LeastSquares):
     array([21.])
     """
 
+    _flattens_single_target = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "fit_intercept": ["boolean"],
         "copy_X": ["boolean"],

@@ -107,6 +107,7 @@ class Ridge(LeastSquares):
     True
     """
 
+    _flattens_single_target = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "fit_intercept": ["boolean"],

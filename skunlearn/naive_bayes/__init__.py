@@ -1,1 +1,7 @@
-"""Naive Bayes classifiers that forget."""
+"""Naive Bayes classifiers that forget, under the names of :mod:`sklearn.naive_bayes`."""
+
+from skunlearn.naive_bayes._bernoulli import BernoulliNB
+from skunlearn.naive_bayes._gaussian import GaussianNB
+from skunlearn.naive_bayes._multinomial import MultinomialNB
+
+__all__ = ["BernoulliNB", "GaussianNB", "MultinomialNB"]

@@ -16,6 +16,7 @@ from skunlearn._compat import check_sample_weight, fit_context
 from skunlearn._kernels.columns import scale_of
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+from skunlearn.exceptions import NotUnlearnableError
 
 _SPARSE_CENTRING = (
     "Cannot center sparse matrices: pass `with_mean=False` instead. "
@@ -53,7 +54,8 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         Variance (``ddof=0``) of each feature.
 
     n_samples_seen_ : int, float or ndarray of shape (n_features,)
-        Number (or weight) of the values held; an array where it differs between features.
+        Number of the values held, or their weight where `sample_weight` was given and matters; an
+        array where it differs between features.
 
     sample_ids_ : ndarray of shape (n_samples,)
         Ids of the rows held.
@@ -143,7 +145,8 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         if sparse.issparse(X) and self.with_mean:
             raise ValueError(_SPARSE_CENTRING)
         weight = None
-        if sample_weight is not None:
+        weighs = self.with_mean or self.with_std or sparse.issparse(X)
+        if sample_weight is not None and weighs:
             weight = check_sample_weight(sample_weight, X, dtype=X.dtype).astype(np.float64)
         self._hold_samples(
             X, None, weight, sources=(source, None, sample_weight), sample_ids=sample_ids
@@ -181,7 +184,10 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         error = _column_moments.EPS * loss * (4 + n_updates)
         if error <= _column_moments.TOLERANCE:
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
-        attributes = self._recompute(samples.slots_without(rows))
+        kept = samples.slots_without(rows)
+        if samples.sample_weight is not None and not samples.sample_weight[kept].any():
+            raise NotUnlearnableError("All rows left have a sample_weight of zero.")
+        attributes = self._recompute(kept)
         return Removal(attributes, self._guarantee(4 * _column_moments.EPS), n_refitted=1)
 
     @staticmethod

@@ -1,0 +1,75 @@
+"""One BLAS thread, refits interleaved with requests, a table of ratios at the end."""
+
+import os
+import statistics
+from time import perf_counter
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+SCALE = float(os.environ.get("SKUNLEARN_BENCH_SCALE", "1"))
+_ROWS = []
+
+
+def scaled(n):
+    return max(1000, int(n * SCALE))
+
+
+def seconds(call):
+    started = perf_counter()
+    call()
+    return perf_counter() - started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_blas_thread():
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def race(benchmark):
+    """Time requests and refits in turn and note the ratio of their medians.
+
+    ``race(task, model, requests, refit, mark, gap)``: each of `requests` is unlearned from `model`;
+    `refit()` is what a user would do otherwise; `gap()` is the relative difference in the end.
+    """
+
+    def run(task, model, requests, refit, *, mark, gap, refits=9):
+        requests = iter(requests)
+        model.unlearn(next(requests))
+        refit()
+        ours, theirs = [], []
+        requests = list(requests)
+        share = max(1, len(requests) // refits)
+        for start in range(0, len(requests), share):
+            ours += [
+                seconds(lambda ids=ids: model.unlearn(ids))
+                for ids in requests[start : start + share]
+            ]
+            theirs.append(seconds(refit))
+        benchmark.extra_info["ratio"] = statistics.median(theirs) / statistics.median(ours)
+        benchmark.pedantic(lambda: None, rounds=1)
+        _ROWS.append((task, statistics.median(ours), statistics.median(theirs), mark, gap()))
+
+    return run
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    if not _ROWS:
+        return
+    write = terminalreporter.write_line
+    write("")
+    write(f"{'task':<44} {'unlearn':>10} {'refit':>10} {'ratio':>8} {'mark':>6} {'rel. diff':>10}")
+    for task, ours, theirs, mark, gap in _ROWS:
+        write(
+            f"{task:<44} {ours * 1e3:>7.3f} ms {theirs * 1e3:>7.1f} ms "
+            f"{theirs / ours:>7.0f}x {mark:>5}x {gap:>10.1e}"
+        )
+
+
+@pytest.fixture(scope="module")
+def rng():
+    return np.random.default_rng(0)

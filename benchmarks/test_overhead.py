@@ -1,0 +1,46 @@
+"""Being able to forget must cost little until it is used: fit and predict against the namesake."""
+
+import statistics
+
+import numpy as np
+import pytest
+import sklearn.linear_model
+import sklearn.naive_bayes
+import sklearn.preprocessing
+from conftest import scaled, seconds
+
+import skunlearn.linear_model
+import skunlearn.naive_bayes
+import skunlearn.preprocessing
+
+NAMESAKES = [
+    ("preprocessing", "StandardScaler", "transform"),
+    ("linear_model", "Ridge", "predict"),
+    ("linear_model", "LinearRegression", "predict"),
+    ("naive_bayes", "GaussianNB", "predict"),
+    ("naive_bayes", "MultinomialNB", "predict"),
+    ("naive_bayes", "BernoulliNB", "predict"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "method"), NAMESAKES)
+def test_fit_and_predict(benchmark, rng, module, name, method):
+    n = scaled(100_000)
+    X = rng.poisson(3.0, size=(n, 50)).astype(float) + (module != "naive_bayes") * rng.random(50)
+    y = (X[:, 0] > 3).astype(int) if module == "naive_bayes" else X @ rng.random(50)
+    ours = getattr(getattr(skunlearn, module), name)()
+    theirs = getattr(getattr(sklearn, module), name)()
+    times = {"fit": ([], []), method: ([], [])}
+    for model in (ours, theirs):
+        getattr(model.fit(X, y), method)(X)
+    for _ in range(9):
+        for place, model in enumerate((ours, theirs)):
+            times["fit"][place].append(seconds(lambda model=model: model.fit(X, y)))
+            times[method][place].append(seconds(lambda model=model: getattr(model, method)(X)))
+    for verb, (mine, stock) in times.items():
+        ratio = statistics.median(mine) / statistics.median(stock)
+        benchmark.extra_info[verb] = ratio
+        print(
+            f"\n{name}.{verb}: {ratio:.2f} times scikit-learn's ({np.median(stock) * 1e3:.1f} ms)"
+        )
+    benchmark.pedantic(lambda: None, rounds=1)

@@ -1,0 +1,247 @@
+"""GaussianNB that forgets rows."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import sklearn.naive_bayes
+from sklearn.utils.validation import validate_data
+
+from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
+from skunlearn._compat import Interval, fit_context
+from skunlearn._kernels.columns import gaussians_of, remove_labelled_rows
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import Guarantee, Removal
+from skunlearn.naive_bayes._base import BaseNB
+
+# Rows predicted for at a time: their differences to a mean stay in the processor's cache.
+_BLOCK = 1024
+
+
+class GaussianNB(BaseNB):
+    """Gaussian naive Bayes that forgets rows.
+
+    Same parameters, fitted attributes and output as :class:`sklearn.naive_bayes.GaussianNB`. A
+    request costs O(k d) for k removed rows and d features, plus O(c d) for c classes to derive the
+    attributes; it reads no other row, except where rounding would show (see Notes).
+
+    Parameters
+    ----------
+    priors : array-like of shape (n_classes,), default=None
+        Priors of the classes, instead of learned ones.
+
+    var_smoothing : float, default=1e-9
+        Part of the largest variance of a feature that is added to all variances.
+
+    Attributes
+    ----------
+    class_count_ : ndarray of shape (n_classes,)
+        Weight of the rows of each class.
+
+    class_prior_ : ndarray of shape (n_classes,)
+        Prior of each class.
+
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; a class whose last row is unlearned disappears.
+
+    epsilon_ : float
+        What was added to the variances.
+
+    theta_ : ndarray of shape (n_classes, n_features)
+        Mean of each feature in each class, in float64.
+
+    var_ : ndarray of shape (n_classes, n_features)
+        Variance of each feature in each class, in float64.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    skunlearn.naive_bayes.BernoulliNB : For yes-or-no features.
+    skunlearn.naive_bayes.MultinomialNB : For counts.
+
+    Notes
+    -----
+    The promise is 'numerical' with relative tolerance 1e-10: in `var_`, `class_count_` and
+    `epsilon_`, and in `theta_` relative to the standard deviation where that is the larger. Moments
+    per class are updated by subtraction [1]_; an error estimate grows with the ratio of their
+    former size to their present one, and a class for which it would pass the tolerance (a removed
+    outlier dominated it) is computed anew from its rows, as is the variance of all rows that
+    `epsilon_` depends on. Weights must not be negative.
+
+    References
+    ----------
+    .. [1] Chan, Golub, LeVeque: Algorithms for computing the sample variance, The American
+       Statistician 37(3), 1983.
+
+    Examples
+    --------
+    >>> from skunlearn.naive_bayes import GaussianNB
+    >>> X, y = [[0.0], [2.0], [7.0], [9.0], [900.0]], [0, 0, 1, 1, 1]
+    >>> model = GaussianNB().fit(X, y, sample_ids=["a", "b", "c", "d", "e"])
+    >>> model.unlearn("e").theta_
+    array([[1.],
+           [8.]])
+    >>> model.predict([[6.0]])
+    array([1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "priors": ["array-like", None],
+        "var_smoothing": [Interval(Real, 0, None, closed="left")],
+    }
+    _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
+    _prior_parameter = "priors"
+
+    def __init__(self, *, priors: Any = None, var_smoothing: float = 1e-9):
+        self.priors = priors
+        self.var_smoothing = var_smoothing
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
+    ) -> GaussianNB:
+        """Fit the classifier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, none of them negative.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted classifier.
+        """
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        sources = (X, y, sample_weight)
+        X, y, weight, classes = self._check_training(X, y, sample_weight, non_negative_weights=True)
+        self._checked_priors(classes.size)
+        self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
+        moments = np.empty((classes.size + 1, 4, X.shape[1]))
+        tally = np.empty((4, classes.size + 1))
+        for part in range(classes.size + 1):
+            self._recompute(moments, tally, part, classes, self._samples.slots())
+        self.__dict__.update(self._attributes(moments, tally, classes)[0])
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _recompute(
+        self, moments: np.ndarray, tally: np.ndarray, part: int, classes: np.ndarray, rows: Any
+    ) -> None:
+        """Fill in the moments of one class, or of all rows, from those of `rows` that it has."""
+        samples = self._samples
+        weights = None
+        if part < classes.size:
+            rows = rows[self._fit_targets(rows) == classes[part]]
+            weights = samples.sample_weight
+        moments[part] = from_rows(samples.X, weights, rows)
+        n_weighted = rows.size if weights is None else np.count_nonzero(weights[rows])
+        tally[:, part] = rows.size, n_weighted, 0, moments[part, 0, 0]
+
+    def _attributes(
+        self, moments: np.ndarray, tally: np.ndarray, classes: np.ndarray
+    ) -> tuple[dict[str, Any], np.ndarray]:
+        """Derive attributes and the estimated relative error of each set of moments."""
+        theta, var, class_count, class_prior, epsilon, error = gaussians_of(
+            moments, tally, self.var_smoothing
+        )
+        attributes = {
+            "_moments": moments,
+            "_tally": tally,
+            "classes_": classes,
+            "class_count_": class_count,
+            "class_prior_": class_prior,
+            "epsilon_": np.float64(epsilon),
+            "theta_": theta,
+            "var_": var,
+        }
+        if self.priors is not None:
+            attributes["class_prior_"] = self._checked_priors(classes.size)
+        return attributes, error
+
+    def _checked_priors(self, n_classes: int) -> np.ndarray | None:
+        self._check_prior_length(n_classes, ValueError)
+        if self.priors is None:
+            return None
+        priors = np.array(self.priors, dtype=np.float64)
+        if not np.isclose(priors.sum(), 1.0):
+            raise ValueError("The sum of the priors should be 1.")
+        if (priors < 0).any():
+            raise ValueError("Priors must be non-negative.")
+        return priors
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples, classes = self._samples, self.classes_
+        weights = UNIT_WEIGHTS if samples.sample_weight is None else samples.sample_weight
+        labels = classes.searchsorted(self._fit_targets(rows))
+        moments, tally = remove_labelled_rows(
+            self._moments, self._tally, samples.X, weights, labels, rows
+        )
+        keep = self._classes_left(tally[0, :-1], tally[1, :-1])
+        if keep is not None:
+            classes = self._labels_left(keep)
+            parts = np.append(keep, True)
+            moments, tally = moments.compress(parts, axis=0), tally.compress(parts, axis=1)
+        attributes, error = self._attributes(moments, tally, classes)
+        n_refitted = 0
+        while error.max() > TOLERANCE:
+            left = samples.slots_without(rows)
+            for part in np.flatnonzero(error > TOLERANCE).tolist():
+                self._recompute(moments, tally, part, classes, left)
+                n_refitted += 1
+            attributes, error = self._attributes(moments, tally, classes)
+        guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
+        return Removal(attributes, guarantee, n_refitted, len(moments), "set of moments")
+
+    def _check_X(self, X: Any) -> np.ndarray:
+        return validate_data(self, X, reset=False)
+
+    def _joint_log_likelihood(self, X: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            constant = np.log(self.class_prior_)
+            constant = constant - 0.5 * np.log(2.0 * np.pi * self.var_).sum(axis=1)
+        joint = np.empty((self.classes_.size, X.shape[0]))
+        gaps = np.empty((min(_BLOCK, X.shape[0]), X.shape[1]))
+        for start in range(0, X.shape[0], _BLOCK):
+            block = X[start : start + _BLOCK]
+            gap = gaps[: len(block)]
+            for part, (theta, var) in enumerate(zip(self.theta_, self.var_, strict=True)):
+                np.subtract(block, theta, out=gap)
+                gap *= gap
+                gap /= var
+                joint[part, start : start + _BLOCK] = constant[part] - 0.5 * gap.sum(axis=1)
+        return joint.T
+
+    def to_predictor(self) -> sklearn.naive_bayes.GaussianNB:
+        """Return scikit-learn's own classifier for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.naive_bayes.GaussianNB
+            Fitted; holds no training row.
+        """
+        return self._as_namesake(sklearn.naive_bayes.GaussianNB)

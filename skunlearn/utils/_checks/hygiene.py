@@ -1,0 +1,153 @@
+"""Nothing stays behind: a canary row is looked for in all that a model stores (section 3)."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import get_tags
+
+from skunlearn._hashing import hash_ids
+from skunlearn._ids import as_keys
+from skunlearn._tags import get_unlearning_tags
+from skunlearn.utils._checks.data import Rows, fitted, fresh, make_rows, some_ids, takes_weights
+from skunlearn.utils._checks.haystack import buffers, files, floats, pickles
+
+FOLDER_PARAMETERS = ("memory", "checkpoint", "checkpoint_dir", "cache_dir")
+_CANARY = 11
+
+
+def _numbers(value: float, what: str) -> dict[bytes, str]:
+    return {
+        struct.pack("<d", value): f"{what} as float64",
+        struct.pack(">d", value): f"{what} as a pickled float",
+    }
+
+
+def _traces(rows: Rows) -> tuple[dict[bytes, str], dict[bytes, str]]:
+    """Return the byte patterns of the canary row's id and of its values."""
+    key = as_keys(rows.ids)[_CANARY]
+    ids = {struct.pack("<Q", int(hash_ids([key])[0])): "the hash of its id"}
+    if isinstance(key, str):
+        for encoding in ("utf-8", "utf-16-le", "utf-32-le"):
+            ids[key.encode(encoding)] = f"its id in {encoding}"
+    else:
+        ids[struct.pack("<q", key)] = "its id as int64"
+    row = rows.X[[_CANARY]]
+    row = row.toarray().ravel() if sparse.issparse(row) else row.ravel()
+    values: dict[bytes, str] = {}
+    for place, value in enumerate(row):
+        values |= _numbers(float(value), f"the value of its feature {place}")
+    if rows.X.dtype == np.float32:
+        values[row.astype("<f4").tobytes()] = "all its values as float32"
+        for place in range(len(row) - 1):
+            pair = row[place : place + 2].astype("<f4").tobytes()
+            values[pair] = f"the values of its features {place} and {place + 1} as float32"
+    for extra, what in ((rows.y, "target"), (rows.weight, "weight")):
+        if extra is not None and extra.dtype.kind == "f":
+            values |= _numbers(float(extra[_CANARY]), f"its {what}")
+    return ids, values
+
+
+def _first_hit(places: Iterator[tuple[str, bytes]], patterns: dict[bytes, str]) -> str | None:
+    for where, content in places:
+        for pattern, what in patterns.items():
+            if pattern in content:
+                return f"{what} is in {where}"
+    return None
+
+
+def _search(model: Any, folder: Path, patterns: dict[bytes, str]) -> str | None:
+    return (
+        _first_hit(buffers(model), patterns)
+        or _first_hit(pickles(model), patterns)
+        or _first_hit(files(folder), patterns)
+    )
+
+
+@contextmanager
+def watched_folder(model: Any) -> Iterator[Path]:
+    """Let a model, and whatever asks for a temporary file, write into a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        parameters = model.get_params(deep=False).keys() & FOLDER_PARAMETERS
+        model.set_params(**dict.fromkeys(parameters, folder))
+        with mock.patch.object(tempfile, "tempdir", folder):
+            yield Path(folder)
+
+
+def _assert_forgets_canary(name: str, estimator: Any, rows: Rows, circumstance: str) -> None:
+    ids, values = _traces(rows)
+    canary = list(rows.ids)[_CANARY]
+    tags: Any = get_unlearning_tags(estimator)
+    scope = tags.scope
+    model = fresh(estimator)
+    with watched_folder(model) as folder:
+        extras = {} if rows.weight is None else {"sample_weight": rows.weight}
+        model.fit(rows.X, rows.y, sample_ids=rows.ids, **extras)
+        model.find_samples(rows.X[[_CANARY]])
+        if _search(model, folder, ids) is None:
+            raise AssertionError(
+                f"{name}: the id of a row that the model holds was not found in its state "
+                f"({circumstance}), so this check could not prove anything."
+            )
+        model.unlearn(canary)
+        if scope == "output":
+            model.purge()
+        hit = _search(model, folder, ids | values)
+    if hit is not None:
+        after = "unlearn and purge" if scope == "output" else "unlearn"
+        raise AssertionError(
+            f"{name}: after {after} ({circumstance}) something of the removed row stays behind: "
+            f"{hit}."
+        )
+
+
+def check_nothing_stays_behind(name: str, estimator: Any, seed: int = 0) -> None:
+    """Check that neither values nor id of a removed row are in buffers, pickles or files."""
+    rows = make_rows(estimator, seed)
+    rng = np.random.default_rng(seed)
+    if takes_weights(estimator):
+        rows = rows.replace(weight=rng.random(len(rows.ids)) + 0.5)
+    big = rng.integers(1 << 60, 1 << 62, size=len(rows.ids))
+    words = np.array([f"canary-{number:x}" for number in big])
+    narrow = rows.X.astype(np.float32)
+    _assert_forgets_canary(name, estimator, rows.replace(ids=big), "integer ids, float64")
+    _assert_forgets_canary(name, estimator, rows.replace(ids=words), "string ids, float64")
+    _assert_forgets_canary(
+        name, estimator, rows.replace(ids=words.tolist(), X=narrow), "a list of ids, float32"
+    )
+    if get_tags(estimator).input_tags.sparse:
+        case = rows.replace(ids=big, X=sparse.csr_array(rows.X))
+        _assert_forgets_canary(name, estimator, case, "integer ids, sparse float64")
+
+
+def check_no_earlier_state_is_kept(name: str, estimator: Any, seed: int = 0) -> None:
+    """Check that no float of the former model is left that retraining would not give."""
+    rows = make_rows(estimator, seed)
+    ids = some_ids(rows, np.random.default_rng(seed), 5)
+    model = fitted(estimator, rows)
+    former = floats(model)
+    model.unlearn(ids)
+    tags: Any = get_unlearning_tags(estimator)
+    if tags.scope == "output":
+        model.purge()
+    legitimate = floats(fitted(estimator, rows.without(ids)))
+    for word, where in floats(model).items():
+        if word in former and word not in legitimate:
+            raise AssertionError(
+                f"{name}: an earlier state stays behind after unlearn: a number "
+                f"({np.frombuffer(word)[0]:.6g}) of the model before is in {where}, and retraining "
+                "on the kept rows does not produce it."
+            )
+
+
+def hygiene_checks(estimator: Any) -> list[Any]:
+    """Return the checks of this section that apply to the estimator."""
+    return [check_nothing_stays_behind, check_no_earlier_state_is_kept]
