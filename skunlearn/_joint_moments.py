@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._column_moments import UNIT_WEIGHTS, power_of_two_above
-from skunlearn._kernels.least_squares import gather_rows, remove_rows
+from skunlearn._kernels.least_squares import remove_batch, remove_rows
 
 _BLOCK_BYTES = 1 << 20
 
@@ -29,6 +29,10 @@ class JointMoments:
     mean : ndarray of shape (n_columns,)
         Weighted mean of each column of X and then of y; zeros where moments are about zero.
 
+    low : ndarray of shape (n_columns,)
+        What of the mean does not fit into `mean`: without it a large mean would round away the
+        steps that removals take.
+
     scatter : ndarray of shape (n_columns, n_columns)
         Weighted sum of products about the mean.
 
@@ -42,6 +46,7 @@ class JointMoments:
 
     weight: float
     mean: np.ndarray
+    low: np.ndarray
     scatter: np.ndarray
     peak: np.ndarray
     n_updates: int
@@ -94,10 +99,11 @@ class JointMoments:
             if weights is not None:
                 gap *= np.sqrt(weights[span])[:, None]
             scatter += gap.T @ gap
+        low = np.zeros(n_columns)
         if centred:
             scatter -= np.outer(shift, shift) / weight
-            mean += shift / weight
-        return cls(weight, mean, scatter, power_of_two_above(scatter.diagonal()), 0)
+            low = shift / weight
+        return cls(weight, mean, low, scatter, power_of_two_above(scatter.diagonal()), 0)
 
     @classmethod
     def _from_sparse_rows(
@@ -116,54 +122,38 @@ class JointMoments:
         square = (part.T @ weighted).toarray()
         square -= weight * np.outer(mean[: X.shape[1]], mean[: X.shape[1]])
         scatter = np.block([[square, cross], [cross.T, gap.T @ (w[:, None] * gap)]])
-        return cls(weight, mean, scatter, power_of_two_above(scatter.diagonal()), 0)
+        low = np.zeros(mean.size)
+        return cls(weight, mean, low, scatter, power_of_two_above(scatter.diagonal()), 0)
 
     def without(
         self, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
     ) -> JointMoments:
         """Take rows out, O(k d^2); `self` is not changed."""
-        if rows.size <= _FEW and not sparse.issparse(X):
-            weight, mean, scatter = remove_rows(
-                self.weight,
-                self.mean,
-                self.scatter,
-                X,
-                y,
-                UNIT_WEIGHTS if weights is None else weights,
-                rows,
-                centred,
-            )
-        else:
-            weight, mean, scatter = self._without_batch(X, y, weights, rows, centred)
-        return JointMoments(weight, mean, scatter, self.peak.copy(), self.n_updates + 1)
-
-    def _without_batch(
-        self, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
-    ) -> tuple[float, np.ndarray, np.ndarray]:
         if sparse.issparse(X):
             X, y = X[rows].toarray(), y[rows]
             weights = None if weights is None else weights[rows]
             rows = np.arange(rows.size)
         w = UNIT_WEIGHTS if weights is None else weights
-        gone_weight, total, gap = gather_rows(X, y, w, rows, self.mean)
-        weight = self.weight - gone_weight
-        scatter = self.scatter - gap.T @ gap
-        if not centred:
-            return weight, self.mean.copy(), scatter
-        scatter -= np.outer(total / weight, total)
-        return weight, self.mean - total / weight, scatter
+        if rows.size <= _FEW:
+            weight, mean, low, scatter = remove_rows(
+                self.weight, self.mean, self.low, self.scatter, X, y, w, rows, centred
+            )
+        else:
+            weight, mean, low, gap = remove_batch(
+                self.weight, self.mean, self.low, X, y, w, rows, centred
+            )
+            scatter = self.scatter - gap.T @ gap
+        return JointMoments(weight, mean, low, scatter, self.peak.copy(), self.n_updates + 1)
 
     def wipe(self) -> None:
         """Overwrite the moments, when others take their place."""
         self.weight = 0.0
-        for buffer in (self.mean, self.scatter, self.peak):
+        for buffer in (self.mean, self.low, self.scatter, self.peak):
             buffer.fill(0)
 
 
 def _joint(X: Any, y: np.ndarray, span: Any) -> np.ndarray:
-    part = X[span]
-    part = part.toarray() if sparse.issparse(part) else part
-    return np.concatenate([part, y[span]], axis=1, dtype=np.float64)
+    return np.concatenate([X[span], y[span]], axis=1, dtype=np.float64)
 
 
 def _weighted_sum(part: np.ndarray, weights: np.ndarray | None, span: Any) -> np.ndarray:

@@ -9,14 +9,35 @@ from numba import njit
 
 
 @njit(cache=True)
-def remove_rows(weight, mean, scatter, X, y, weights, rows, centred):
+def move(mean, low, step):
+    """Add a step to a mean held in two parts, without losing the step's low bits.
+
+    Parameters
+    ----------
+    mean, low : float
+        The mean is their exact sum; `low` is what does not fit into `mean`.
+    step : float
+
+    Returns
+    -------
+    mean, low : float
+    """
+    step += low
+    moved = mean + step
+    back = moved - mean
+    return moved, (mean - (moved - back)) + (step - back)
+
+
+@njit(cache=True)
+def remove_rows(weight, mean, low, scatter, X, y, weights, rows, centred):
     """Take rows out of joint moments, one rank-one update each.
 
     Parameters
     ----------
     weight : float
         Total weight before.
-    mean : ndarray of shape (n_columns,)
+    mean, low : ndarray of shape (n_columns,)
+        Mean in two parts, see :func:`move`.
     scatter : ndarray of shape (n_columns, n_columns)
     X : ndarray of shape (n_slots, n_features), float32 or float64
     y : ndarray of shape (n_slots, n_targets), float64
@@ -29,12 +50,13 @@ def remove_rows(weight, mean, scatter, X, y, weights, rows, centred):
     Returns
     -------
     weight : float
-    mean, scatter : ndarray
+    mean, low, scatter : ndarray
         Moments of the rows left.
     """
     n_features = X.shape[1]
     n_columns = mean.size
     mean = mean.copy()
+    low = low.copy()
     scatter = scatter.copy()
     gap = np.empty(n_columns)
     for row in rows:
@@ -43,61 +65,67 @@ def remove_rows(weight, mean, scatter, X, y, weights, rows, centred):
             continue
         left = weight - w
         for j in range(n_features):
-            gap[j] = np.float64(X[row, j]) - mean[j]
+            gap[j] = (np.float64(X[row, j]) - mean[j]) - low[j]
         for j in range(n_features, n_columns):
-            gap[j] = y[row, j - n_features] - mean[j]
+            gap[j] = (y[row, j - n_features] - mean[j]) - low[j]
         factor = w
         if centred:
             factor = w * weight / left
+            share = w / left
             for j in range(n_columns):
-                mean[j] -= gap[j] * (w / left)
+                mean[j], low[j] = move(mean[j], low[j], -gap[j] * share)
         weight = left
         for i in range(n_columns):
             scaled = factor * gap[i]
             for j in range(n_columns):
                 scatter[i, j] -= scaled * gap[j]
-    return weight, mean, scatter
+    return weight, mean, low, scatter
 
 
 @njit(cache=True)
-def gather_rows(X, y, weights, rows, mean):
-    """Collect rows of (X, y) as gaps from the mean, each times the root of its weight.
+def remove_batch(weight, mean, low, X, y, weights, rows, centred):
+    """Collect a batch of rows for a matrix product, and move the mean.
 
     Parameters
     ----------
-    X : ndarray of shape (n_slots, n_features), float32 or float64
-    y : ndarray of shape (n_slots, n_targets), float64
-    weights : ndarray of shape (n_slots,) or (0,)
-        Empty for unit weights.
-    rows : ndarray of shape (n_rows,), intp
-    mean : ndarray of shape (n_columns,)
+    weight, mean, low, X, y, weights, rows, centred
+        As in :func:`remove_rows`.
 
     Returns
     -------
     weight : float
-        Total weight of the rows.
-    total : ndarray of shape (n_columns,)
-        Weighted sum of the gaps.
-    gap : ndarray of shape (n_rows, n_columns)
+    mean, low : ndarray of shape (n_columns,)
+        Of the rows left.
+    gap : ndarray of shape (n_rows + 1, n_columns)
+        Minus its product with itself, transposed first, is the change of the scatter: gaps of the
+        rows from the mean before, times the root of their weight, and last what centring about
+        the mean after takes.
     """
     n_features = X.shape[1]
     n_columns = mean.size
-    gap = np.empty((rows.size, n_columns))
+    gap = np.empty((rows.size + 1, n_columns))
     total = np.zeros(n_columns)
-    weight = 0.0
+    left = weight
     for place in range(rows.size):
         row = rows[place]
         w = weights[row] if weights.size else 1.0
         root = np.sqrt(w)
-        weight += w
+        left -= w
         for j in range(n_features):
-            gap[place, j] = np.float64(X[row, j]) - mean[j]
+            gap[place, j] = (np.float64(X[row, j]) - mean[j]) - low[j]
         for j in range(n_features, n_columns):
-            gap[place, j] = y[row, j - n_features] - mean[j]
+            gap[place, j] = (y[row, j - n_features] - mean[j]) - low[j]
         for j in range(n_columns):
             total[j] += w * gap[place, j]
             gap[place, j] *= root
-    return weight, total, gap
+    mean = mean.copy()
+    low = low.copy()
+    root = np.sqrt(left)
+    for j in range(n_columns):
+        gap[rows.size, j] = total[j] / root if centred else 0.0
+        if centred:
+            mean[j], low[j] = move(mean[j], low[j], -total[j] / left)
+    return left, mean, low, gap
 
 
 @njit(cache=True)

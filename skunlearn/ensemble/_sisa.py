@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 
 from skunlearn._compat import HasMethods, Interval, callback_context, check_sample_weight
 from skunlearn._frames import FrameTable
-from skunlearn._hashing import derive_seed, draw_seed, hash_rows_for
+from skunlearn._hashing import derive_seed, hash_rows_for
 from skunlearn._ids import check_sample_ids
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import as_table, native, take
@@ -98,7 +98,7 @@ class BaseSISA(UnlearnerMixin):
             self._check_weights(sample_weight, X, base),
             check_sample_ids(sample_ids, X, table.shape[0]),
         )
-        seed = draw_seed(self.random_state)
+        seed = self._choose_seed(self.random_state)
         shard_of = _shards(seed, self.n_shards, samples.id_hashes())
         counted = _counted(samples, samples.slots())
         counts = np.bincount(shard_of[counted], minlength=self.n_shards)
