@@ -170,7 +170,7 @@ class UnlearnerMixin(CallbackSupportMixin):
     array attributes that a removal replaces are overwritten, so public ones are never views of
     them, and predicting methods read public ones only, under :func:`reads_one_version`. A hook that
     works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
-    :func:`skunlearn._compat.callback_context` for each.
+    ``skunlearn._compat.callback_context(self)`` for each.
 
     Notes
     -----
