@@ -212,7 +212,7 @@ def _as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
             _times(values)
         if kind == "f" and np.isnan(values).any():
             raise _missing()
-        target = {"i": np.int64, "u": np.int64, "f": np.float64}
+        target: dict[str, Any] = {"i": np.int64, "u": np.int64, "f": np.float64}
         return np.array(values, dtype=target.get(kind, values.dtype))
     items = list(values)
     types = set(map(type, items))

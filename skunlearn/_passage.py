@@ -75,7 +75,7 @@ class Passage:
         self._current: Any = None
         self._current_ids = ids
         self._views: list[Any] = []
-        self._source: tuple[SampleStore, Any] | None = None
+        self._source: Any = None
 
     def go_through(self, name: str, step: Any) -> None:
         """Take the request through one more step."""

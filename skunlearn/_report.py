@@ -91,7 +91,7 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class UnlearningReport:
-    """Outcome of one :meth:`unlearn` request; it counts rows and names none.
+    """Outcome of one `unlearn` request; it counts rows and names none.
 
     Parameters
     ----------
@@ -159,7 +159,13 @@ class UnlearningReport:
         return table_html(f"{self.estimator}.unlearn", self._rows())
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return the report as a data frame of one row (requires pandas)."""
+        """Return the report as a data frame of one row (requires pandas).
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            One column per field, those of the guarantee included.
+        """
         try:
             import pandas as pd
         except ImportError as error:

@@ -35,7 +35,7 @@ class _Positions:
     """
 
     def __init__(self, keys: list[Any], slots: Any) -> None:
-        self._slots: dict[Any, int | list[int]] = dict(zip(keys, slots, strict=True))
+        self._slots: dict[Any, Any] = dict(zip(keys, slots, strict=True))
         if len(self._slots) < len(keys):
             self._slots = {}
             for key, slot in zip(keys, slots, strict=True):
@@ -52,7 +52,7 @@ class _Positions:
     def slots(self, keys: list[Any]) -> np.ndarray:
         """Return the sorted slots of all the keys, each of which must be held."""
         table = self._slots
-        found = [table[key] for key in keys]
+        found: list[Any] = [table[key] for key in keys]
         if list in set(map(type, found)):
             found = [s for f in found for s in (f if type(f) is list else (f,))]
         slots = np.array(found, dtype=np.intp)
@@ -103,7 +103,7 @@ class SampleStore:
     def __init__(
         self,
         X: Any,
-        y: np.ndarray | None = None,
+        y: Any = None,
         sample_weight: np.ndarray | None = None,
         sample_ids: np.ndarray | None = None,
     ) -> None:
@@ -143,7 +143,7 @@ class SampleStore:
         keep[rows] = False
         return np.flatnonzero(keep)
 
-    def take(self, rows: np.ndarray) -> tuple[Any, np.ndarray | None, np.ndarray | None]:
+    def take(self, rows: np.ndarray) -> tuple[Any, Any, Any]:
         """Copy rows by slot.
 
         Returns
@@ -194,17 +194,17 @@ class SampleStore:
             If the request is no collection of ids.
         """
         held = self._ids
-        if held is not None and self._by_id is None:
-            slots = self.slots()
-            self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
         index = self._by_id
+        if held is not None and index is None:
+            slots = self.slots()
+            index = self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
         keys = as_keys(sample_ids, tuples=index is not None and index.has_tuples)
         if len(keys) > 1:
             keys = list(dict.fromkeys(keys))
-        if held is None:
-            slots = self._slots_in_use(keys)
-            if slots is not None:
-                return len(keys), slots
+        if index is None:
+            in_use = self._slots_in_use(keys)
+            if in_use is not None:
+                return len(keys), in_use
             unknown = [key for key in keys if self._slots_in_use([key]) is None]
         else:
             unknown = [key for key in keys if key not in index]
@@ -214,7 +214,7 @@ class SampleStore:
             gone = set(unknown)
             keys = [key for key in keys if key not in gone]
         return len(keys), (
-            np.sort(np.array(keys, dtype=np.intp)) if held is None else index.slots(keys)
+            np.sort(np.array(keys, dtype=np.intp)) if index is None else index.slots(keys)
         )
 
     def _slots_in_use(self, keys: list[Any]) -> np.ndarray | None:
@@ -278,7 +278,7 @@ class SampleStore:
         """
         discards = []
         if self._by_id is not None:
-            discards.append(self._by_id.discarding(as_keys(self._ids[rows]), rows.tolist()))
+            discards.append(self._by_id.discarding(as_keys(self.ids_of(rows)), rows.tolist()))
         if self._by_value is not None:
             hashes = hash_rows(take(self.X, rows)).tolist()
             discards.append(self._by_value.discarding(hashes, rows.tolist()))

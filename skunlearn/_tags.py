@@ -13,7 +13,7 @@ __all__ = ["Tags", "UnlearningTags", "get_unlearning_tags"]
 
 @dataclass(frozen=True, slots=True)
 class UnlearningTags:
-    """What an estimator promises about :meth:`unlearn`.
+    """What an estimator promises about `unlearn`.
 
     Parameters
     ----------

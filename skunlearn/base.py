@@ -31,7 +31,14 @@ from skunlearn._tables import named, own, take
 from skunlearn._tags import UnlearningTags, with_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
 
-__all__ = ["Guarantee", "Removal", "StepReport", "UnlearnerMixin", "UnlearningReport"]
+__all__ = [
+    "Guarantee",
+    "Removal",
+    "StepReport",
+    "UnlearnerMixin",
+    "UnlearningReport",
+    "reads_one_version",
+]
 
 Self = TypeVar("Self", bound="UnlearnerMixin")
 
@@ -135,7 +142,18 @@ def snapshot(estimator: Any) -> Any:
 
 
 def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a predicting method run on a snapshot, so that a concurrent `unlearn` cannot mix in."""
+    """Make a predicting method run on a snapshot, so that a concurrent `unlearn` cannot mix in.
+
+    Parameters
+    ----------
+    method : callable
+        A method that reads fitted attributes and sets none.
+
+    Returns
+    -------
+    method : callable
+        The same method on a view that shows the model either before or after a request.
+    """
 
     @functools.wraps(method)
     def on_snapshot(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -147,12 +165,12 @@ def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
 class UnlearnerMixin(CallbackSupportMixin):
     """Mixin that gives a scikit-learn estimator the verb `unlearn`.
 
-    A subclass declares its promise in `_unlearning_tags`, calls :meth:`_hold_samples` in `fit`, and
+    A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
     array attributes that a removal replaces are overwritten, so public ones are never views of
     them, and predicting methods read public ones only, under :func:`reads_one_version`. A hook that
     works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
-    :func:`skunlearn._compat.callback_context` for each.
+    ``skunlearn._compat.callback_context(self)`` for each.
 
     Notes
     -----
@@ -231,7 +249,7 @@ class UnlearnerMixin(CallbackSupportMixin):
     def _adopt(self, fresh: Any) -> list[Swap]:
         """Return the swaps by which this object becomes a freshly fitted clone of it."""
         fresh._samples.lock = self._samples.lock
-        state = fresh.__dict__ | self.get_params(deep=False)  # type: ignore[attr-defined]
+        state = fresh.__dict__ | self.get_params(deep=False)
         if "_skl_callbacks" in self.__dict__:
             state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
         return [Swap(self, state, None)]
@@ -241,7 +259,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         samples = self._samples
         kept = samples.slots_without(samples.resolve(ids, strict=False)[1])
         names = getattr(self, "feature_names_in_", None)
-        return self.transform(named(take(samples.X, kept), names))  # type: ignore[attr-defined]
+        return self.transform(named(take(samples.X, kept), names))
 
     def _fit_targets(self, rows: np.ndarray) -> Any:
         """Return targets of the given slots in the form in which `fit` takes them."""
@@ -398,6 +416,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         Returns
         -------
         self : object
+            The same model, without residues and empty slots.
         """
         with self._check_samples().lock:
             commit([Swap(self, self._purge(), np.empty(0, dtype=np.intp))])
@@ -410,7 +429,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         Returns
         -------
         predictor : estimator
-            scikit-learn's own class where one exists, already fitted; otherwise a copy of this
+            Fitted, of scikit-learn's own class where one exists; otherwise a copy of this
             estimator without its rows, whose `unlearn` raises `NotUnlearnableError`.
         """
         return self._as_namesake(type(self))
@@ -419,7 +438,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         """Make an instance of `cls` with copies of this estimator's public attributes."""
         self._check_samples()
         view = snapshot(self)
-        predictor = object.__new__(cls)
+        predictor: Any = object.__new__(cls)
         predictor.__dict__.update(
             {
                 name: copy.deepcopy(value)
@@ -439,13 +458,13 @@ class UnlearnerMixin(CallbackSupportMixin):
         return twin
 
     def __sklearn_tags__(self) -> Any:
-        return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)  # type: ignore[misc]
+        return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)
 
     def _repr_html_inner(self) -> str:
         return estimator_html_repr(self) + self._promise_html()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        bundle = super()._repr_mimebundle_(**kwargs)
         if "text/html" in bundle:
             bundle["text/html"] += self._promise_html()
         return bundle

@@ -1,4 +1,4 @@
-"""Errors raised by :meth:`unlearn`, each also a built-in error that a caller would try to catch."""
+"""Errors raised by `unlearn`, each also a built-in error that a caller would try to catch."""
 
 from __future__ import annotations
 

@@ -98,6 +98,8 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
     [('standardscaler', 'unlearned'), ('ridge', 'pushed through')]
     """
 
+    steps: list[tuple[str, Any]]
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.pipeline.Pipeline._parameter_constraints,
         "memory": [None],
@@ -280,7 +282,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         return rows
 
     @property
-    def _unlearning_tags(self) -> UnlearningTags:
+    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
         if not all(_forgets(step) or self.on_memory == "refit" for _, step in self.steps):
             return UnlearningTags("none")
         parts = [s._static_guarantee() for _, s in self.steps if isinstance(s, UnlearnerMixin)]
@@ -326,6 +328,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         Returns
         -------
         self : object
+            The same pipeline, without residues and empty slots.
         """
         super().purge()
         for _, step in self.steps:
@@ -334,7 +337,13 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         return self
 
     def to_predictor(self) -> sklearn.pipeline.Pipeline:
-        """Return a fitted :class:`sklearn.pipeline.Pipeline` of predict-only steps."""
+        """Return scikit-learn's own pipeline for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.pipeline.Pipeline
+            Fitted, of predict-only steps; holds no training row.
+        """
         self._check_samples()
         return sklearn.pipeline.Pipeline(
             [
@@ -375,12 +384,22 @@ def make_pipeline(
     *steps : estimators
         The steps, in order.
 
-    transform_input, memory, verbose, on_memory
+    transform_input : list of str, default=None
+        As in :class:`Pipeline`.
+
+    memory : None
+        As in :class:`Pipeline`.
+
+    verbose : bool, default=False
+        As in :class:`Pipeline`.
+
+    on_memory : {'raise', 'refit'}, default='raise'
         As in :class:`Pipeline`.
 
     Returns
     -------
     pipeline : Pipeline
+        Not fitted.
 
     Examples
     --------

@@ -77,7 +77,7 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         Number of features seen during `fit`, where X has columns.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also

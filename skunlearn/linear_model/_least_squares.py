@@ -132,7 +132,8 @@ class LeastSquares(
         coef = np.empty((n_targets, n_features))
         error = 0.0
         for penalty in set(penalties):
-            scatter, peak, chosen = moments.scatter, moments.peak, slice(None)
+            scatter, peak = moments.scatter, moments.peak
+            chosen: Any = slice(None)
             if n_targets > 1:
                 chosen = np.flatnonzero(np.equal(penalties, penalty))
                 columns = np.concatenate([np.arange(n_features), n_features + chosen])

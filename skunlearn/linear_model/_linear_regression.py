@@ -61,7 +61,7 @@ class LinearRegression(LeastSquares):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also
@@ -166,7 +166,13 @@ class LinearRegression(LeastSquares):
         return int((singular > self.tol * singular[0]).sum())
 
     def to_predictor(self) -> sklearn.linear_model.LinearRegression:
-        """Return a fitted :class:`sklearn.linear_model.LinearRegression` that holds no rows."""
+        """Return scikit-learn's own model for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.linear_model.LinearRegression
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.linear_model.LinearRegression)
 
     def __sklearn_tags__(self) -> Any:

@@ -73,7 +73,7 @@ class Ridge(LeastSquares):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also
@@ -227,7 +227,13 @@ class Ridge(LeastSquares):
         return coef
 
     def to_predictor(self) -> sklearn.linear_model.Ridge:
-        """Return a fitted :class:`sklearn.linear_model.Ridge` that holds no rows."""
+        """Return scikit-learn's own model for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.linear_model.Ridge
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.linear_model.Ridge)
 
     def __sklearn_tags__(self) -> Any:

@@ -65,7 +65,7 @@ class BernoulliNB(BaseDiscreteNB):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also
@@ -150,5 +150,11 @@ class BernoulliNB(BaseDiscreteNB):
         return joint
 
     def to_predictor(self) -> sklearn.naive_bayes.BernoulliNB:
-        """Return a fitted :class:`sklearn.naive_bayes.BernoulliNB` that holds no rows."""
+        """Return scikit-learn's own classifier for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.naive_bayes.BernoulliNB
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.naive_bayes.BernoulliNB)

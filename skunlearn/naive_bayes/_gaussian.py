@@ -64,7 +64,7 @@ class GaussianNB(BaseNB):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also
@@ -237,5 +237,11 @@ class GaussianNB(BaseNB):
         return joint.T
 
     def to_predictor(self) -> sklearn.naive_bayes.GaussianNB:
-        """Return a fitted :class:`sklearn.naive_bayes.GaussianNB` that holds no rows."""
+        """Return scikit-learn's own classifier for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.naive_bayes.GaussianNB
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.naive_bayes.GaussianNB)

@@ -59,7 +59,7 @@ class MultinomialNB(BaseDiscreteNB):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also
@@ -127,7 +127,13 @@ class MultinomialNB(BaseDiscreteNB):
         return safe_sparse_dot(X, self.feature_log_prob_.T) + self.class_log_prior_
 
     def to_predictor(self) -> sklearn.naive_bayes.MultinomialNB:
-        """Return a fitted :class:`sklearn.naive_bayes.MultinomialNB` that holds no rows."""
+        """Return scikit-learn's own classifier for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.naive_bayes.MultinomialNB
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.naive_bayes.MultinomialNB)
 
     def __sklearn_tags__(self) -> Any:

@@ -66,7 +66,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     See Also
@@ -280,7 +280,13 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         return shift, scale
 
     def to_predictor(self) -> sklearn.preprocessing.StandardScaler:
-        """Return a fitted :class:`sklearn.preprocessing.StandardScaler` that holds no rows."""
+        """Return scikit-learn's own scaler for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.preprocessing.StandardScaler
+            Fitted; holds no training row.
+        """
         return self._as_namesake(sklearn.preprocessing.StandardScaler)
 
     def __sklearn_tags__(self) -> Any:

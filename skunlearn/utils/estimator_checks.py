@@ -45,7 +45,7 @@ def check_unlearning_estimator(
     expected_failed_checks: dict[str, str] | None = None,
     random_state: int = 0,
 ) -> list[dict[str, Any]]:
-    """Check that an estimator keeps the contract of :meth:`unlearn`.
+    """Check that an estimator keeps the contract of `unlearn`.
 
     The checks cover the law (unlearning gives what retraining gives, in the sense that the
     estimator's tags name, however rows and ids come in), hygiene (nothing of a removed row stays in

@@ -155,7 +155,7 @@ def test_the_estimator_is_not_changed():
 
 @pytest.mark.parametrize("wrong", [_broken.Toy, LogisticRegression()])
 def test_only_instances_that_unlearn_are_checked(wrong):
-    with pytest.raises(TypeError, match="Toy|LogisticRegression"):
+    with pytest.raises(TypeError, match=r"Toy|LogisticRegression"):
         check_unlearning_estimator(wrong)
 
 

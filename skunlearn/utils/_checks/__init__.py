@@ -1,1 +1,1 @@
-"""The checks behind :mod:`skunlearn.utils.estimator_checks`, one file per section of the contract."""
+"""The checks behind :mod:`skunlearn.utils.estimator_checks`, one file per part of the contract."""

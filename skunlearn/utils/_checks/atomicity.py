@@ -91,11 +91,11 @@ def check_fault_in_request_rolls_back(name: str, estimator: Any, seed: int = 0) 
             if at == line:
                 raise InjectedFault(f"at line event {line}")
 
-        def run(model: Any, fault: Callable[[int], None] = fault) -> None:
+        def faulty(model: Any, fault: Callable[[int], None] = fault) -> None:
             with at_each_line(fault, request.code):
                 model.unlearn(request.ids)
 
-        request.assert_atomic(run, f"MemoryError at line event {line} of {n_lines} of _unlearn")
+        request.assert_atomic(faulty, f"MemoryError at line event {line} of {n_lines} of _unlearn")
 
 
 def check_readers_see_one_version(name: str, estimator: Any, seed: int = 0) -> None:

@@ -74,7 +74,7 @@ def broken_promise(model: Any, retrained: Any, X: Any) -> Difference | None:
     difference : Difference or None
         The first one found.
     """
-    tags = get_unlearning_tags(model)
+    tags: Any = get_unlearning_tags(model)
     ours, theirs = public_attributes(model), public_attributes(retrained)
     if tags.kind in ("bitwise", "numerical"):
         rtol = _tolerance(tags)

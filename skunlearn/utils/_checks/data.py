@@ -81,7 +81,7 @@ def make_rows(estimator: Any, seed: int) -> Rows:
     X = rng.normal(size=(N_SAMPLES, N_FEATURES)) + 0.7 * group[:, None] + [3.0, -5.0, 2.0, 8.0]
     if tags.input_tags.positive_only:
         X = np.abs(X)
-    y = None
+    y: Any = None
     if is_classifier(estimator):
         y = group
     elif is_regressor(estimator) or tags.target_tags.required:

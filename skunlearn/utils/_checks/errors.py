@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def _names(n_ids: int) -> list[str]:
 
 
 def _assert_raises(
-    name: str, error: type, action: Callable[[], Any], request: str
+    name: str, error: type[Exception], action: Callable[[], Any], request: str
 ) -> BaseException:
     try:
         action()
@@ -89,7 +90,8 @@ def check_empty_request_does_nothing(name: str, estimator: Any, seed: int = 0) -
     rows = make_rows(estimator, seed)
     model = fitted(estimator, rows)
     before = copy.deepcopy(vars(model))
-    for empty in ([], (), np.array([]), np.array([], dtype=int), set(), iter([])):
+    requests: list[Any] = [[], (), np.array([]), np.array([], dtype=int), set(), iter([])]
+    for empty in requests:
         if model.unlearn(empty) is not model:
             raise AssertionError(f"{name}: an empty request must return self.")
         now = {key: value for key, value in vars(model).items() if key != "unlearning_report_"}
@@ -148,7 +150,7 @@ def check_malformed_ids_are_refused(name: str, estimator: Any, seed: int = 0) ->
         (set(ids), "a set for sample_ids"),
     ):
         case = Rows(rows.X, rows.y, wrong)
-        _assert_raises(name, ValueError, lambda case=case: fitted(estimator, case), what)
+        _assert_raises(name, ValueError, partial(fitted, estimator, case), what)
 
 
 def error_checks(estimator: Any) -> list[Any]:

@@ -85,7 +85,8 @@ def watched_folder(model: Any) -> Iterator[Path]:
 def _assert_forgets_canary(name: str, estimator: Any, rows: Rows, circumstance: str) -> None:
     ids, values = _traces(rows)
     canary = list(rows.ids)[_CANARY]
-    scope = get_unlearning_tags(estimator).scope
+    tags: Any = get_unlearning_tags(estimator)
+    scope = tags.scope
     model = fresh(estimator)
     with watched_folder(model) as folder:
         extras = {} if rows.weight is None else {"sample_weight": rows.weight}
@@ -134,7 +135,8 @@ def check_no_earlier_state_is_kept(name: str, estimator: Any, seed: int = 0) -> 
     model = fitted(estimator, rows)
     former = floats(model)
     model.unlearn(ids)
-    if get_unlearning_tags(estimator).scope == "output":
+    tags: Any = get_unlearning_tags(estimator)
+    if tags.scope == "output":
         model.purge()
     legitimate = floats(fitted(estimator, rows.without(ids)))
     for word, where in floats(model).items():

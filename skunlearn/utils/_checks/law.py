@@ -218,7 +218,7 @@ def check_law_sample_weights(name: str, estimator: Any, seed: int = 0) -> None:
 def check_law_vanished_class(name: str, estimator: Any, seed: int = 0) -> None:
     """Check that a class without rows vanishes, or that the request is refused as `fit` would."""
     rows = make_rows(estimator, seed)
-    last = rows.y.max()
+    last = np.asarray(rows.y).max()
     names = np.array(["class a", "class b", "class c"])[rows.y]
     for y in (rows.y, names):
         gone = rows.ids[rows.y == last].tolist()

@@ -14,9 +14,9 @@ import numpy as np
 
 _STDLIB = sysconfig.get_path("stdlib")
 _SITE = Path(np.__file__).parents[1]
-_PACKAGES = tuple(
-    str(_SITE / package)
-    for package in "numpy scipy numba joblib sklearn pandas polars pyarrow threadpoolctl".split()
+_PACKAGES = (
+    *(str(_SITE / package) for package in ("numpy", "scipy", "sklearn", "pandas", "polars")),
+    *(str(_SITE / package) for package in ("numba", "joblib", "pyarrow", "threadpoolctl")),
 )
 
 

@@ -1,0 +1,27 @@
+"""The public names of the package, found by walking it: nothing is listed by hand."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+import skunlearn
+
+
+def public_modules() -> list[ModuleType]:
+    """Import every module of the package whose path has no private part."""
+    names = [
+        info.name
+        for info in pkgutil.walk_packages(skunlearn.__path__, "skunlearn.")
+        if not any(part.startswith("_") for part in info.name.split("."))
+    ]
+    return [importlib.import_module(name) for name in sorted(names)]
+
+
+def public_names() -> dict[str, list[str]]:
+    """Map each public module that offers anything to the names in its ``__all__``."""
+    offers = {
+        module.__name__: sorted(vars(module).get("__all__", ())) for module in public_modules()
+    }
+    return {module: names for module, names in offers.items() if names}
