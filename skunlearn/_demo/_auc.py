@@ -105,3 +105,8 @@ def _placements(scores: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.
     less = np.searchsorted(others, scores, side="left") / others.size
     less_or_equal = np.searchsorted(others, scores, side="right") / others.size
     return (less + less_or_equal) / 2, less_or_equal - less
+
+
+def three_digits(value: float) -> str:
+    """Write a score with three decimals and no leading zero."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 0.9995 else f"{value:.3f}"

@@ -92,7 +92,7 @@ def _scaled(
     name: str, make: Callable[[], Any], counterpart: Any, *, squared: bool = False
 ) -> Contender:
     return Contender(
-        f"scaler + {name}",
+        f"scaler+{name}",
         lambda: make_pipeline(preprocessing.StandardScaler(), make()),
         sklearn.pipeline.make_pipeline(sklearn.preprocessing.StandardScaler(), counterpart),
         squared,
