@@ -45,7 +45,12 @@ class Auc:
     @property
     def like_chance(self) -> bool:
         """Whether it is within two standard errors of one half."""
-        return abs(self.value - 0.5) <= 2 * max(self.error, 1e-12)
+        return abs(self.value - 0.5) <= 2 * self.error
+
+    @property
+    def far_from_chance(self) -> bool:
+        """Whether it is four standard errors from one half, which chance does not explain."""
+        return abs(self.value - 0.5) > 4 * self.error
 
     @property
     def smallest_fpr(self) -> float:

@@ -42,6 +42,7 @@ class _RowPerModel:
         self.ax_ = ax
         ax.set_xscale("log")
         ax.set_yticks(range(len(self.outcomes)), [o.model for o in self.outcomes])
+        ax.tick_params(axis="y", pad=7)
         ax.set_ylim(len(self.outcomes) - 0.5, -0.5)
         ax.minorticks_off()
         _dress(ax)
@@ -165,6 +166,6 @@ class AttackRocDisplay:
             axis.set_ticks(shares, [f"{share:.3g}" for share in shares])
             axis.set_ticks([], minor=True)
         ax.set(xlabel="never-seen rows accused", ylabel="forgotten rows caught")
-        ax.legend(loc="lower right", fontsize=7, frameon=False, labelcolor=INK)
+        ax.legend(loc="lower right", frameon=False, labelcolor=INK)
         _dress(ax)
         return self

@@ -50,11 +50,11 @@ def figures(result: TableResult, number: int) -> str:
         from matplotlib.figure import Figure
     except ImportError:
         return f'<p class="meta">{html.escape(_NO_PLOTS)}</p>'
-    style = {"svg.fonttype": "none", "svg.hashsalt": "skunlearn", "font.size": 8}
+    style = {"svg.fonttype": "none", "svg.hashsalt": "skunlearn", "font.size": 9, "legend.fontsize": 8}
     shown = []
     for place, (display, caption) in enumerate(_CAPTIONS.items()):
         with mpl.rc_context(style):
-            figure = Figure(figsize=(4.1, 3.2), layout="constrained")
+            figure = Figure(figsize=(4.1, 3.3), layout="constrained")
             display(result.outcomes).plot(figure.subplots())
             shown.append(
                 f"<figure>{inline_svg(figure, f't{number}p{place}-', caption)}"
