@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skunlearn import __version__
+from skunlearn._demo._command import run_demo
+from skunlearn._demo._errors import DemoError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,9 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     code : int
         0 done, 1 a model was not what retraining gives, 2 bad input.
     """
-    from skunlearn._demo._command import run_demo
-    from skunlearn._demo._errors import DemoError
-
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["demo", *argv]

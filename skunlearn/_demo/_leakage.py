@@ -19,7 +19,7 @@ from skunlearn._demo._auc import Auc, auc
 from skunlearn._demo._table import Table
 
 
-_SMALLEST = 1e-300
+_SMALLEST = 1e-290
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,9 @@ def sorted_difference(versions: Versions) -> np.ndarray:
     """Return the difference of the answers, in the order of the older version's.
 
     One permutation, that of the older answers, is applied to both. Differences are multiplied by
-    the number of training rows, so that models of different size can be compared, and put on a
-    signed logarithmic scale that starts at 1e-300, since they span many orders of magnitude.
+    the number of training rows, so that models of different size can be compared. They span many
+    orders of magnitude, of which their signed eighth root keeps all in the range of float32, the
+    type in which forests compare; what is below 1e-290 counts as nothing.
 
     Returns
     -------
@@ -179,8 +180,8 @@ def sorted_difference(versions: Versions) -> np.ndarray:
     """
     order = np.argsort(versions.before, axis=1, kind="stable")
     difference = np.take_along_axis(versions.before - versions.after, order, axis=1)
-    size = np.abs(difference) * versions.n_train / _SMALLEST
-    return np.sign(difference) * np.log(np.maximum(size, 1))
+    difference[np.abs(difference) < _SMALLEST] = 0
+    return np.sign(difference) * np.abs(difference * versions.n_train) ** 0.125
 
 
 class SortedDifferenceAttack(BaseEstimator):

@@ -51,9 +51,10 @@ def contenders(table: Table, *, seed: int, jobs: int | None) -> list[Contender]:
     found = [Contender("GaussianNB", nb.GaussianNB, sk.GaussianNB())]
     if table.X.min() >= 0:
         found.append(Contender("MultinomialNB", nb.MultinomialNB, sk.MultinomialNB()))
-    if np.mean(table.X.min(axis=0) <= 0) > 0.5 and np.mean(table.X <= 0) > 0.1:
+    if np.mean(table.X <= 0) > 0.1:
         found.append(Contender("BernoulliNB", nb.BernoulliNB, sk.BernoulliNB()))
-    found.append(_scaled("GaussianNB", nb.GaussianNB, sk.GaussianNB()))
+    if not _mostly_one_hot(table.X):
+        found.append(_scaled("GaussianNB", nb.GaussianNB, sk.GaussianNB()))
     if len(table.classes) == 2:
         found.append(
             _scaled("Ridge", linear_model.Ridge, sklearn.linear_model.Ridge(), squared=True)
@@ -70,6 +71,11 @@ def contenders(table: Table, *, seed: int, jobs: int | None) -> list[Contender]:
         )
     )
     return found
+
+
+def _mostly_one_hot(X: np.ndarray) -> bool:
+    """Whether more than half of the columns hold zeros and ones only, which no Gaussian fits."""
+    return bool(np.mean([np.isin(column, (0.0, 1.0)).all() for column in X.T]) > 0.5)
 
 
 def _regressors(seed: int, jobs: int | None) -> list[Contender]:

@@ -140,7 +140,7 @@ def find_ids(table: Table, wanted: list[str]) -> list[Any]:
         if text not in by_text:
             raise DemoError(
                 f"{table.name}: id {text!r} is not in the table "
-                f"(its ids look like {', '.join(repr(k) for k in list(by_text)[:3])})"
+                f"(its ids look like {', '.join(repr(str(k)) for k in table.ids[:3].tolist())})"
             )
     return [by_text[text] for text in dict.fromkeys(wanted)]
 
