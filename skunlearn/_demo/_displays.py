@@ -71,7 +71,9 @@ class RequestTimeDisplay(_RowPerModel):
         for row, outcome, colour in self._rows(ax):
             seconds = outcome.request_seconds
             self.requests_.append(
-                ax.scatter(seconds, np.full(seconds.size, row), s=12, color=colour, alpha=0.45, lw=0)
+                ax.scatter(
+                    seconds, np.full(seconds.size, row), s=12, color=colour, alpha=0.45, lw=0
+                )
             )
             self.batches_ += ax.plot(outcome.batch_seconds, row, "D", ms=5, color=colour)
             self.refits_ += ax.plot(

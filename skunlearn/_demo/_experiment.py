@@ -163,20 +163,31 @@ def run_experiment(
         for m in (before, model, retrained)
     ]
     others = split.never_seen[len(split.singles) :][: len(split.extra)]
-    versions = [watched] + watch_on_copies(
-        before, table, split.extra[: others.size], others, after_each=lambda *_: advance()
-    )
+    versions = [
+        watched,
+        *watch_on_copies(
+            before, table, split.extra[: others.size], others, after_each=lambda *_: advance()
+        ),
+    ]
+    by_loss = _told_by_loss(contender, before, model, table, split)
+    by_versions = _told_by_two_versions(contender, join(versions), table, split, seed, advance)
     return Outcome(
-        contender.name,
-        get_unlearning_tags(before) or UnlearningTags("none"),
-        compare_models(model, retrained, heldout),
-        compare_models(before, retrained, heldout),
-        *scores,
-        np.array(stopwatch.requests),
-        batch_seconds,
-        np.array(stopwatch.refits),
-        *_told_by_loss(contender, before, model, table, split),
-        *_told_by_two_versions(contender, join(versions), table, split, seed, advance),
+        model=contender.name,
+        promise=get_unlearning_tags(before) or UnlearningTags("none"),
+        difference=compare_models(model, retrained, heldout),
+        forgotten_difference=compare_models(before, retrained, heldout),
+        score_before=scores[0],
+        score_after=scores[1],
+        score_retrained=scores[2],
+        request_seconds=np.array(stopwatch.requests),
+        batch_seconds=batch_seconds,
+        refit_seconds=np.array(stopwatch.refits),
+        loss_before=by_loss[0],
+        loss_after=by_loss[1],
+        two_versions=by_versions[0],
+        sorted_difference=by_versions[1],
+        two_versions_labels=by_versions[2],
+        sorted_difference_labels=by_versions[3],
     )
 
 
@@ -238,7 +249,7 @@ class _Stopwatch:
 def _told_by_loss(
     contender: Contender, before: Any, model: Any, table: Table, split: Split
 ) -> tuple[Auc, Auc]:
-    """Compare losses of forgotten and never-seen rows, one per id, on the model before and after."""
+    """Compare losses of forgotten and never-seen rows, one per id, before and after."""
     after = copy.deepcopy(model).unlearn(split.extra)
     named = [*split.singles, *split.batch, *split.extra]
     forgotten = np.array([table.row_of[value] for value in named], dtype=np.intp)

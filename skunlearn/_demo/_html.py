@@ -92,7 +92,9 @@ def build_report(results: Sequence[TableResult], seed: int) -> str:
         verdict="sound" if sound else "broken",
         headline="Forgotten as promised" if sound else "Not forgotten as promised",
         findings=_list(findings(list(results))),
-        data=_list([f"{r.table.name}: {describe_table(r.table)}; {r.table.source}" for r in results]),
+        data=_list(
+            [f"{r.table.name}: {describe_table(r.table)}; {r.table.source}" for r in results]
+        ),
         tables="".join(_section(result, number) for number, result in enumerate(results)),
         promises=_list([f"{kind}: {KINDS[kind]}" for kind in sorted(kinds)]),
         versions=html.escape(

@@ -59,8 +59,8 @@ class Versions:
 def join(parts: list[Versions]) -> Versions:
     """Put several recordings into one."""
     fields = ("before", "after", "y", "forgotten")
-    joined = (np.concatenate([getattr(part, name) for part in parts]) for name in fields)
-    return Versions(*joined, n_train=parts[0].n_train)
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
+    return replace(parts[0], **joined)
 
 
 def watch_requests(
@@ -98,8 +98,9 @@ def watch_requests(
     n_train = len(model.sample_ids_)
     rows = np.array([table.row_of[value] for value in ids], dtype=np.intp)
     before, after = [], []
-    for number, (value, pair) in enumerate(zip(ids, zip(rows, never_seen, strict=True))):
-        X = table.X[list(pair)]
+    pairs = np.column_stack([rows, never_seen])
+    for number, (value, pair) in enumerate(zip(ids, pairs, strict=True)):
+        X = table.X[pair]
         before.append(posterior(model, X, n_classes))
         started = perf_counter()
         model.unlearn(value)
@@ -110,7 +111,7 @@ def watch_requests(
     return Versions(
         np.concatenate(before),
         np.concatenate(after),
-        table.y[np.column_stack([rows, never_seen]).ravel()],
+        table.y[pairs.ravel()],
         np.tile([True, False], len(ids)),
         n_train,
     )
@@ -258,7 +259,9 @@ def shadow_versions(
         train, outside = rows[inside], rows[~inside]
         model = make().fit(table.X[train], table.y[train], sample_ids=table.ids[train])
         spared = _last_of_class(table, train)
-        ids = [v for v in dict.fromkeys(table.ids[rng.permutation(train)].tolist()) if v not in spared]
+        ids = [
+            v for v in dict.fromkeys(table.ids[rng.permutation(train)].tolist()) if v not in spared
+        ]
         n = min(n_requests // n_shadows, len(ids), outside.size)
         never_seen = rng.permutation(outside)[:n]
         parts += watch_on_copies(model, table, ids[:n], never_seen, after_each=after_each)

@@ -18,7 +18,7 @@ from skunlearn._demo._displays import (
 from skunlearn._demo._words import TableResult
 
 _NO_PLOTS = "No plots: they need matplotlib (pip install 'skunlearn[plot]')."
-_CAPTIONS = {
+_CAPTIONS: dict[Any, str] = {
     RequestTimeDisplay: "Time per request: each dot one id, the diamond 5 % of the ids in one "
     "request, the bar the median refit of scikit-learn's model.",
     AttackRocDisplay: "The attacker who sees both versions and knows the true label: share of "
@@ -50,7 +50,12 @@ def figures(result: TableResult, number: int) -> str:
         from matplotlib.figure import Figure
     except ImportError:
         return f'<p class="meta">{html.escape(_NO_PLOTS)}</p>'
-    style = {"svg.fonttype": "none", "svg.hashsalt": "skunlearn", "font.size": 9, "legend.fontsize": 8}
+    style: Any = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "skunlearn",
+        "font.size": 9,
+        "legend.fontsize": 8,
+    }
     shown = []
     for place, (display, caption) in enumerate(_CAPTIONS.items()):
         with mpl.rc_context(style):

@@ -180,7 +180,9 @@ def split_table(
     strata = table.y[first_row] if table.classes else np.zeros(n_ids)
     for value in np.unique(strata):
         members = rng.permutation(np.flatnonzero(strata == value))
-        side[members] = np.searchsorted([0.5, 0.75], np.arange(members.size) / members.size, "right")
+        side[members] = np.searchsorted(
+            [0.5, 0.75], np.arange(members.size) / members.size, "right"
+        )
     chosen = find_ids(table, forget) if forget else []
     asked = person[[table.row_of[value] for value in chosen]]
     side[asked] = 0
@@ -191,10 +193,9 @@ def split_table(
     n_batch = max(1, round(0.05 * train_ids.size))
     n_extra = max(0, min(n_leakage, round(0.7 * train_ids.size)) - n_single - n_batch)
     cuts = np.cumsum([n_single, n_batch, n_extra])
-    named = [table.ids[first_row[part]].tolist() for part in np.split(train_ids, cuts)[:3]]
-    row_side = side[person]
-    return Split(
-        *(np.flatnonzero(row_side == number) for number in range(3)),
-        *named,
-        first_row[rng.permutation(np.flatnonzero(side == 1))],
+    singles, batch, extra = (
+        table.ids[first_row[part]].tolist() for part in np.split(train_ids, cuts)[:3]
     )
+    train, heldout, attacker = (np.flatnonzero(side[person] == number) for number in range(3))
+    never_seen = first_row[rng.permutation(np.flatnonzero(side == 1))]
+    return Split(train, heldout, attacker, singles, batch, extra, never_seen)

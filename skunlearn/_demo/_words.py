@@ -148,9 +148,7 @@ def _one_version(outcomes: list[Outcome]) -> str:
 def _two_versions(outcomes: list[Outcome]) -> str:
     full = [a for o in outcomes for a in (o.two_versions, o.sorted_difference) if a]
     best = max(full, key=lambda a: a.value)
-    labels = [
-        a for o in outcomes for a in (o.two_versions_labels, o.sorted_difference_labels) if a
-    ]
+    labels = [a for o in outcomes for a in (o.two_versions_labels, o.sorted_difference_labels) if a]
     text = f"Whoever sees the old and the new model can: AUC up to {best} from full answers"
     if labels:
         text += f", up to {max(labels, key=lambda a: a.value)} from predicted labels alone"

@@ -41,9 +41,10 @@ def test_one_bit_is_seen(data):
 
 
 def test_trees_are_compared_by_outputs(data):
-    one, other = DecisionTreeRegressor(random_state=0).fit(*data), DecisionTreeRegressor(
-        max_depth=1, random_state=0
-    ).fit(*data)
+    one, other = (
+        DecisionTreeRegressor(random_state=0).fit(*data),
+        DecisionTreeRegressor(max_depth=1, random_state=0).fit(*data),
+    )
     found = compare_models(one, other, data[0])
     assert not found.bitwise
     assert found.outputs > 0

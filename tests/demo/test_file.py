@@ -179,7 +179,7 @@ def test_unreadable_files_are_named(tmp_path, name, content, message):
 
 
 def test_missing_file_and_directory(tmp_path):
-    with pytest.raises(DemoError, match="nothing.csv: no such file"):
+    with pytest.raises(DemoError, match=r"nothing\.csv: no such file"):
         read_file(tmp_path / "nothing.csv", "y")
     with pytest.raises(DemoError, match="not a file"):
         read_file(tmp_path, "y")

@@ -35,7 +35,7 @@ def test_named_ids_are_trained_on_and_forgotten_first(make_table, seed):
     split = split_table(table, seed, forget=wanted)
     assert split.singles == [1150, 1003]
     assert {1150, 1003} <= set(table.ids[split.train])
-    assert not {1150, 1003} & set([*split.batch, *split.extra])
+    assert not {1150, 1003} & {*split.batch, *split.extra}
 
 
 def test_unknown_id_is_named(make_table):
@@ -44,7 +44,7 @@ def test_unknown_id_is_named(make_table):
 
 
 def test_too_few_ids(make_table):
-    with pytest.raises(DemoError, match="toy: 50 distinct ids .* at least 60"):
+    with pytest.raises(DemoError, match=r"toy: 50 distinct ids .* at least 60"):
         split_table(make_table(n=100, rows_per_id=2), 0)
 
 
