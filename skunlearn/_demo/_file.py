@@ -226,7 +226,9 @@ def _categories(column: Any, notes: list[str]) -> np.ndarray | None:
         notes.append(
             f"Column {column.name}: its {n_values} categories share {N_BUCKETS} columns, by hash."
         )
-        buckets = {text: int(h) % N_BUCKETS for text, h in zip(schema, hash_ids(schema), strict=True)}
+        buckets = {
+            text: int(h) % N_BUCKETS for text, h in zip(schema, hash_ids(schema), strict=True)
+        }
         schema = list(range(N_BUCKETS))
         values = values.map(buckets)
     encoder = OneHotEncoder(categories=[schema], handle_unknown="ignore", sparse_output=False)

@@ -18,7 +18,6 @@ from skunlearn._demo._answers import posterior, row_loss
 from skunlearn._demo._auc import Auc, auc
 from skunlearn._demo._table import Table
 
-
 _SMALLEST = 1e-290
 
 
@@ -59,7 +58,9 @@ class Versions:
 def join(parts: list[Versions]) -> Versions:
     """Put several recordings into one."""
     fields = ("before", "after", "y", "forgotten")
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in fields
+    }
     return replace(parts[0], **joined)
 
 
