@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the report (default: %(default)s)",
     )
     demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    demo.add_argument("--jobs", type=int, help="processes for ensembles (default: 1)")
+    demo.add_argument(
+        "--jobs", type=int, help="shards fitted at a time, for large tables (default: 1)"
+    )
     return parser
 
 

@@ -21,6 +21,7 @@ MAX_CATEGORIES = 50
 N_BUCKETS = 32
 MAX_TEXT_VALUES = 1000
 MISSING = "(missing)"
+LARGEST = 1e30
 
 
 def read_file(
@@ -62,6 +63,8 @@ def read_file(
     frame = _read_frame(path)
     for column in (target, *([id_column] if id_column else []), *ignore):
         _check_column(frame, column, path)
+    if id_column == target:
+        raise DemoError(f"{path}: column {target!r} cannot be both target and id")
     notes: list[str] = []
     frame = _drop_rows_without_target(frame, target, notes)
     y, classes, frame = _target(frame, target, task, path, notes)
@@ -70,7 +73,7 @@ def read_file(
     blocks = [
         block
         for column in frame.columns
-        if column not in left_out and (block := _encode(frame[column], notes)) is not None
+        if column not in left_out and (block := _encode(frame[column], path, notes)) is not None
     ]
     if not blocks:
         raise DemoError(f"{path}: no column is left to predict {target!r} from")
@@ -119,6 +122,8 @@ def _read_frame(path: Path) -> Any:
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise DemoError(f"{path}: two columns are named {twice!r}")
+    for column in frame.select_dtypes("category"):
+        frame[column] = frame[column].astype(object)
     return frame.reset_index(drop=True)
 
 
@@ -195,7 +200,7 @@ def _target(
     return codes.astype(np.int64), tuple(str(name) for name in names), frame
 
 
-def _encode(column: Any, notes: list[str]) -> np.ndarray | None:
+def _encode(column: Any, path: Path, notes: list[str]) -> np.ndarray | None:
     """Encode one column; None, with a note, where it is left out."""
     import pandas as pd
 
@@ -204,7 +209,10 @@ def _encode(column: Any, notes: list[str]) -> np.ndarray | None:
         elapsed = column if column.dtype.kind == "m" else column - start
         return _numbers((elapsed / pd.Timedelta(days=1)).to_numpy(dtype=np.float64))
     if pd.api.types.is_numeric_dtype(column):
-        return _numbers(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.max(np.abs(values), where=np.isfinite(values), initial=0) > LARGEST:
+            raise DemoError(f"{path}: column {column.name!r} has values beyond {LARGEST:g}")
+        return _numbers(values)
     return _categories(column, notes)
 
 

@@ -14,6 +14,7 @@ from skunlearn._ids import as_keys
 
 MIN_IDS = 60
 MIN_PER_CLASS = 20
+MIN_IDS_PER_CLASS = 10
 MAX_CLASSES = 50
 
 
@@ -145,10 +146,23 @@ def find_ids(table: Table, wanted: list[str]) -> list[Any]:
     return [by_text[text] for text in dict.fromkeys(wanted)]
 
 
+def _check_classes(table: Table, class_of_id: np.ndarray) -> None:
+    if table.classes:
+        counts = np.bincount(class_of_id, minlength=len(table.classes))
+        if np.sum(counts >= MIN_IDS_PER_CLASS) < 2:
+            raise DemoError(
+                f"{table.name}: target {table.target} needs two classes of at least "
+                f"{MIN_IDS_PER_CLASS} ids each"
+            )
+
+
 def split_table(
     table: Table, seed: int, *, forget: list[str] | None = None, n_leakage: int = 200
 ) -> Split:
     """Divide ids at random: half to train, a quarter held out, a quarter to the attacker.
+
+    Classes are divided evenly, between the sides and between the ids forgotten and kept: what is
+    forgotten and what was never seen then differ by chance only.
 
     Parameters
     ----------
@@ -176,19 +190,19 @@ def split_table(
         raise DemoError(
             f"{table.name}: {n_ids} distinct ids with a target value; at least {MIN_IDS} are needed"
         )
-    side = np.empty(n_ids, dtype=np.intp)
-    strata = table.y[first_row] if table.classes else np.zeros(n_ids)
+    strata = table.y[first_row] if table.classes else np.zeros(n_ids, dtype=np.intp)
+    _check_classes(table, strata)
+    place = np.empty(n_ids)
     for value in np.unique(strata):
         members = rng.permutation(np.flatnonzero(strata == value))
-        side[members] = np.searchsorted(
-            [0.5, 0.75], np.arange(members.size) / members.size, "right"
-        )
+        place[members] = (np.arange(members.size) + rng.random()) / members.size
+    side = np.searchsorted([0.5, 0.75], place, "right")
     chosen = find_ids(table, forget) if forget else []
     asked = person[[table.row_of[value] for value in chosen]]
     side[asked] = 0
 
-    train_ids = rng.permutation(np.flatnonzero(side == 0))
-    train_ids = np.concatenate([asked, train_ids[~np.isin(train_ids, asked)]])
+    order = np.argsort(place, kind="stable")
+    train_ids = np.concatenate([asked, order[(side[order] == 0) & ~np.isin(order, asked)]])
     n_single = asked.size or min(max(10, round(0.01 * train_ids.size)), 300)
     n_batch = max(1, round(0.05 * train_ids.size))
     n_extra = max(0, min(n_leakage, round(0.7 * train_ids.size)) - n_single - n_batch)
@@ -196,6 +210,12 @@ def split_table(
     singles, batch, extra = (
         table.ids[first_row[part]].tolist() for part in np.split(train_ids, cuts)[:3]
     )
+    left = train_ids[cuts[-1] :]
+    if table.classes and np.unique(strata[left]).size < 2:
+        raise DemoError(
+            f"{table.name}: the ids to forget would leave one class of {table.target} only, "
+            "which fit refuses"
+        )
     train, heldout, attacker = (np.flatnonzero(side[person] == number) for number in range(3))
     never_seen = first_row[rng.permutation(np.flatnonzero(side == 1))]
     return Split(train, heldout, attacker, singles, batch, extra, never_seen)

@@ -91,6 +91,14 @@ def test_many_categories_are_hashed_and_free_text_left_out(frame, write):
     assert "Column remark was left out: 480 distinct texts" in notes
 
 
+def test_categorical_columns_are_read_as_their_values(frame, write):
+    pytest.importorskip("pyarrow")
+    path = write(frame.astype({"city": "category", "bought": "category"}), "shop.parquet")
+    table = read_file(path, "bought", "who")
+    assert table.classes == ("no", "yes")
+    assert table.X.shape == (120, 5)
+
+
 def test_dates_count_in_days(frame, write):
     pytest.importorskip("pyarrow")
     frame["since"] = pd.Timestamp("1970-01-03") + pd.to_timedelta(np.arange(120), unit="D")
@@ -137,6 +145,8 @@ def test_task_goes_by_the_target(frame, write, values, task, n_classes):
         ({"bought": [f"c{i}" for i in range(120)]}, ("bought", None), "has 120 classes"),
         ({"bought": ["a"] * 110 + ["b"] * 10}, ("bought", None), "too few rows per class"),
         ({"bought": np.r_[np.inf, np.arange(119) / 7]}, ("bought", None), "infinite values"),
+        ({"age": 1e31}, ("bought", None), "column 'age' has values beyond 1e\\+30"),
+        ({}, ("bought", "bought"), "'bought' cannot be both target and id"),
         ({"who": [None, *"a" * 119]}, ("bought", "who"), "'who' is empty in 1 rows .*data row 1"),
     ],
 )
@@ -162,7 +172,7 @@ def test_ignoring_everything(frame, write):
         ("a.csv", b"x,y\n1,2\n1,2,3,4\n", "cannot be read as csv: .*line 3"),
         ("a.csv", b"x,y\n\xff\xfe\n", "cannot be read as csv"),
         ("a.csv.gz", b"x,y\n1,2\n", "cannot be read as csv"),
-        ("a.csv.gz", gzip.compress(b"x,y\n1,2\n" * 999)[:-20], "cannot be read as csv"),
+        ("a.csv.gz", gzip.compress(b"x,y\n1,2\n" * 999, mtime=0)[:-20], "cannot be read as csv"),
         ("a.parquet", b"no parquet", "cannot be read as parquet"),
         ("a.csv", b"x,y\n", "the file has no rows"),
         ("a.csv", b"x;y\n1;2\n", "does not seem to be separated by commas"),

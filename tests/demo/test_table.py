@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,28 @@ def test_every_class_is_on_every_side(make_table, seed):
     split = split_table(table, seed)
     for rows in (split.train, split.heldout, split.attacker):
         assert set(table.y[rows]) == set(range(5))
+
+
+def test_classes_are_forgotten_evenly(make_table, seed):
+    table = make_table(n=400, n_classes=4)
+    split = split_table(table, seed)
+    forgotten = [table.row_of[i] for i in (*split.singles, *split.batch, *split.extra)]
+    counts = np.bincount(table.y[forgotten])
+    assert np.ptp(counts) <= 2
+
+
+def test_forgetting_a_class(make_table):
+    table = make_table(n=400)
+    ids = table.ids[table.y == 1].astype(str).tolist()
+    with pytest.raises(DemoError, match="would leave one class of target only"):
+        split_table(table, 0, forget=ids)
+
+
+def test_too_few_ids_of_a_class(make_table):
+    table = make_table()
+    table = replace(table, y=(np.arange(200) < 9).astype(int))
+    with pytest.raises(DemoError, match="two classes of at least 10 ids"):
+        split_table(table, 0)
 
 
 def test_bundled_tables_are_real():
