@@ -142,11 +142,11 @@ class UnlearningReport:
             ("ids requested", f"{self.n_requested:,}"),
             ("rows removed", f"{self.n_removed:,}"),
             ("rows left", f"{self.n_left:,}"),
-            ("time", _duration(self.seconds)),
+            ("time", duration(self.seconds)),
             (f"{self.part}s refitted", f"{self.n_refitted:,} of {self.n_parts:,}"),
             ("guarantee", f"{self.guarantee}: {KINDS[self.guarantee.kind]}"),
         ]
-        rows += [(f"step {s.name}", f"{s.way}, {_duration(s.seconds)}") for s in self.steps]
+        rows += [(f"step {s.name}", f"{s.way}, {duration(s.seconds)}") for s in self.steps]
         return rows
 
     def __str__(self) -> str:
@@ -193,7 +193,8 @@ def table_html(caption: str, rows: list[tuple[str, str]]) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a duration with three digits and a unit that suits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

@@ -1,0 +1,1 @@
+"""The main job: unlearn on real tables, compare with retraining, measure what leaks."""

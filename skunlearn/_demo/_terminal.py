@@ -1,0 +1,123 @@
+"""The table in the terminal: plain text that also reads well in a pipe."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from skunlearn._demo._auc import three_digits
+from skunlearn._demo._experiment import Outcome
+from skunlearn._demo._words import (
+    TableResult,
+    describe_attacks,
+    describe_resolution,
+    describe_split,
+    describe_table,
+    findings,
+    sameness,
+    times,
+)
+from skunlearn._report import duration
+
+WIDTH = 100
+
+Group = tuple[str, list[tuple[str, Callable[[Outcome], str]]]]
+
+_NAME: Group = ("", [("model", lambda o: o.model)])
+_RESULT: list[Group] = [
+    ("equal to", [("retrained", sameness)]),
+    (
+        "{measure}",
+        [
+            ("old", lambda o: three_digits(o.score_before)),
+            ("new", lambda o: three_digits(o.score_after)),
+        ],
+    ),
+    (
+        "one request",
+        [
+            ("time", lambda o: duration(o.request)),
+            ("speed", lambda o: times(o.refit / o.request)),
+        ],
+    ),
+]
+_LEAKAGE: list[Group] = [
+    (
+        "told by loss",
+        [("old", lambda o: str(o.loss_before)), ("new", lambda o: str(o.loss_after))],
+    ),
+    (
+        "told by both versions",
+        [
+            ("p_y-q_y", lambda o: str(o.two_versions)),
+            ("sorted", lambda o: str(o.sorted_difference or "-")),
+            ("labels", lambda o: str(o.two_versions_labels or "-")),
+        ],
+    ),
+]
+_LEGEND = (
+    "equal to retrained: largest relative difference of fitted attributes from retraining on the "
+    "kept rows; speed: how many times as fast as refitting scikit-learn's model; told by loss, by "
+    "both versions: AUC ± standard error of telling forgotten rows from never-seen ones by the "
+    "model's loss, and by the answers p before and q after the request (p_y-q_y: on the true "
+    "label, or growth of squared error; sorted: attack model trained on shadow models; labels: "
+    "p_y-q_y where only labels are given out)."
+)
+
+
+def render(results: Sequence[TableResult], width: int = WIDTH) -> str:
+    """Write the results as text.
+
+    Parameters
+    ----------
+    results : sequence of TableResult
+        One per table.
+
+    width : int, default=100
+        Columns of the terminal. Below 100 the table is broken in two.
+
+    Returns
+    -------
+    text : str
+        No line is longer than the larger of `width` and 80.
+    """
+    width = min(max(width, 80), WIDTH)
+    lines: list[str] = []
+    for result in results:
+        title = f"{result.table.name}: {describe_table(result.table)}"
+        lines += _wrapped(title, width)
+        lines += _wrapped(describe_split(result), width)
+        lines += _wrapped(describe_attacks(result), width)
+        lines += _wrapped(describe_resolution(result), width)
+        whole = [_NAME, *_RESULT, *_LEAKAGE]
+        parts = [whole] if width >= WIDTH else [[_NAME, *_RESULT], [_NAME, *_LEAKAGE]]
+        for groups in parts:
+            lines += ["", *_grid(result, groups)]
+        lines.append("")
+    lines += _wrapped(_LEGEND, width)
+    lines.append("")
+    for text in findings(list(results)):
+        lines += _wrapped(f"* {text}", width, "  ")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _grid(result: TableResult, groups: Sequence[Group]) -> list[str]:
+    lines = [""] * (2 + len(result.outcomes))
+    for title, columns in groups:
+        title = title.format(measure=result.measure)
+        block = [""] * (1 + len(result.outcomes))
+        for heading, cell in columns:
+            texts = [heading, *map(cell, result.outcomes)]
+            wide = max(map(len, texts))
+            put = str.ljust if heading == "model" else str.rjust
+            block = [f"{left} {put(text, wide)}" for left, text in zip(block, texts, strict=True)]
+        block = [line[1:] for line in block]
+        wide = max(len(title), len(block[0]))
+        column = [title.center(wide), *(line.rjust(wide) for line in block)]
+        lines = [f"{left}  {text}" for left, text in zip(lines, column, strict=True)]
+    heads, body = lines[:2], lines[2:]
+    return [line[2:].rstrip() for line in [*heads, "  " + "-" * (len(lines[1]) - 2), *body]]
