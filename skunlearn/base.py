@@ -206,13 +206,16 @@ class UnlearnerMixin(CallbackSupportMixin):
         sample_ids: Any = None,
     ) -> None:
         """Keep copies of validated rows; `sources` are X, y and weights as the user passed them."""
-        self.__dict__.pop("unlearning_report_", None)
-        self._samples = SampleStore(
-            own(X, sources[0]),
-            own(y, sources[1]),
-            own(sample_weight, sources[2]),
-            check_sample_ids(sample_ids, sources[0], X.shape[0]),
+        ids = check_sample_ids(sample_ids, sources[0], X.shape[0])
+        owned = (
+            own(part, source) for part, source in zip((X, y, sample_weight), sources, strict=True)
         )
+        self._hold(SampleStore(*owned, ids))
+
+    def _hold(self, samples: SampleStore) -> None:
+        """Start a new life with these rows."""
+        self.__dict__.pop("unlearning_report_", None)
+        self._samples = samples
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         """Work out the model without the given rows; must not change `self`.

@@ -163,7 +163,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
             )
         super().fit(X, y, **params)
         rows = as_table(X) if keeps_rows else np.empty((n_samples, 0))
-        self._samples = SampleStore(rows, None if y is None else np.array(y), None, ids)
+        self._hold(SampleStore(rows, None if y is None else np.array(y), None, ids))
         return self
 
     @available_if(lambda self: hasattr(self, "transform"))
