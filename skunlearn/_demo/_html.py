@@ -36,7 +36,7 @@ _RETRAINING: Cells = [
     ("promise", lambda o: o.promise.kind),
     ("difference from retrained", sameness),
     ("of outputs", lambda o: f"{o.difference.outputs:.0e}" if o.difference.outputs else "0"),
-    ("without unlearning it was", lambda o: f"{o.forgotten_difference.largest:.1g}"),
+    ("before unlearning", lambda o: f"{o.forgotten_difference.largest:.1g}"),
     ("{measure} before", lambda o: three_digits(o.score_before)),
     ("after", lambda o: three_digits(o.score_after)),
     ("retrained", lambda o: three_digits(o.score_retrained)),
@@ -45,7 +45,7 @@ _TIME: Cells = [
     ("one id, median", lambda o: duration(o.request)),
     ("one id, slowest", lambda o: duration(float(o.request_seconds.max()))),
     ("batch of 5 %", lambda o: duration(o.batch_seconds)),
-    ("scikit-learn refit, median", lambda o: duration(o.refit)),
+    ("scikit-learn refit", lambda o: duration(o.refit)),
     ("one id against refit", lambda o: times(o.refit / o.request)),
     ("batch against refit", lambda o: times(o.refit / o.batch_seconds)),
 ]
@@ -62,7 +62,7 @@ _LEAKAGE: Cells = [
     ("both: sorted difference", lambda o: _figure(o.sorted_difference)),
     ("labels: true label", lambda o: _figure(o.two_versions_labels)),
     ("labels: sorted difference", lambda o: _figure(o.sorted_difference_labels)),
-    ("caught at 5 % false alarms", lambda o: f"{o.two_versions.tpr_at(0.05):.0%}"),
+    ("caught at 5 %", lambda o: f"{o.two_versions.tpr_at(0.05):.0%}"),
 ]
 
 
