@@ -1,1 +1,1 @@
-"""Numba kernels: pure functions on arrays that import nothing of ours."""
+"""Numba kernels: pure functions on arrays that import nothing of ours but each other."""

@@ -1,9 +1,11 @@
 """Per-column weight, mean and scatter: compute, and take rows out again.
 
 Columns are independent and NaN entries are passed over. A set of moments is one array of shape
-(4, n_features): total weight, mean, scatter about the mean, and a power of two above the largest
-scatter that the column has had since its moments were last computed from rows, which bounds the
-rounding error in units of the machine epsilon. The exact one would tell what the removed rows were.
+(5, n_features): total weight, mean, scatter about the mean, a power of two above the largest
+scatter that the column has had since its moments were last computed from rows, and what of the mean
+does not fit into its row. The fourth bounds the rounding error in units of the machine epsilon (the
+exact scatter would tell what the removed rows were); without the fifth a large mean would round
+away the steps that removals take.
 
 References
 ----------
@@ -22,6 +24,26 @@ NO_WEIGHT = 1e-8
 
 
 @njit(cache=True)
+def move(mean, low, step):
+    """Add a step to a mean held in two parts, without losing the step's low bits.
+
+    Parameters
+    ----------
+    mean, low : float
+        The mean is their exact sum; `low` is what does not fit into `mean`.
+    step : float
+
+    Returns
+    -------
+    mean, low : float
+    """
+    step += low
+    moved = mean + step
+    back = moved - mean
+    return moved, (mean - (moved - back)) + (step - back)
+
+
+@njit(cache=True)
 def column_moments(X, weights, rows):
     """Compute the moments of some rows of X in two passes.
 
@@ -34,11 +56,11 @@ def column_moments(X, weights, rows):
 
     Returns
     -------
-    moments : ndarray of shape (4, n_features), float64
+    moments : ndarray of shape (5, n_features), float64
     """
     n_features = X.shape[1]
-    moments = np.zeros((4, n_features))
-    total, mean, scatter, peak = moments
+    moments = np.zeros((5, n_features))
+    total, mean, scatter, peak, low = moments
     weighted = weights.size > 0
     part = np.zeros(n_features)
     part_square = np.zeros(n_features)
@@ -72,7 +94,7 @@ def column_moments(X, weights, rows):
     for j in range(n_features):
         if total[j] != 0.0:
             scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
-            mean[j] += shift[j] / total[j]
+            mean[j], low[j] = move(mean[j], 0.0, shift[j] / total[j])
         peak[j] = 2.0 ** np.ceil(np.log2(scatter[j])) if scatter[j] > 0.0 else 0.0
     return moments
 
@@ -83,44 +105,46 @@ def remove_rows(moments, X, weights, rows):
 
     Parameters
     ----------
-    moments : ndarray of shape (4, n_features), float64
+    moments : ndarray of shape (5, n_features), float64
     X : ndarray of shape (n_slots, n_features), float32 or float64
     weights : ndarray of shape (n_slots,) or (0,), float64
     rows : ndarray of shape (n_rows,), intp
 
     Returns
     -------
-    left : ndarray of shape (4, n_features), float64
+    left : ndarray of shape (5, n_features), float64
     loss : float
         Largest ratio of a column's peak scatter to the scatter left; infinite where so little
         weight is left that only the rows themselves can tell the moments.
     """
     n_features = X.shape[1]
-    left = np.empty((4, n_features))
+    left = np.empty((5, n_features))
     weighted = weights.size > 0
     loss = 1.0
     for j in range(n_features):
-        total, mean, scatter, peak = moments[0, j], moments[1, j], moments[2, j], moments[3, j]
+        total, mean, scatter = moments[0, j], moments[1, j], moments[2, j]
+        peak, low = moments[3, j], moments[4, j]
         gone, first, second = 0.0, 0.0, 0.0
         for row in rows:
             x = np.float64(X[row, j])
             w = weights[row] if weighted else 1.0
             if x == x:
-                gap = x - mean
+                gap = (x - mean) - low
                 gone += w
                 first += w * gap
                 second += w * gap * gap
         kept = total - gone
         if kept > 0.0:
-            move = -first / kept
-            mean += move
-            scatter = max(scatter - second + move * first, 0.0)
+            step = -first / kept
+            mean, low = move(mean, low, step)
+            scatter = max(scatter - second + step * first, 0.0)
         else:
-            kept, mean, scatter = 0.0, 0.0, 0.0
+            kept, mean, scatter, low = 0.0, 0.0, 0.0, 0.0
         left[0, j] = kept
         left[1, j] = mean
         left[2, j] = scatter
         left[3, j] = peak
+        left[4, j] = low
         if kept < 1e-6 * total:
             loss = np.inf
         if peak > 0.0:
@@ -134,7 +158,7 @@ def scale_of(moments):
 
     Parameters
     ----------
-    moments : ndarray of shape (4, n_features), float64
+    moments : ndarray of shape (5, n_features), float64
 
     Returns
     -------
@@ -159,35 +183,12 @@ def scale_of(moments):
 
 
 @njit(cache=True)
-def add_slip(left, moments, largest):
-    """Raise the peak of the scatter by what the rounding of the mean did to an update, in place.
-
-    A mean that moves by ``move`` and was off by ``slip`` leaves the scatter off by
-    ``2 total move slip``, and each update magnifies the slip by the weight before it over the
-    weight after. Both means are known up to their own rounding only.
-
-    Parameters
-    ----------
-    left, moments : ndarray of shape (4, n_features), float64
-        Moments after and before the update.
-    largest : float
-        Total weight when the moments were last computed from rows.
-    """
-    for j in range(left.shape[1]):
-        total, kept = moments[0, j], left[0, j]
-        if left[3, j] > 0.0 and kept > 0.0:
-            move = abs(left[1, j] - moments[1, j])
-            slip = max(abs(left[1, j]), abs(moments[1, j])) * max(largest / kept, 1.0)
-            left[3, j] = max(left[3, j], 2.0 * total * slip * (move + EPS * slip))
-
-
-@njit(cache=True)
 def remove_labelled_rows(moments, tally, X, weights, labels, rows):
     """Take rows out of per-class moments and out of the unweighted moments of all rows.
 
     Parameters
     ----------
-    moments : ndarray of shape (n_classes + 1, 4, n_features), float64
+    moments : ndarray of shape (n_classes + 1, 5, n_features), float64
         One set per class, then one of all rows without weights.
     tally : ndarray of shape (4, n_classes + 1), float64
         For each set: numbers of rows, of rows whose weight is not zero, and of updates since the
@@ -213,7 +214,6 @@ def remove_labelled_rows(moments, tally, X, weights, labels, rows):
         if gone.size == 0:
             continue
         left[label] = remove_rows(moments[label], X, w, gone)[0]
-        add_slip(left[label], moments[label], tally[3, label])
         tally[0, label] -= gone.size
         tally[1, label] -= np.count_nonzero(w[gone]) if w.size > 0 else gone.size
         tally[2, label] += 1
@@ -234,7 +234,7 @@ def gaussians_of(moments, tally, smoothing):
 
     Parameters
     ----------
-    moments : ndarray of shape (n_classes + 1, 4, n_features), float64
+    moments : ndarray of shape (n_classes + 1, 5, n_features), float64
     tally : ndarray of shape (4, n_classes + 1), float64
         As in `remove_labelled_rows`.
     smoothing : float

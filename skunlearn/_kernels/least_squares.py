@@ -7,25 +7,7 @@ Rows are removed by rank-one updates; the factorisation between assembly and ass
 import numpy as np
 from numba import njit
 
-
-@njit(cache=True)
-def move(mean, low, step):
-    """Add a step to a mean held in two parts, without losing the step's low bits.
-
-    Parameters
-    ----------
-    mean, low : float
-        The mean is their exact sum; `low` is what does not fit into `mean`.
-    step : float
-
-    Returns
-    -------
-    mean, low : float
-    """
-    step += low
-    moved = mean + step
-    back = moved - mean
-    return moved, (mean - (moved - back)) + (step - back)
+from skunlearn._kernels.columns import move
 
 
 @njit(cache=True)
@@ -37,7 +19,7 @@ def remove_rows(weight, mean, low, scatter, X, y, weights, rows, centred):
     weight : float
         Total weight before.
     mean, low : ndarray of shape (n_columns,)
-        Mean in two parts, see :func:`move`.
+        Mean in two parts, see :func:`skunlearn._kernels.columns.move`.
     scatter : ndarray of shape (n_columns, n_columns)
     X : ndarray of shape (n_slots, n_features), float32 or float64
     y : ndarray of shape (n_slots, n_targets), float64

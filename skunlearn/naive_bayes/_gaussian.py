@@ -141,7 +141,7 @@ class GaussianNB(BaseNB):
         X, y, weight, classes = self._check_training(X, y, sample_weight, non_negative_weights=True)
         self._checked_priors(classes.size)
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        moments = np.empty((classes.size + 1, 4, X.shape[1]))
+        moments = np.empty((classes.size + 1, 5, X.shape[1]))
         tally = np.empty((4, classes.size + 1))
         for part in range(classes.size + 1):
             self._recompute(moments, tally, part, classes, self._samples.slots())
