@@ -108,6 +108,7 @@ class BaseSISA(UnlearnerMixin):
         context = self._init_callback_context(max_subtasks=len(rows))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         estimators = self._fit_shards(base, seed, samples, rows)
+        self.__dict__.pop("unlearning_report_", None)
         self.__dict__.update(
             {
                 "_samples": samples,
