@@ -9,7 +9,6 @@ from scipy import sparse
 
 from skunlearn._kernels.columns import column_moments, remove_rows
 
-EPS = float(np.finfo(np.float64).eps)
 UNIT_WEIGHTS = np.empty(0)
 
 # Relative error above which moments are computed anew from the rows that are left.

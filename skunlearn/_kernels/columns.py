@@ -19,6 +19,9 @@ from numba import njit
 BLOCK = 256
 EPS = 2.220446049250313e-16
 
+# What a removal may add to the rounding error of moments, in units of EPS times the magnification.
+PER_UPDATE = 8.0
+
 # Total weight up to which scikit-learn takes a class to be empty.
 NO_WEIGHT = 1e-8
 
@@ -229,6 +232,25 @@ def magnification(peak, left):
 
 
 @njit(cache=True)
+def rounding(magnified, n_updates):
+    """Estimate the relative rounding error of moments after some updates.
+
+    Parameters
+    ----------
+    magnified : float
+        Largest :func:`magnification` among them.
+    n_updates : int or float
+        Updates since they were last computed from rows.
+
+    Returns
+    -------
+    error : float
+    """
+    worn = magnified * n_updates if n_updates > 0 else 0.0
+    return PER_UPDATE * EPS * (1.0 + worn)
+
+
+@njit(cache=True)
 def gaussians_of(moments, tally, smoothing):
     """Derive the parameters of Gaussian naive Bayes.
 
@@ -270,6 +292,5 @@ def gaussians_of(moments, tally, smoothing):
             var[label, j] = spread
         error[label] = loss
     for part in range(n_classes + 1):
-        n_updates = tally[2, part]
-        error[part] = EPS * (error[part] * (4.0 + n_updates) if n_updates > 0.0 else 4.0)
+        error[part] = rounding(error[part], tally[2, part])
     return theta, var, class_count, class_count / class_count.sum(), epsilon, error

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skunlearn import _column_moments
 from skunlearn._compat import check_sample_weight, fit_context
-from skunlearn._kernels.columns import scale_of
+from skunlearn._kernels.columns import rounding, scale_of
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
@@ -181,14 +181,14 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
             self._moments, samples.X, samples.sample_weight, rows
         )
         n_updates = self._n_updates + 1
-        error = _column_moments.EPS * loss * (4 + n_updates)
+        error = rounding(loss, n_updates)
         if error <= _column_moments.TOLERANCE:
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
             raise NotUnlearnableError("All rows left have a sample_weight of zero.")
         attributes = self._recompute(kept)
-        return Removal(attributes, self._guarantee(4 * _column_moments.EPS), n_refitted=1)
+        return Removal(attributes, self._guarantee(rounding(1.0, 0)), n_refitted=1)
 
     @staticmethod
     def _guarantee(error: float) -> Guarantee:
