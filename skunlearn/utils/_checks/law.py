@@ -59,6 +59,7 @@ def _assert_refused(
     name: str, model: Any, requests: list[list[Any]], circumstance: str, refusal: ValueError
 ) -> None:
     before = copy.deepcopy(public_attributes(model))
+    complaint = "nothing was raised"
     try:
         model.unlearn([i for request in requests for i in request])
     except NotUnlearnableError:
@@ -68,9 +69,11 @@ def _assert_refused(
         raise AssertionError(
             f"{name}: a refused request ({circumstance}) changed {difference}."
         ) from None
+    except ValueError as other:
+        complaint = f"it raised {other!r}"
     raise AssertionError(
         f"{name}: fit refuses the rows that are left ({circumstance}: {refusal}), so unlearn "
-        "must raise NotUnlearnableError."
+        f"must raise NotUnlearnableError; {complaint}."
     )
 
 
