@@ -15,6 +15,7 @@ from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils.discovery import all_estimators
 from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
 
+
 def instances():
     """Make an instance of each public estimator, and of compositions with random or slow parts."""
     made = []

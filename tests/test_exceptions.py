@@ -39,7 +39,9 @@ def test_the_message_is_not_quoted_as_keys_are():
     assert "'ann'" in str(UnknownSampleError(["ann"], 1))
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
 def test_errors_survive_pickling(duplicate):
     error = UnknownSampleError((i for i in ("ann", 5)), 4)
     twin = duplicate(error)

@@ -285,7 +285,7 @@ def test_a_step_that_refuses_the_rows_left_refuses_the_request(table):
         StandardScaler(), sklearn.linear_model.LogisticRegression(), on_memory="refit"
     ).fit(X, y)
     before = pipe.predict_proba(X)
-    with pytest.raises(NotUnlearnableError, match="logisticregression.*Nothing was changed"):
+    with pytest.raises(NotUnlearnableError, match=r"logisticregression.*Nothing was changed"):
         pipe.unlearn([0, 1, 2])
     assert_array_equal(pipe.predict_proba(X), before)
     assert len(pipe.sample_ids_) == len(X)

@@ -105,7 +105,7 @@ def test_a_multi_index_and_aware_times_are_ids():
 
 def test_unknown_ids_are_counted_and_named():
     store = make_store(["ann", "bob"])
-    with pytest.raises(UnknownSampleError, match="2 of 3 requested ids.*'eve', 5") as error:
+    with pytest.raises(UnknownSampleError, match=r"2 of 3 requested ids.*'eve', 5") as error:
         store.resolve(["eve", "ann", 5, "eve"])
     assert error.value.n_unknown == 2
 

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning, EstimatorCheckFailedWarning
 from skunlearn.utils._checks.atomicity import atomicity_checks
 from skunlearn.utils._checks.errors import error_checks
 from skunlearn.utils._checks.hygiene import hygiene_checks
+from skunlearn.utils._checks.inputs import input_checks
 from skunlearn.utils._checks.law import law_checks
 from skunlearn.utils._checks.reports import report_checks
 from skunlearn.utils._checks.roundtrip import roundtrip_checks
@@ -30,6 +31,7 @@ def _checks_for(estimator: Any) -> list[Check]:
     sections = (
         report_checks,
         law_checks,
+        input_checks,
         hygiene_checks,
         atomicity_checks,
         error_checks,
