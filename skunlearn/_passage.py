@@ -149,7 +149,7 @@ class Passage:
         arguments = {"sample_ids": ids}
         if store.sample_weight is not None:
             arguments["sample_weight"] = store.sample_weight[kept]
-        fresh.fit(self._rows_now(name, ids), step._fit_targets(kept), **arguments)
+        _fit(name, fresh, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
         fresh.__dict__.pop("_seed_to_keep", None)
         self.swaps += step._adopt(fresh)
         self.guarantees.append(step._static_guarantee())
@@ -165,7 +165,8 @@ class Passage:
             self._current_ids = self.rows.ids_of(kept)
             self._views = [view for _, view in self.steps if view not in (None, "passthrough")]
             self._changed = True
-        fresh.fit(self._rows_now(name, self.rows.ids_of(kept)), take(self.rows.y, kept))
+        rows = self._rows_now(name, self.rows.ids_of(kept))
+        _fit(name, fresh, rows, take(self.rows.y, kept))
         self.guarantees.append(Guarantee("distributional"))
         self.removals.append(Removal({}, n_refitted=1))
         self._source = None
@@ -193,3 +194,14 @@ class Passage:
                 "it cannot be brought up to date. Fit the pipeline anew. Nothing was changed."
             )
         return _safe_indexing(rows, chosen)
+
+
+def _fit(name: str, step: Any, X: Any, y: Any, **arguments: Any) -> None:
+    """Fit a step anew; what it refuses to be fitted on cannot be the result of a request."""
+    try:
+        step.fit(X, y, **arguments)
+    except ValueError as error:
+        raise NotUnlearnableError(
+            f"Step {name!r} ({type(step).__name__}) cannot be fitted on the rows that would be "
+            f"left: {error} Nothing was changed."
+        ) from error

@@ -276,3 +276,16 @@ def test_a_copy_is_independent(table):
     twin = copy.copy(pipe).unlearn([1])
     assert len(pipe.sample_ids_) == 300
     assert_allclose(pipe.unlearn([1]).predict(X), twin.predict(X), rtol=1e-12)
+
+
+def test_a_step_that_refuses_the_rows_left_refuses_the_request(table):
+    X, _ = table
+    y = np.arange(len(X)) < 3
+    pipe = make_pipeline(
+        StandardScaler(), sklearn.linear_model.LogisticRegression(), on_memory="refit"
+    ).fit(X, y)
+    before = pipe.predict_proba(X)
+    with pytest.raises(NotUnlearnableError, match=r"logisticregression.*Nothing was changed"):
+        pipe.unlearn([0, 1, 2])
+    assert_array_equal(pipe.predict_proba(X), before)
+    assert len(pipe.sample_ids_) == len(X)

@@ -108,10 +108,9 @@ class BaseSISA(UnlearnerMixin):
         context = self._init_callback_context(max_subtasks=len(rows))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         estimators = self._fit_shards(base, seed, samples, rows)
-        self.__dict__.pop("unlearning_report_", None)
+        self._hold(samples)
         self.__dict__.update(
             {
-                "_samples": samples,
                 "_seed": seed,
                 "estimator_": base,
                 "estimators_": list(estimators.values()),

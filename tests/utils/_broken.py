@@ -365,3 +365,12 @@ class PurgesItsModel(Toy):
 
     def _purge(self):
         return {"weights_": np.ones_like(self.weights_)}
+
+
+class NeedsTwoClasses(Toy):
+    """Refuses a single class at fit, but not after forgetting the other one."""
+
+    def fit(self, X, y, *, sample_ids=None):
+        if len(np.unique(y)) == 1:
+            raise ValueError("two classes are needed, got one class")
+        return super().fit(X, y, sample_ids=sample_ids)

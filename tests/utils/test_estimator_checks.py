@@ -33,6 +33,10 @@ DEFECTS = {
     "DrawsByPosition": ("check_law_single_rows", "`shard_sizes_`"),
     "DrawsFromASequence": ("check_law_single_rows", "`weights_`"),
     "KeepsStaleClasses": ("check_law_vanished_class", "class vanishes.* `classes_`"),
+    "NeedsTwoClasses": (
+        "check_law_vanished_class",
+        "fit refuses .* unlearn must raise NotUnlearnableError; nothing was raised",
+    ),
     "SubtractsFloats": ("check_law_any_order_and_split", "`means_`.* equality bit for bit"),
     "SubtractsOutliers": ("check_law_outliers", "huge outliers go.*tolerance is 1e-12"),
     "ForgetsTheFirstDuplicateOnly": (

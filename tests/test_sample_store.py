@@ -1,0 +1,272 @@
+"""The sample store: ids to rows, rows by value, removal, compaction, pickles."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import uuid
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from skunlearn._ids import as_keys, check_sample_ids
+from skunlearn._sample_store import SampleStore
+from skunlearn.exceptions import UnknownSampleError
+
+pytestmark = pytest.mark.fast
+
+
+def make_store(ids=None, n_rows=None, kind=np.asarray, seed=0):
+    n_rows = len(ids) if n_rows is None else n_rows
+    rng = np.random.default_rng(seed)
+    X = kind(rng.integers(0, 3, size=(n_rows, 2)).astype(float))
+    ids = check_sample_ids(ids, X, n_rows)
+    return SampleStore(X, rng.normal(size=n_rows), rng.random(n_rows), ids)
+
+
+def resolve(store, request):
+    n_ids, rows = store.resolve(request)
+    assert rows.dtype == np.intp
+    return n_ids, rows.tolist()
+
+
+@pytest.mark.parametrize("n_before", [0, 3])
+def test_default_ids_are_row_numbers(n_before):
+    store = make_store(n_rows=10)
+    store.remove(np.arange(n_before))
+    assert store.ids.tolist() == list(range(n_before, 10))
+    assert resolve(store, [7, 4, 7.0, np.int8(4)]) == (2, [4, 7])
+    assert resolve(store, 9) == (1, [9])
+    assert resolve(store, []) == (0, [])
+    for unknown in (-1, 10, "4", 4.5, 2**70, *range(n_before)):
+        with pytest.raises(UnknownSampleError):
+            store.resolve([5, unknown])
+    assert store.resolve([5, 10, -1], strict=False)[1].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("ids", "request_", "rows"),
+    [
+        (["ann", "bob", "cem"], "bob", [1]),
+        (["ann", "bob", "cem"], ("cem", "ann"), [0, 2]),
+        (["ann", 1, "1"], [1], [1]),
+        (["ann", 1, "1"], ["1"], [2]),
+        ([1.0, 2.5, 3.0], 1, [0]),
+        ([1.0, 2.5, 3.0], np.float32(2.5), [1]),
+        ([("a", 1), ("a", 2), ("b", 1)], ("a", 2), [1]),
+        ([("a", 1), ("a", 2), ("b", 1)], [("b", 1), ("a", 1)], [0, 2]),
+        ([("a", 1), ("a", 2), ("b", 1)], (("b", 1.0), ("a", 1)), [0, 2]),
+        (np.array([2**63 + 5, 1, 2], dtype=np.uint64), 2**63 + 5, [0]),
+        ([uuid.UUID(int=i) for i in range(3)], uuid.UUID(int=2), [2]),
+        (np.array(["a", "bb", "a"]), "a", [0, 2]),
+        ([5, 3, 5], {5}, [0, 2]),
+        (np.array(["2024-01-01", "2024-01-02"], "M8[D]"), np.datetime64("2024-01-02T00"), [1]),
+        (range(5, 8), range(6, 8), [1, 2]),
+    ],
+)
+def test_requests_find_their_rows(ids, request_, rows):
+    store = make_store(list(ids) if isinstance(ids, range) else ids, len(ids))
+    assert resolve(store, request_)[1] == rows
+    for _ in range(2):
+        store = pickle.loads(pickle.dumps(store))
+        assert resolve(store, request_)[1] == rows
+
+
+def test_a_tuple_of_ids_is_a_collection_unless_ids_are_tuples():
+    store = make_store(["ann", "bob", ("ann", "bob")])
+    assert resolve(store, [("ann", "bob")])[1] == [2]
+    assert resolve(store, ("ann", "bob"))[1] == [2]
+    assert resolve(make_store(["ann", "bob"]), ("ann", "bob"))[1] == [0, 1]
+
+
+@pytest.mark.parametrize("module", ["pandas", "polars"])
+def test_series_are_requests(module):
+    frames = pytest.importorskip(module)
+    store = make_store([5, 3, 5, 8])
+    assert resolve(store, frames.Series([5, 8, 5])) == (2, [0, 2, 3])
+    store = make_store(frames.Series(["x", "y", "x"]), 3)
+    assert resolve(store, frames.Series(["x"])) == (1, [0, 2])
+
+
+def test_a_multi_index_and_aware_times_are_ids():
+    pd = pytest.importorskip("pandas")
+    pairs = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])
+    assert resolve(make_store(pairs), ("a", 2))[1] == [1]
+    assert resolve(make_store(pairs), pairs[:1])[1] == [0]
+    times = pd.date_range("2024-01-01", periods=3, tz="Europe/Berlin")
+    store = make_store(times)
+    assert resolve(store, times[1])[1] == [1]
+    assert resolve(store, times.tz_convert("Asia/Tokyo"))[1] == [0, 1, 2]
+    assert list(store.ids) == list(times)
+
+
+def test_unknown_ids_are_counted_and_named():
+    store = make_store(["ann", "bob"])
+    with pytest.raises(UnknownSampleError, match=r"2 of 3 requested ids.*'eve', 5") as error:
+        store.resolve(["eve", "ann", 5, "eve"])
+    assert error.value.n_unknown == 2
+
+
+def test_a_million_ids_resolve():
+    rng = np.random.default_rng(0)
+    ids = rng.permutation(10**7)[: 10**6]
+    X = np.zeros((10**6, 1))
+    chosen = rng.permutation(10**6)[:1000]
+    for held in (ids, ids.astype("U7")):
+        store = SampleStore(X, None, None, held)
+        np.testing.assert_array_equal(store.resolve(held[chosen])[1], np.sort(chosen))
+        with pytest.raises(UnknownSampleError):
+            store.resolve(10**7)
+    store = SampleStore(X)
+    np.testing.assert_array_equal(store.resolve(chosen)[1], np.sort(chosen))
+
+
+def test_many_rows_under_one_id_are_discarded_together():
+    store = make_store(["crowd"] * 30_000 + ["ann"])
+    n_ids, rows = store.resolve("crowd")
+    assert (n_ids, rows.size) == (1, 30_000)
+    store.remove(rows)
+    assert store.ids.tolist() == ["ann"]
+    with pytest.raises(UnknownSampleError):
+        store.resolve("crowd")
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("ids", [None, "words"])
+def test_removed_rows_are_overwritten(kind, ids):
+    ids = None if ids is None else np.array([f"person {i}" for i in range(8)])
+    store = make_store(ids, 8, kind)
+    X, y, weight = store.X, store.y, store.sample_weight
+    store.resolve(store.ids[:1])
+    store.find(store.X[[0]])
+    kept = store.take(np.array([0, 2, 4, 6, 7]))
+    gone = np.array([1, 3, 5])
+    store.remove(gone)
+    dense = X.toarray() if sparse.issparse(X) else X
+    assert not dense[gone].any()
+    assert not y[gone].any()
+    assert not weight[gone].any()
+    if ids is not None:
+        assert (store._ids[gone] == "").all()
+        assert "person 3" not in pickle.dumps(store).decode("latin1")
+    assert store.n_samples == 5
+    for ours, theirs in zip(store.take(store.slots()), kept, strict=True):
+        difference = ours != theirs
+        assert not (difference.nnz if sparse.issparse(difference) else difference.any())
+
+
+def test_ids_returned_are_the_callers_own():
+    for n_removed in (0, 1):
+        store = make_store(["a", "b", "c"])
+        store.remove(np.arange(n_removed))
+        store.ids[:] = "z"
+        assert "z" not in store.ids
+    store = make_store(n_rows=3)
+    store.ids[:] = 7
+    assert store.ids.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("ids", [None, "words"])
+def test_compaction_keeps_ids_and_rows(ids):
+    ids = None if ids is None else [f"person {i}" for i in range(100)]
+    store = make_store(ids, 100)
+    X = store.X.copy()
+    expected = store.ids
+    for start in range(0, 60, 6):
+        rows = store.resolve(expected[start : start + 6])[1]
+        store.remove(rows)
+        assert store.ids.tolist() == expected[start + 6 :].tolist()
+        np.testing.assert_array_equal(store.take(store.slots())[0], X[start + 6 :])
+    assert store.n_slots < 100
+    store.compact()
+    assert store.n_slots == store.n_samples == 40
+    assert resolve(store, expected[60])[1] == [0]
+
+
+def test_small_stores_are_compacted_on_request_and_in_pickles():
+    store = make_store(list("abcdefgh"))
+    store.remove(np.arange(6))
+    assert store.n_slots == 8
+    assert pickle.loads(pickle.dumps(store)).n_slots == 2
+    assert copy.deepcopy(store).n_slots == 2
+    assert store.n_slots == 8
+    assert store.ids.tolist() == ["g", "h"]
+
+
+def test_copies_are_independent():
+    store = make_store(list("abc"))
+    twin = copy.deepcopy(store)
+    twin.remove(np.array([0]))
+    assert store.ids.tolist() == list("abc")
+    assert twin.lock is not store.lock
+
+
+def test_preparing_a_removal_changes_nothing(monkeypatch):
+    store = make_store(list("abcd"))
+    store.resolve("a")
+    store.find(store.X)
+    before = pickle.dumps(store)
+    remove = store.removal(np.array([1, 2]))
+    assert pickle.dumps(store) == before
+    assert resolve(store, "b")[1] == [1]
+    remove()
+    assert store.ids.tolist() == ["a", "d"]
+
+
+def test_a_failure_to_compact_is_no_failure_to_remove(monkeypatch):
+    store = make_store(n_rows=100)
+
+    def fail(self):
+        raise MemoryError
+
+    monkeypatch.setattr(SampleStore, "compact", fail)
+    store.remove(np.arange(50))
+    assert store.ids.tolist() == list(range(50, 100))
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_rows_are_found_by_value_and_target(kind):
+    X = np.array([[1.0, 2.0], [0.0, np.nan], [1.0, 2.0], [-0.0, np.nan], [3.0, 0.0]])
+    y = np.array([0.0, 1.0, 2.0, 1.0, 0.0])
+    store = SampleStore(kind(X.copy()), y)
+    assert store.find(kind(X[:1])).tolist() == [0, 2]
+    assert store.find(kind(X[:1]), y[:1]).tolist() == [0]
+    assert store.find(kind(X[1:2])).tolist() == [1, 3]
+    assert store.find(kind(np.array([[9.0, 9.0]]))).size == 0
+    store.remove(np.array([0]))
+    assert store.find(kind(X[:1])).tolist() == [2]
+    assert store.find(kind(X)).tolist() == [1, 2, 3, 4]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    ids=st.lists(st.one_of(st.integers(0, 6), st.sampled_from("abc")), min_size=1, max_size=90),
+    data=st.data(),
+)
+def test_a_store_behaves_like_a_list_of_pairs(ids, data):
+    store = make_store(ids)
+    rows = [tuple(row) for row in store.X]
+    model = list(zip(as_keys(ids), rows, strict=True))
+    while model:
+        held = sorted({i for i, _ in model}, key=str)
+        request = data.draw(st.lists(st.sampled_from(held), min_size=1, max_size=2))
+        n_ids, slots = store.resolve(request)
+        assert n_ids == len(set(request))
+        assert [tuple(row) for row in store.X[slots]] == [r for i, r in model if i in request]
+        assert slots.size + store.slots_without(slots).size == len(model)
+        target = data.draw(st.sampled_from(rows))
+        found = store.find(np.array([target]))
+        assert as_keys(store.ids_of(found)) == [i for i, r in model if r == target]
+        store.remove(slots)
+        model = [(i, r) for i, r in model if i not in request]
+        assert as_keys(store.ids) == [i for i, _ in model]
+        if data.draw(st.booleans()):
+            store = pickle.loads(pickle.dumps(store))
+
+
+def test_size_counts_every_array():
+    store = make_store(n_rows=1000)
+    assert store.__sizeof__() == store.X.nbytes + store.y.nbytes + store.sample_weight.nbytes
