@@ -207,10 +207,10 @@ class UnlearnerMixin(CallbackSupportMixin):
     ) -> None:
         """Keep copies of validated rows; `sources` are X, y and weights as the user passed them."""
         ids = check_sample_ids(sample_ids, sources[0], X.shape[0])
-        owned = (
+        X, y, sample_weight = (
             own(part, source) for part, source in zip((X, y, sample_weight), sources, strict=True)
         )
-        self._hold(SampleStore(*owned, ids))
+        self._hold(SampleStore(X, y, sample_weight, ids))
 
     def _hold(self, samples: SampleStore) -> None:
         """Start a new life with these rows."""

@@ -76,9 +76,11 @@ def _search(model: Any, folder: Path, patterns: dict[bytes, str]) -> str | None:
 @contextmanager
 def watched_folder() -> Iterator[Path]:
     """Make a folder that is also where temporary files go."""
-    with tempfile.TemporaryDirectory() as folder:
-        with mock.patch.object(tempfile, "tempdir", folder):
-            yield Path(folder)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(tempfile, "tempdir", folder),
+    ):
+        yield Path(folder)
 
 
 def _fit_with_files(estimator: Any, rows: Rows, folder: Path) -> Any:
