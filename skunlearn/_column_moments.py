@@ -37,7 +37,7 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
 
     Returns
     -------
-    moments : ndarray of shape (4, n_features), dtype float64
+    moments : ndarray of shape (5, n_features), dtype float64
         As in :mod:`skunlearn._kernels.columns`.
     """
     if not sparse.issparse(X):
@@ -59,7 +59,7 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
         mean = np.where(total != 0.0, per_column(w_entry * values) / total, 0.0)
     gap = np.where(absent, 0.0, values - mean[part.indices])
     scatter = per_column(w_entry * gap * gap) + (total - stored) * mean**2
-    return np.stack([total, mean, scatter, power_of_two_above(scatter)])
+    return np.stack([total, mean, scatter, power_of_two_above(scatter), np.zeros(n_features)])
 
 
 def without_rows(
@@ -69,7 +69,7 @@ def without_rows(
 
     Returns
     -------
-    left : ndarray of shape (4, n_features)
+    left : ndarray of shape (5, n_features)
         New moments; the argument is not changed.
 
     loss : float

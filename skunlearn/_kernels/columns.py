@@ -1,9 +1,14 @@
 """Per-column weight, mean and scatter: compute, and take rows out again.
 
 Columns are independent and NaN entries are passed over. A set of moments is one array of shape
-(4, n_features): total weight, mean, scatter about the mean, and a power of two above the largest
-scatter that the column has had since its moments were last computed from rows, which bounds the
-rounding error in units of the machine epsilon. The exact one would tell what the removed rows were.
+(5, n_features):
+
+* total weight, mean, scatter about the mean;
+* a power of two above the largest scatter that the column has had since its moments were last
+  computed from rows, which bounds the rounding error in units of the machine epsilon (the exact
+  one would tell what the removed rows were);
+* what rounding cut off the mean, without which the means of columns far from zero would drift by
+  much of their spread over many updates.
 
 References
 ----------
@@ -22,6 +27,20 @@ NO_WEIGHT = 1e-8
 
 
 @njit(cache=True)
+def power_of_two_above(value):
+    """Round a positive number up so far that it does not give away what made it; others to 0."""
+    return 2.0 ** np.ceil(np.log2(value)) if value > 0.0 else 0.0
+
+
+@njit(cache=True)
+def two_sum(a, b):
+    """Add two floats; return the rounded sum and what rounding cut off (Knuth's TwoSum)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+@njit(cache=True)
 def column_moments(X, weights, rows):
     """Compute the moments of some rows of X in two passes.
 
@@ -34,11 +53,11 @@ def column_moments(X, weights, rows):
 
     Returns
     -------
-    moments : ndarray of shape (4, n_features), float64
+    moments : ndarray of shape (5, n_features), float64
     """
     n_features = X.shape[1]
-    moments = np.zeros((4, n_features))
-    total, mean, scatter, peak = moments
+    moments = np.zeros((5, n_features))
+    total, mean, scatter, peak, low = moments
     weighted = weights.size > 0
     part = np.zeros(n_features)
     part_square = np.zeros(n_features)
@@ -72,8 +91,8 @@ def column_moments(X, weights, rows):
     for j in range(n_features):
         if total[j] != 0.0:
             scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
-            mean[j] += shift[j] / total[j]
-        peak[j] = 2.0 ** np.ceil(np.log2(scatter[j])) if scatter[j] > 0.0 else 0.0
+            mean[j], low[j] = two_sum(mean[j], shift[j] / total[j])
+        peak[j] = power_of_two_above(scatter[j])
     return moments
 
 
@@ -83,44 +102,47 @@ def remove_rows(moments, X, weights, rows):
 
     Parameters
     ----------
-    moments : ndarray of shape (4, n_features), float64
+    moments : ndarray of shape (5, n_features), float64
     X : ndarray of shape (n_slots, n_features), float32 or float64
     weights : ndarray of shape (n_slots,) or (0,), float64
     rows : ndarray of shape (n_rows,), intp
 
     Returns
     -------
-    left : ndarray of shape (4, n_features), float64
+    left : ndarray of shape (5, n_features), float64
     loss : float
         Largest ratio of a column's peak scatter to the scatter left; infinite where so little
         weight is left that only the rows themselves can tell the moments.
     """
     n_features = X.shape[1]
-    left = np.empty((4, n_features))
+    left = np.empty((5, n_features))
     weighted = weights.size > 0
     loss = 1.0
     for j in range(n_features):
-        total, mean, scatter, peak = moments[0, j], moments[1, j], moments[2, j], moments[3, j]
+        total, mean, scatter, peak, low = moments[:, j]
         gone, first, second = 0.0, 0.0, 0.0
         for row in rows:
             x = np.float64(X[row, j])
             w = weights[row] if weighted else 1.0
             if x == x:
-                gap = x - mean
+                gap = x - mean - low
                 gone += w
                 first += w * gap
                 second += w * gap * gap
         kept = total - gone
         if kept > 0.0:
             move = -first / kept
-            mean += move
+            mean, low = two_sum(mean, low + move)
             scatter = max(scatter - second + move * first, 0.0)
+            if weighted:
+                peak = max(peak, power_of_two_above(-move * first * total / kept))
         else:
-            kept, mean, scatter = 0.0, 0.0, 0.0
+            kept, mean, scatter, low = 0.0, 0.0, 0.0, 0.0
         left[0, j] = kept
         left[1, j] = mean
         left[2, j] = scatter
         left[3, j] = peak
+        left[4, j] = low
         if kept < 1e-6 * total:
             loss = np.inf
         if peak > 0.0:
@@ -134,7 +156,7 @@ def scale_of(moments):
 
     Parameters
     ----------
-    moments : ndarray of shape (4, n_features), float64
+    moments : ndarray of shape (5, n_features), float64
 
     Returns
     -------
@@ -159,39 +181,16 @@ def scale_of(moments):
 
 
 @njit(cache=True)
-def add_slip(left, moments, largest):
-    """Raise the peak of the scatter by what the rounding of the mean did to an update, in place.
-
-    A mean that moves by ``move`` and was off by ``slip`` leaves the scatter off by
-    ``2 total move slip``, and each update magnifies the slip by the weight before it over the
-    weight after. Both means are known up to their own rounding only.
-
-    Parameters
-    ----------
-    left, moments : ndarray of shape (4, n_features), float64
-        Moments after and before the update.
-    largest : float
-        Total weight when the moments were last computed from rows.
-    """
-    for j in range(left.shape[1]):
-        total, kept = moments[0, j], left[0, j]
-        if left[3, j] > 0.0 and kept > 0.0:
-            move = abs(left[1, j] - moments[1, j])
-            slip = max(abs(left[1, j]), abs(moments[1, j])) * max(largest / kept, 1.0)
-            left[3, j] = max(left[3, j], 2.0 * total * slip * (move + EPS * slip))
-
-
-@njit(cache=True)
 def remove_labelled_rows(moments, tally, X, weights, labels, rows):
     """Take rows out of per-class moments and out of the unweighted moments of all rows.
 
     Parameters
     ----------
-    moments : ndarray of shape (n_classes + 1, 4, n_features), float64
+    moments : ndarray of shape (n_classes + 1, 5, n_features), float64
         One set per class, then one of all rows without weights.
     tally : ndarray of shape (4, n_classes + 1), float64
         For each set: numbers of rows, of rows whose weight is not zero, and of updates since the
-        set was last computed from rows; the largest total weight since then.
+        set was last computed from rows; a power of two above its total weight at that time.
     X : ndarray of shape (n_slots, n_features)
     weights : ndarray of shape (n_slots,) or (0,), float64
     labels : ndarray of shape (n_rows,), intp
@@ -213,7 +212,6 @@ def remove_labelled_rows(moments, tally, X, weights, labels, rows):
         if gone.size == 0:
             continue
         left[label] = remove_rows(moments[label], X, w, gone)[0]
-        add_slip(left[label], moments[label], tally[3, label])
         tally[0, label] -= gone.size
         tally[1, label] -= np.count_nonzero(w[gone]) if w.size > 0 else gone.size
         tally[2, label] += 1
@@ -234,7 +232,7 @@ def gaussians_of(moments, tally, smoothing):
 
     Parameters
     ----------
-    moments : ndarray of shape (n_classes + 1, 4, n_features), float64
+    moments : ndarray of shape (n_classes + 1, 5, n_features), float64
     tally : ndarray of shape (4, n_classes + 1), float64
         As in `remove_labelled_rows`.
     smoothing : float
@@ -271,5 +269,5 @@ def gaussians_of(moments, tally, smoothing):
         error[label] = loss
     for part in range(n_classes + 1):
         n_updates = tally[2, part]
-        error[part] = EPS * (error[part] * (4.0 + n_updates) if n_updates > 0.0 else 4.0)
+        error[part] = EPS * (error[part] * (8.0 + n_updates) if n_updates > 0.0 else 4.0)
     return theta, var, class_count, class_count / class_count.sum(), epsilon, error
