@@ -1,11 +1,14 @@
 """Per-column weight, mean and scatter: compute, and take rows out again.
 
 Columns are independent and NaN entries are passed over. A set of moments is one array of shape
-(5, n_features): total weight, mean, scatter about the mean, a power of two above the largest
-scatter that the column has had since its moments were last computed from rows, and what of the mean
-does not fit into its row. The fourth bounds the rounding error in units of the machine epsilon (the
-exact scatter would tell what the removed rows were); without the fifth a large mean would round
-away the steps that removals take.
+(5, n_features):
+
+* total weight, mean, scatter about the mean;
+* a power of two above the largest scatter that the column has had since its moments were last
+  computed from rows, which bounds the rounding error in units of the machine epsilon (the exact
+  one would tell what the removed rows were);
+* what rounding cut off the mean, without which the means of columns far from zero would drift by
+  much of their spread over many updates.
 
 References
 ----------
@@ -27,23 +30,17 @@ NO_WEIGHT = 1e-8
 
 
 @njit(cache=True)
-def move(mean, low, step):
-    """Add a step to a mean held in two parts, without losing the step's low bits.
+def power_of_two_above(value):
+    """Round a positive number up so far that it does not give away what made it; others to 0."""
+    return 2.0 ** np.ceil(np.log2(value)) if value > 0.0 else 0.0
 
-    Parameters
-    ----------
-    mean, low : float
-        The mean is their exact sum; `low` is what does not fit into `mean`.
-    step : float
 
-    Returns
-    -------
-    mean, low : float
-    """
-    step += low
-    moved = mean + step
-    back = moved - mean
-    return moved, (mean - (moved - back)) + (step - back)
+@njit(cache=True)
+def two_sum(a, b):
+    """Add two floats; return the rounded sum and what rounding cut off (Knuth's TwoSum)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
 
 
 @njit(cache=True)
@@ -97,8 +94,8 @@ def column_moments(X, weights, rows):
     for j in range(n_features):
         if total[j] != 0.0:
             scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
-            mean[j], low[j] = move(mean[j], 0.0, shift[j] / total[j])
-        peak[j] = 2.0 ** np.ceil(np.log2(scatter[j])) if scatter[j] > 0.0 else 0.0
+            mean[j], low[j] = two_sum(mean[j], shift[j] / total[j])
+        peak[j] = power_of_two_above(scatter[j])
     return moments
 
 
@@ -125,22 +122,23 @@ def remove_rows(moments, X, weights, rows):
     weighted = weights.size > 0
     loss = 1.0
     for j in range(n_features):
-        total, mean, scatter = moments[0, j], moments[1, j], moments[2, j]
-        peak, low = moments[3, j], moments[4, j]
+        total, mean, scatter, peak, low = moments[:, j]
         gone, first, second = 0.0, 0.0, 0.0
         for row in rows:
             x = np.float64(X[row, j])
             w = weights[row] if weighted else 1.0
             if x == x:
-                gap = (x - mean) - low
+                gap = x - mean - low
                 gone += w
                 first += w * gap
                 second += w * gap * gap
         kept = total - gone
         if kept > 0.0:
-            step = -first / kept
-            mean, low = move(mean, low, step)
-            scatter = max(scatter - second + step * first, 0.0)
+            move = -first / kept
+            mean, low = two_sum(mean, low + move)
+            scatter = max(scatter - second + move * first, 0.0)
+            if weighted:
+                peak = max(peak, power_of_two_above(-move * first * total / kept))
         else:
             kept, mean, scatter, low = 0.0, 0.0, 0.0, 0.0
         left[0, j] = kept
@@ -195,7 +193,7 @@ def remove_labelled_rows(moments, tally, X, weights, labels, rows):
         One set per class, then one of all rows without weights.
     tally : ndarray of shape (4, n_classes + 1), float64
         For each set: numbers of rows, of rows whose weight is not zero, and of updates since the
-        set was last computed from rows; the largest total weight since then.
+        set was last computed from rows; a power of two above its total weight at that time.
     X : ndarray of shape (n_slots, n_features)
     weights : ndarray of shape (n_slots,) or (0,), float64
     labels : ndarray of shape (n_rows,), intp

@@ -7,7 +7,7 @@ Rows are removed by rank-one updates; the factorisation between assembly and ass
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.columns import move
+from skunlearn._kernels.columns import two_sum
 
 
 @njit(cache=True)
@@ -19,7 +19,7 @@ def remove_rows(weight, mean, low, scatter, X, y, weights, rows, centred):
     weight : float
         Total weight before.
     mean, low : ndarray of shape (n_columns,)
-        Mean in two parts, see :func:`skunlearn._kernels.columns.move`.
+        Mean in two parts, of which the second is what rounding cuts off the first.
     scatter : ndarray of shape (n_columns, n_columns)
     X : ndarray of shape (n_slots, n_features), float32 or float64
     y : ndarray of shape (n_slots, n_targets), float64
@@ -55,7 +55,7 @@ def remove_rows(weight, mean, low, scatter, X, y, weights, rows, centred):
             factor = w * weight / left
             share = w / left
             for j in range(n_columns):
-                mean[j], low[j] = move(mean[j], low[j], -gap[j] * share)
+                mean[j], low[j] = two_sum(mean[j], low[j] - gap[j] * share)
         weight = left
         for i in range(n_columns):
             scaled = factor * gap[i]
@@ -106,7 +106,7 @@ def remove_batch(weight, mean, low, X, y, weights, rows, centred):
     for j in range(n_columns):
         gap[rows.size, j] = total[j] / root if centred else 0.0
         if centred:
-            mean[j], low[j] = move(mean[j], low[j], -total[j] / left)
+            mean[j], low[j] = two_sum(mean[j], low[j] - total[j] / left)
     return left, mean, low, gap
 
 

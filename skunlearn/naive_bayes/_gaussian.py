@@ -9,7 +9,7 @@ import numpy as np
 import sklearn.naive_bayes
 from sklearn.utils.validation import validate_data
 
-from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
+from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows, power_of_two_above
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.columns import gaussians_of, remove_labelled_rows
 from skunlearn._tags import UnlearningTags
@@ -160,7 +160,7 @@ class GaussianNB(BaseNB):
             weights = samples.sample_weight
         moments[part] = from_rows(samples.X, weights, rows)
         n_weighted = rows.size if weights is None else np.count_nonzero(weights[rows])
-        tally[:, part] = rows.size, n_weighted, 0, moments[part, 0, 0]
+        tally[:, part] = rows.size, n_weighted, 0, power_of_two_above(moments[part, 0, 0])
 
     def _attributes(
         self, moments: np.ndarray, tally: np.ndarray, classes: np.ndarray

@@ -105,6 +105,19 @@ def test_many_single_requests(seed):
     np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), rtol=1e-6, atol=1e-9)
 
 
+@seeds
+@pytest.mark.parametrize("offset", [1e4, 1e8])
+def test_columns_far_from_zero(seed, offset):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(2000, 3)) + offset, np.arange(2000) % 2
+    rows = rng.permutation(2000)[:1900]
+    model = GaussianNB(var_smoothing=0.0).fit(X, y)
+    for row in rows:
+        model.unlearn(row)
+    kept = np.delete(np.arange(2000), rows)
+    assert_within_tolerance(model, GaussianNB(var_smoothing=0.0).fit(X[kept], y[kept]))
+
+
 def test_columns_that_become_constant():
     X, y = load_digits(return_X_y=True)
     model = GaussianNB().fit(X, y)
