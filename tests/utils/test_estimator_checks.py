@@ -30,7 +30,7 @@ DEFECTS = {
     ),
     "WritesACheckpoint": ("check_nothing_stays_behind", "is in the file rows.npy"),
     "KeepsTheOldModel": ("check_no_earlier_state_is_kept", "in attribute `_former`"),
-    "DrawsByPosition": ("check_law_single_rows", "`shard_sizes_`"),
+    "DrawsByPosition": ("check_law_any_order_and_split", "`shard_sizes_`"),
     "DrawsFromASequence": ("check_law_single_rows", "`weights_`"),
     "KeepsStaleClasses": ("check_law_vanished_class", "class vanishes.* `classes_`"),
     "NeedsTwoClasses": (
