@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._compat import check_sample_weight
 from skunlearn._joint_moments import JointMoments
-from skunlearn._kernels.columns import rounding
 from skunlearn._kernels.least_squares import assess, normal_equations
 from skunlearn._sample_store import SampleStore
 from skunlearn._tags import UnlearningTags
@@ -150,7 +149,7 @@ class LeastSquares(
             )
             if not self._trusts(share, tolerance):
                 return None, np.inf
-            error = max(error, rounding(loss, moments.n_updates), residual)
+            error = max(error, EPS * (4 + moments.n_updates) * loss, residual)
             coef[chosen] = _nonnegative(factor, right) if self.positive else solution.T
         return coef, error
 
