@@ -12,8 +12,9 @@ from sklearn.utils import _safe_indexing, get_tags
 
 from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore
+from skunlearn._swap import Swap
 from skunlearn._tables import native, take
-from skunlearn.base import Guarantee, Removal, StepReport, Swap, UnlearnerMixin
+from skunlearn.base import Guarantee, Removal, StepReport, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
 _STRENGTH = ("bitwise", "numerical", "bounded", "certified", "distributional", "none")

@@ -16,9 +16,10 @@ from skunlearn._compat import StrOptions, num_samples
 from skunlearn._ids import check_sample_ids
 from skunlearn._passage import Passage, passes_through, weakest
 from skunlearn._sample_store import SampleStore
+from skunlearn._swap import Swap, snapshot
 from skunlearn._tables import as_table
 from skunlearn._tags import UnlearningTags
-from skunlearn.base import Guarantee, Removal, Swap, UnlearnerMixin, snapshot
+from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = ["Pipeline", "make_pipeline"]

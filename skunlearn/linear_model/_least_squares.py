@@ -15,8 +15,9 @@ from skunlearn._compat import check_sample_weight
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import assess, normal_equations
 from skunlearn._sample_store import SampleStore
+from skunlearn._swap import snapshot
 from skunlearn._tags import UnlearningTags
-from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version, snapshot
+from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
 EPS = float(np.finfo(np.float64).eps)

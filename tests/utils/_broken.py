@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skunlearn._hashing import derive_seed, draw_seed, hash_ids, hash_rows_for
 from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore
-from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version, snapshot
+from skunlearn._swap import snapshot
+from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import UnknownSampleError
 from skunlearn.utils import UnlearningTags
 

@@ -1,0 +1,131 @@
+"""How a new model takes the old one's place: at once, the old one's buffers overwritten."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skunlearn._report import Guarantee, StepReport
+
+# Held while a new model takes the old one's place and while a reader picks up a model: both take
+# a microsecond. It is what makes a pipeline's predictions all-old or all-new.
+_SWAP = threading.RLock()
+
+
+class Swap(NamedTuple):
+    """One estimator's part in a commit: the attributes to set and the rows to overwrite.
+
+    Without rows (None) the attributes are the estimator's complete new state.
+    """
+
+    estimator: Any
+    attributes: dict[str, Any]
+    rows: np.ndarray | None
+
+
+class Removal(NamedTuple):
+    """What the private hook `_unlearn` returns: the new state, not yet in force.
+
+    Parameters
+    ----------
+    attributes : dict
+        Fitted attributes, public and private, as they will be; anything else stays as it is.
+
+    guarantee : Guarantee, default=None
+        As measured for this request; None takes the estimator's static promise.
+
+    n_refitted : int, default=0
+        Parts computed anew.
+
+    n_parts : int, default=1
+        Parts in all.
+
+    part : str, default="model"
+        What a part is.
+
+    steps : tuple of StepReport, default=()
+        For compositions, what each step did.
+
+    swaps : tuple of Swap, default=()
+        For compositions, the new states of the parts.
+    """
+
+    attributes: dict[str, Any]
+    guarantee: Guarantee | None = None
+    n_refitted: int = 0
+    n_parts: int = 1
+    part: str = "model"
+    steps: tuple[StepReport, ...] = ()
+    swaps: tuple[Swap, ...] = ()
+
+
+def commit(swaps: Iterable[Swap]) -> None:
+    """Put new states in force, all at once, then overwrite the private buffers they replace.
+
+    Parameters
+    ----------
+    swaps : iterable of Swap
+        The new state of each estimator involved.
+    """
+    swaps = list(swaps)
+    replaced: list[Any] = []
+    removals = [
+        swap.attributes.get("_samples", swap.estimator._samples).removal(swap.rows)
+        for swap in swaps
+        if swap.rows is not None and swap.rows.size
+    ]
+    with _SWAP:
+        for estimator, attributes, rows in swaps:
+            state = estimator.__dict__
+            old = state if rows is None else attributes
+            replaced += [
+                state[name]
+                for name in old
+                if name[0] == "_" and name in state and state[name] is not attributes.get(name)
+            ]
+            state.update(attributes)
+            if rows is None:
+                for name in state.keys() - attributes.keys():
+                    del state[name]
+        for remove in removals:
+            remove()
+    for buffer in replaced:
+        if isinstance(buffer, np.ndarray):
+            buffer.fill(0)
+        elif hasattr(buffer, "wipe"):
+            buffer.wipe()
+
+
+def snapshot(estimator: Any) -> Any:
+    """Copy an estimator's attribute table, so that one reader sees one version of the model."""
+    view = object.__new__(type(estimator))
+    with _SWAP:
+        view.__dict__.update(estimator.__dict__)
+        if hasattr(view, "_snapshot_parts"):
+            view._snapshot_parts()
+    return view
+
+
+def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a predicting method run on a snapshot, so that a concurrent `unlearn` cannot mix in.
+
+    Parameters
+    ----------
+    method : callable
+        A method that reads fitted attributes and sets none.
+
+    Returns
+    -------
+    method : callable
+        The same method on a view that shows the model either before or after a request.
+    """
+
+    @functools.wraps(method)
+    def on_snapshot(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(snapshot(self), *args, **kwargs)
+
+    return on_snapshot
