@@ -6,8 +6,8 @@ import sklearn.linear_model
 import sklearn.naive_bayes
 import sklearn.pipeline
 import sklearn.preprocessing
-from conftest import scaled
 
+from benchmarks.tools import scaled
 from skunlearn.linear_model import LinearRegression, Ridge
 from skunlearn.naive_bayes import GaussianNB
 from skunlearn.pipeline import make_pipeline

@@ -74,7 +74,6 @@ class Passage:
         # left, as they are now, or the affine map that makes them from rows a step holds.
         self._changed = False
         self._current: Any = None
-        self._current_ids = ids
         self._views: list[Any] = []
         self._source: Any = None
 
@@ -135,8 +134,10 @@ class Passage:
             elif rows.size:
                 if hasattr(after, "_affine_map"):
                     self._source = (store, after._affine_map())
-                self._current = lambda: after._outputs_without(self.ids)
-                self._current_ids = store.ids_of(store.slots_without(rows))
+                self._current = lambda: (
+                    after._outputs_without(self.ids),
+                    store.ids_of(store.slots_without(rows)),
+                )
                 self._changed = True
         return way
 
@@ -162,8 +163,7 @@ class Passage:
         fresh = clone(step)
         kept = self.rows.slots_without(self.rows.resolve(self.ids, strict=False)[1])
         if not self._changed:
-            self._current = lambda: native(take(self.rows.X, kept))
-            self._current_ids = self.rows.ids_of(kept)
+            self._current = native(take(self.rows.X, kept)), self.rows.ids_of(kept)
             self._views = [view for _, view in self.steps if view not in (None, "passthrough")]
             self._changed = True
         rows = self._rows_now(name, self.rows.ids_of(kept))
@@ -181,15 +181,15 @@ class Passage:
 
     def _rows_now(self, name: str, ids: np.ndarray) -> Any:
         """Return the rows with the given ids as they reach the next step now."""
-        rows = self._current() if callable(self._current) else self._current
+        rows, held = self._current() if callable(self._current) else self._current
         for view in self._views:
             rows = view.transform(rows)
-        self._current, self._views = rows, []
-        if np.array_equal(ids, self._current_ids):
+        self._current, self._views = (rows, held), []
+        if np.array_equal(ids, held):
             return rows
         wanted = set(as_keys(ids))
-        chosen = [place for place, key in enumerate(as_keys(self._current_ids)) if key in wanted]
-        if not np.array_equal(self._current_ids[chosen], ids):
+        chosen = [place for place, key in enumerate(as_keys(held)) if key in wanted]
+        if not np.array_equal(held[chosen], ids):
             raise NotUnlearnableError(
                 f"Step {name!r} holds rows that a step before it has forgotten or never seen, so "
                 "it cannot be brought up to date. Fit the pipeline anew. Nothing was changed."

@@ -219,6 +219,10 @@ class SampleStore:
 
     def _slots_in_use(self, keys: list[Any]) -> np.ndarray | None:
         """Return the numbers as sorted slots if every one of them is a slot in use."""
+        if len(keys) == 1:
+            key = keys[0]
+            found = type(key) is int and 0 <= key < self.n_slots
+            return np.array(keys) if found and (self._alive is None or self._alive[key]) else None
         if not set(map(type, keys)) <= {int}:
             return None
         try:
@@ -290,13 +294,18 @@ class SampleStore:
             self.n_removed += rows.size
             for discard in discards:
                 discard()
-            for table in (self.X, self.y, self.sample_weight, self._ids, self._id_hashes):
+            for table in self._tables():
                 wipe(table, rows)
             if 4 * self.n_removed > self.n_slots > 64:
                 with contextlib.suppress(MemoryError):
                     self.compact()
 
         return remove
+
+    def _tables(self) -> list[Any]:
+        """List all that is held per row."""
+        parts = (self.X, self.y, self.sample_weight, self._ids, self._id_hashes)
+        return [part for part in parts if part is not None]
 
     def remove(self, rows: np.ndarray) -> None:
         """Overwrite rows and their ids; the slots stay empty.
@@ -340,7 +349,7 @@ class SampleStore:
     def wipe(self) -> None:
         """Overwrite everything held, when another store takes this one's place."""
         every = np.arange(self.n_slots)
-        for table in (self.X, self.y, self.sample_weight, self._ids, self._id_hashes):
+        for table in self._tables():
             wipe(table, every)
         self._by_id = self._by_value = None
 

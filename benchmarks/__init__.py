@@ -1,0 +1,1 @@
+"""Benchmarks: what `unlearn` costs against refitting the scikit-learn counterpart."""
