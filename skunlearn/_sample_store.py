@@ -195,6 +195,10 @@ class SampleStore:
         """
         held = self._ids
         index = self._by_id
+        if held is None and isinstance(sample_ids, np.ndarray) and sample_ids.dtype.kind in "iu":
+            distinct = np.unique(sample_ids) if sample_ids.ndim == 1 else None
+            if distinct is not None and self._are_in_use(distinct):
+                return distinct.size, distinct.astype(np.intp, copy=False)
         if held is not None and index is None:
             slots = self.slots()
             index = self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
@@ -229,13 +233,14 @@ class SampleStore:
             slots = np.array(keys, dtype=np.intp)
         except OverflowError:
             return None
-        if slots.size > 1:
-            slots.sort()
-        if slots.size and not 0 <= slots[0] <= slots[-1] < self.n_slots:
-            return None
-        if self._alive is not None and not self._alive[slots].all():
-            return None
-        return slots
+        slots.sort()
+        return slots if self._are_in_use(slots) else None
+
+    def _are_in_use(self, numbers: np.ndarray) -> bool:
+        """Tell whether sorted integers are all slots in use."""
+        if numbers.size and not 0 <= numbers[0] <= numbers[-1] < self.n_slots:
+            return False
+        return self._alive is None or bool(self._alive[numbers].all())
 
     def find(self, X: Any, y: np.ndarray | None = None) -> np.ndarray:
         """Find the slots of the rows equal to any of the given rows.

@@ -130,29 +130,43 @@ class LeastSquares(
         n_targets = moments.mean.size - n_features
         scale = np.ones(n_features) if frame is None else frame[1]
         penalties = self._penalties(n_targets)
+        scatter, peak, n_updates = moments.scatter, moments.peak, moments.n_updates
+        if penalties.count(penalties[0]) == n_targets:
+            return self._solve_with(penalties[0], scatter, peak, scale, n_updates)
         coef = np.empty((n_targets, n_features))
         error = 0.0
         for penalty in set(penalties):
-            scatter, peak = moments.scatter, moments.peak
-            chosen: Any = slice(None)
-            if n_targets > 1:
-                chosen = np.flatnonzero(np.equal(penalties, penalty))
-                columns = np.concatenate([np.arange(n_features), n_features + chosen])
-                scatter, peak = scatter[np.ix_(columns, columns)], peak[columns]
-            matrix, right = normal_equations(scatter, scale, penalty)
-            factor, solution, failed = lapack.dposv(
-                matrix.T, right.T, overwrite_a=True, overwrite_b=not self.positive
+            chosen = np.flatnonzero(np.equal(penalties, penalty))
+            columns = np.concatenate([np.arange(n_features), n_features + chosen])
+            part, part_error = self._solve_with(
+                penalty, scatter[np.ix_(columns, columns)], peak[columns], scale, n_updates
             )
-            if failed:
+            if part is None:
                 return None, np.inf
-            loss, residual, share, tolerance = assess(
-                factor, solution.T, scatter, peak, scale, penalty
-            )
-            if not self._trusts(share, tolerance):
-                return None, np.inf
-            error = max(error, EPS * (4 + moments.n_updates) * loss, residual)
-            coef[chosen] = _nonnegative(factor, right) if self.positive else solution.T
+            coef[chosen] = part
+            error = max(error, part_error)
         return coef, error
+
+    def _solve_with(
+        self,
+        penalty: float,
+        scatter: np.ndarray,
+        peak: np.ndarray,
+        scale: np.ndarray,
+        n_updates: int,
+    ) -> tuple[np.ndarray | None, float]:
+        """Solve for the targets that have one penalty."""
+        matrix, right = normal_equations(scatter, scale, penalty)
+        factor, solution, failed = lapack.dposv(
+            matrix.T, right.T, overwrite_a=True, overwrite_b=not self.positive
+        )
+        if failed:
+            return None, np.inf
+        loss, residual, share, tolerance = assess(factor, solution.T, scatter, peak, scale, penalty)
+        if not self._trusts(share, tolerance):
+            return None, np.inf
+        coef = _nonnegative(factor, right) if self.positive else solution.T
+        return coef, max(EPS * (4 + n_updates) * loss, residual)
 
     def _centred_rows(
         self, samples: SampleStore, rows: np.ndarray, frame: Any
