@@ -1,0 +1,254 @@
+"""What generalised linear models share: fit, three ways to unlearn, the certificate."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._report import Guarantee
+from skunlearn._swap import Removal
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import UnlearnerMixin
+from skunlearn.exceptions import NotUnlearnableError
+from skunlearn.linear_model._glm_solver import (
+    Factor,
+    Problem,
+    State,
+    certified_distance,
+    distance_from_residual,
+    polish,
+    rounding,
+)
+
+# Relative error to the optimum that a polished model keeps below.
+TOLERANCE = 1e-9
+
+# Largest third derivative of the logistic loss by its predictor.
+_LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
+
+# Relative error at which the Hessian is evaluated once more, to serve the requests to come.
+_NEAR = 1e-4
+
+# A fit starts from the optimum on every step-th row, if the step is at least this long.
+_LEAST_STEP = 8
+
+
+class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
+    """A penalised generalised linear model that holds its rows.
+
+    Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
+    removed row weighs nothing, so that passes run over the whole table.
+    """
+
+    fit_intercept: bool
+    max_iter: int
+    unlearning: str
+    bound_budget: float
+
+    @abstractmethod
+    def _problem(self, weights: np.ndarray) -> Problem:
+        """State the problem on the rows held, weighted as given."""
+
+    @abstractmethod
+    def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
+        """Turn parameters into public attributes."""
+
+    def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+        """Return attributes that count rows, less the given ones; None if they force a refit."""
+        return {}
+
+    def _serves_without_pass(self) -> bool:
+        """Tell whether requests have a bound that needs no pass over the rows."""
+        return False
+
+    def _as_n_iter(self, n_passes: int) -> Any:
+        return n_passes
+
+    @property
+    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+        if self.unlearning == "polished":
+            return UnlearningTags("numerical", "output", TOLERANCE)
+        return UnlearningTags("bounded", "output")
+
+    def _solve(self, sources: Any, X: Any, y: np.ndarray, weight: Any, sample_ids: Any) -> None:
+        """Hold validated rows and find the optimum."""
+        if weight is None:
+            weight = np.ones(X.shape[0])
+        elif not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
+        problem = self._problem(self._samples.sample_weight)
+        near, _, n_near = polish(
+            problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
+        )
+        near = _at_home(problem, near)
+        state, error, n_passes = polish(problem, near, max_passes=max(self.max_iter - n_near, 0))
+        if not error <= TOLERANCE:
+            warnings.warn(
+                f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
+                "columns, or penalise more if a hyperplane separates the classes.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        self.__dict__.update(
+            {
+                "_state": self._measured(problem, state),
+                "n_iter_": self._as_n_iter(n_near + n_passes),
+                **self._attributes(state.theta),
+            }
+        )
+
+    def _start(self, problem: Problem) -> State:
+        """Start at zero, or where a part of the rows has its optimum."""
+        theta = np.zeros(problem.penalty.size)
+        radius = _radius(problem.X, self.fit_intercept)
+        step = problem.X.shape[0] // max(2000, 30 * theta.size)
+        if step >= _LEAST_STEP and problem.weights[::step].any():
+            fewer = replace(
+                problem,
+                X=problem.X[::step],
+                y=problem.y[::step],
+                weights=problem.weights[::step] * step,
+            )
+            start = State(theta, theta, fewer.hessian(theta), None, radius, problem.penalty)
+            theta = polish(fewer, start, target=1e-3, max_passes=self.max_iter)[0].theta
+        hessian = problem.hessian(theta)
+        state = State(theta, theta.copy(), hessian, None, radius, problem.penalty)
+        if self.unlearning == "newton" and self._serves_without_pass():
+            state.gram = problem.loss.gram(problem.X, problem.y, problem.weights, theta.size)
+        return state
+
+    def _measured(self, problem: Problem, state: State) -> State:
+        """Measure the gradient, from which requests without a pass start."""
+        if state.gram is None:
+            return state
+        slope = problem.slope(state.theta)
+        slack = rounding(problem, slope, state.theta, state.radius)
+        return replace(state, residual=float(np.linalg.norm(slope.gradient)) + slack)
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples, state = self._samples, self._state
+        tally = self._tally_without(rows)
+        if tally is None:
+            return self._refit_without(rows)
+        serves_without_pass = np.isfinite(state.residual)
+        weights = samples.sample_weight if serves_without_pass else self._weights_without(rows)
+        problem = self._problem(weights)
+        hessian, gram, gone = problem.loss.take_out(
+            samples, rows, state.hessian, state.gram, state.theta, state.reference
+        )
+        factor = Factor(problem.full(hessian))
+        step = factor.solve((problem.penalty - state.penalty) * state.theta - gone)
+        after = replace(
+            state,
+            theta=state.theta - step,
+            reference=state.reference.copy(),
+            hessian=hessian,
+            gram=gram,
+            penalty=problem.penalty,
+            residual=np.inf,
+        )
+        if serves_without_pass:
+            after.residual = state.residual + _step_error(state, step, gram)
+            bound = distance_from_residual(problem, after, factor)
+            if bound <= self.bound_budget:
+                return self._removal(after, tally, Guarantee("bounded", "output", bound=bound))
+            problem = self._problem(self._weights_without(rows))
+        if self.unlearning != "polished":
+            bound = certified_distance(problem, after, factor)[0]
+            if bound <= self.bound_budget:
+                after = self._measured(problem, after)
+                return self._removal(after, tally, Guarantee("bounded", "output", bound=bound))
+        after, error, _ = polish(problem, after)
+        guarantee = Guarantee("numerical", "output", TOLERANCE, error)
+        if self.unlearning != "polished" or not error <= TOLERANCE:
+            after = self._measured(problem, after)
+            bound = certified_distance(problem, after, Factor(problem.full(after.hessian)))[0]
+            guarantee = Guarantee("bounded", "output", bound=bound)
+        return self._removal(after, tally, guarantee, n_refitted=1)
+
+    def _weights_without(self, rows: np.ndarray) -> np.ndarray:
+        weights = self._samples.sample_weight.copy()
+        weights[rows] = 0.0
+        if not weights.any():
+            raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
+        return weights
+
+    def _removal(
+        self, state: State, tally: dict[str, Any], guarantee: Guarantee, n_refitted: int = 0
+    ) -> Removal:
+        attributes = {"_state": state, **tally, **self._attributes(state.theta)}
+        return Removal(attributes, guarantee, n_refitted)
+
+    def _refit_without(self, rows: np.ndarray) -> Removal:
+        """Fit a clone on the rows left, where the model changes its shape."""
+        samples = self._samples
+        kept = samples.slots_without(rows)
+        X, _, weight = samples.take(kept)
+        fresh = clone(self).fit(
+            X, self._fit_targets(kept), sample_weight=weight, sample_ids=samples.ids_of(kept)
+        )
+        names = self.__dict__.get("feature_names_in_")
+        if names is not None:
+            fresh.feature_names_in_ = names
+        return Removal({}, n_refitted=1, swaps=tuple(self._adopt(fresh)))
+
+    def _purge(self) -> dict[str, Any]:
+        """Evaluate the Hessian where the model stands, so that no former model is kept."""
+        problem, state = self._problem(self._samples.sample_weight), self._state
+        state = replace(state, radius=_radius(problem.X, self.fit_intercept), gram=copy(state.gram))
+        return {"_state": _at_home(problem, state)}
+
+    def _prediction_bound(self, X: Any) -> np.ndarray:
+        """Bound predictors' distance from the optimum's; one pass over the rows held."""
+        self._check_samples()
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        with self._samples.lock:
+            problem, state = self._problem(self._samples.sample_weight), self._state
+            factor = Factor(problem.full(state.hessian))
+            bound, stretch = certified_distance(problem, state, factor)
+        rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+        if self.fit_intercept:
+            rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
+        sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))
+        return bound * stretch * sizes
+
+    def _linear(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _at_home(problem: Problem, state: State) -> State:
+    """Evaluate the Hessian where the model stands."""
+    here = state.theta.copy()
+    return replace(state, theta=here, reference=here.copy(), hessian=problem.hessian(here))
+
+
+def _step_error(state: State, step: np.ndarray, gram: np.ndarray) -> float:
+    """Bound by how much a Newton step with a stale Hessian misses the zero of the gradient."""
+    moved = float(np.linalg.norm(state.theta - state.reference))
+    reach = moved + 0.5 * float(np.linalg.norm(step))
+    spread = float(np.linalg.norm(gram)) * max(float(step @ gram @ step), 0.0)
+    return _LOGISTIC_THIRD * state.radius * reach * float(np.sqrt(spread))
+
+
+def _radius(X: Any, fit_intercept: bool) -> float:
+    """Return a power of two above the norm of every row, intercept included."""
+    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+    largest = float(np.sqrt(np.max(squares) + fit_intercept))
+    return float(2.0 ** np.ceil(np.log2(largest))) if largest > 0.0 else 1.0

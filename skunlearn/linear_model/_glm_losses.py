@@ -1,0 +1,300 @@
+"""Losses of generalised linear models, summed over the rows that a model holds.
+
+A loss is a pure function of rows and parameters; it knows nothing of penalties, solvers or
+estimators. Parameters of one linear predictor are its weights and then, with an intercept, the
+intercept; several predictors (classes) follow each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse, special
+
+from skunlearn._kernels.glm import GAMMA, LOGISTIC, POISSON, TWEEDIE, take_out
+from skunlearn._sample_store import SampleStore
+
+BLOCK = 2048
+_NO_GRAM = np.empty((0, 0))
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Gradient of a loss, and what bounds its rounding.
+
+    Parameters
+    ----------
+    gradient : ndarray of shape (n_params,)
+        Sum of the rows' gradients.
+
+    size : float
+        Sum over rows of ``w |phi'|``.
+
+    bend : float
+        Sum over rows of ``w phi''``.
+    """
+
+    gradient: np.ndarray
+    size: float
+    bend: float
+
+
+class SingleLoss:
+    """A loss with one linear predictor: binary logistic, or Tweedie with the log link.
+
+    Parameters
+    ----------
+    power : float or None
+        None for logistic loss of y in {0, 1}; else the power of the Tweedie variance function:
+        1 is Poisson, 2 is Gamma.
+
+    fit_intercept : bool
+        Whether the parameters end with an intercept.
+
+    class_weight : ndarray of shape (2,)
+        Factors of the weights of rows with y = 0 and y = 1; ones where there are no classes.
+    """
+
+    def __init__(self, power: float | None, fit_intercept: bool, class_weight: np.ndarray) -> None:
+        self.power = 0.0 if power is None else power
+        kinds = {None: LOGISTIC, 1.0: POISSON, 2.0: GAMMA}
+        self.kind = kinds.get(power, TWEEDIE)
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        # |phi'''| <= concordance * phi''
+        self.concordance = 1.0
+        if self.kind == TWEEDIE:
+            self.concordance = max(abs(2.0 - self.power), abs(1.0 - self.power))
+
+    def predictors(self, X: Any, theta: np.ndarray) -> np.ndarray:
+        """Return linear predictors, shape (n_rows,)."""
+        if self.fit_intercept:
+            return X @ theta[:-1] + theta[-1]
+        return X @ theta
+
+    def first(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Differentiate by the predictor."""
+        if self.kind == LOGISTIC:
+            return special.expit(eta) - y
+        if self.kind == POISSON:
+            return np.exp(eta) - y
+        if self.kind == GAMMA:
+            return 1.0 - y * np.exp(-eta)
+        return np.exp((2.0 - self.power) * eta) - y * np.exp((1.0 - self.power) * eta)
+
+    def second(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Differentiate twice by the predictor."""
+        if self.kind == LOGISTIC:
+            chance = special.expit(eta)
+            return chance * special.expit(-eta)
+        if self.kind == POISSON:
+            return np.exp(eta)
+        if self.kind == GAMMA:
+            return y * np.exp(-eta)
+        up, down = 2.0 - self.power, 1.0 - self.power
+        return up * np.exp(up * eta) - down * y * np.exp(down * eta)
+
+    def values(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return each row's loss, up to a constant."""
+        if self.kind == LOGISTIC:
+            return np.logaddexp(0.0, eta) - y * eta
+        if self.kind == POISSON:
+            return np.exp(eta) - y * eta
+        if self.kind == GAMMA:
+            return y * np.exp(-eta) + eta
+        up, down = 2.0 - self.power, 1.0 - self.power
+        return np.exp(up * eta) / up - y * np.exp(down * eta) / down
+
+    def weights_of(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Multiply sample weights by class weights."""
+        if self.kind != LOGISTIC or (self.class_weight == 1.0).all():
+            return weights
+        return weights * self.class_weight[(y > 0.5).astype(np.intp)]
+
+    def slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
+        """Sum gradients in one pass; rows of weight zero do not count."""
+        gradient = np.zeros(theta.size)
+        size = bend = 0.0
+        n_features = X.shape[1]
+        for start in range(0, X.shape[0], BLOCK):
+            span = slice(start, start + BLOCK)
+            part = X[span]
+            eta = self.predictors(part, theta)
+            w = self.weights_of(y[span], weights[span])
+            pull = w * self.first(eta, y[span])
+            gradient[:n_features] += pull @ part
+            if self.fit_intercept:
+                gradient[-1] += pull.sum()
+            size += np.abs(pull).sum()
+            bend += float(w @ self.second(eta, y[span])) if self.kind != LOGISTIC else w.sum() / 4
+        return Slope(gradient, float(size), float(bend))
+
+    def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
+        """Sum the loss."""
+        with np.errstate(over="ignore"):
+            losses = self.values(self.predictors(X, theta), y)
+        return float(self.weights_of(y, weights) @ losses)
+
+    def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Sum curvatures, shape (n_params, n_params)."""
+        return self._weighted_gram(
+            X,
+            lambda part, span: (
+                self.weights_of(y[span], weights[span])
+                * self.second(self.predictors(part, theta), y[span])
+            ),
+            theta.size,
+        )
+
+    def gram(self, X: Any, y: np.ndarray, weights: np.ndarray, n_params: int) -> np.ndarray:
+        """Sum ``w x x'``."""
+        return self._weighted_gram(
+            X, lambda part, span: self.weights_of(y[span], weights[span]), n_params
+        )
+
+    def _weighted_gram(self, X: Any, factor: Any, n_params: int) -> np.ndarray:
+        total = np.zeros((n_params, n_params))
+        for start in range(0, X.shape[0], BLOCK):
+            span = slice(start, start + BLOCK)
+            root = np.sqrt(factor(X[span], span))
+            part = X[span]
+            if sparse.issparse(part):
+                part = part.multiply(root[:, None]).tocsr()
+                square = (part.T @ part).toarray()
+                side = np.asarray(part.T @ root).ravel()
+            else:
+                part = part * root[:, None]
+                square, side = part.T @ part, root @ part
+            n_features = square.shape[0]
+            total[:n_features, :n_features] += square
+            if self.fit_intercept:
+                total[-1, :-1] += side
+                total[:-1, -1] += side
+                total[-1, -1] += root @ root
+        return total
+
+    def take_out(
+        self,
+        samples: SampleStore,
+        rows: np.ndarray,
+        hessian: np.ndarray,
+        gram: np.ndarray | None,
+        theta: np.ndarray,
+        reference: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Take rows out of the curvature and the gram, and sum their gradients at `theta`."""
+        X, y, weights = samples.X, samples.y, samples.sample_weight
+        if sparse.issparse(X):
+            X, y, weights = X[rows].toarray(), y[rows], weights[rows]
+            rows = np.arange(rows.size)
+        left = take_out(
+            hessian,
+            _NO_GRAM if gram is None else gram,
+            X,
+            y,
+            weights,
+            rows,
+            theta,
+            reference,
+            self.kind,
+            self.power,
+            self.class_weight,
+        )
+        return left[0], None if gram is None else left[1], left[2]
+
+
+class SoftmaxLoss:
+    """Multinomial logistic loss; targets are class numbers.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of linear predictors.
+
+    fit_intercept : bool
+        Whether each predictor's parameters end with an intercept.
+
+    class_weight : ndarray of shape (n_classes,)
+        Factors of the weights of rows of each class.
+    """
+
+    # |D^3 f[u, v, v]| <= sqrt(2) |x| |u| D^2 f[v, v]
+    concordance = np.sqrt(2.0)
+
+    def __init__(self, n_classes: int, fit_intercept: bool, class_weight: np.ndarray) -> None:
+        self.n_classes = n_classes
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+
+    def predictors(self, X: Any, theta: np.ndarray) -> np.ndarray:
+        """Return linear predictors, shape (n_rows, n_classes)."""
+        table = theta.reshape(self.n_classes, -1)
+        if self.fit_intercept:
+            return X @ table[:, :-1].T + table[:, -1]
+        return X @ table.T
+
+    def weights_of(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Multiply sample weights by class weights."""
+        return weights * self.class_weight[y.astype(np.intp)]
+
+    def slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
+        """Sum gradients in one pass; rows of weight zero do not count."""
+        gradient = np.zeros((self.n_classes, theta.size // self.n_classes))
+        size = bend = 0.0
+        n_features = X.shape[1]
+        for start in range(0, X.shape[0], BLOCK):
+            span = slice(start, start + BLOCK)
+            part = X[span]
+            pull = special.softmax(self.predictors(part, theta), axis=1)
+            pull[np.arange(pull.shape[0]), y[span].astype(np.intp)] -= 1.0
+            w = self.weights_of(y[span], weights[span])
+            pull *= w[:, None]
+            gradient[:, :n_features] += (part.T @ pull).T
+            if self.fit_intercept:
+                gradient[:, -1] += pull.sum(axis=0)
+            size += np.abs(pull).sum()
+            bend += w.sum()
+        return Slope(gradient.ravel(), float(size), float(bend))
+
+    def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
+        """Sum the loss."""
+        eta = self.predictors(X, theta)
+        chosen = eta[np.arange(eta.shape[0]), y.astype(np.intp)]
+        return float(self.weights_of(y, weights) @ (special.logsumexp(eta, axis=1) - chosen))
+
+    def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Sum curvatures, shape (n_params, n_params)."""
+        n_each = theta.size // self.n_classes
+        total = np.zeros((self.n_classes, n_each, self.n_classes, n_each))
+        for start in range(0, X.shape[0], BLOCK):
+            span = slice(start, start + BLOCK)
+            part = X[span]
+            chance = special.softmax(self.predictors(part, theta), axis=1)
+            w = self.weights_of(y[span], weights[span])
+            part = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=np.float64)
+            if self.fit_intercept:
+                part = np.hstack([part, np.ones((part.shape[0], 1))])
+            for a in range(self.n_classes):
+                for b in range(a + 1):
+                    curve = w * chance[:, a] * ((a == b) - chance[:, b])
+                    total[a, :, b] += part.T @ (curve[:, None] * part)
+        for a in range(self.n_classes):
+            for b in range(a):
+                total[b, :, a] = total[a, :, b].T
+        return total.reshape(theta.size, theta.size)
+
+    def take_out(
+        self,
+        samples: SampleStore,
+        rows: np.ndarray,
+        hessian: np.ndarray,
+        gram: np.ndarray | None,
+        theta: np.ndarray,
+        reference: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Take rows out of the curvature, and sum their gradients at `theta`."""
+        X, y, weights = samples.take(rows)
+        curvature = self.hessian(X, y, weights, reference)
+        return hessian - curvature, gram, self.slope(X, y, weights, theta).gradient
