@@ -1,7 +1,17 @@
 """Linear models that forget, under the names of :mod:`sklearn.linear_model`."""
 
+from skunlearn.linear_model._gamma import GammaRegressor
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
+from skunlearn.linear_model._poisson import PoissonRegressor
 from skunlearn.linear_model._ridge import Ridge
+from skunlearn.linear_model._tweedie import TweedieRegressor
 
-__all__ = ["LinearRegression", "LogisticRegression", "Ridge"]
+__all__ = [
+    "GammaRegressor",
+    "LinearRegression",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "Ridge",
+    "TweedieRegressor",
+]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skunlearn._report import Guarantee
 from skunlearn._swap import Removal
@@ -20,13 +20,13 @@ from skunlearn._tags import UnlearningTags
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm_solver import (
+    Certificate,
     Factor,
     Problem,
     State,
-    certified_distance,
+    certify,
     distance_from_residual,
     polish,
-    rounding,
 )
 
 # Relative error to the optimum that a polished model keeps below.
@@ -107,9 +107,12 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             }
         )
 
+    def _guess(self, problem: Problem) -> np.ndarray:
+        return np.zeros(problem.penalty.size)
+
     def _start(self, problem: Problem) -> State:
-        """Start at zero, or where a part of the rows has its optimum."""
-        theta = np.zeros(problem.penalty.size)
+        """Start at a guess, or where a part of the rows has its optimum."""
+        theta = self._guess(problem)
         radius = _radius(problem.X, self.fit_intercept)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
         if step >= _LEAST_STEP and problem.weights[::step].any():
@@ -119,10 +122,14 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
                 y=problem.y[::step],
                 weights=problem.weights[::step] * step,
             )
-            start = State(theta, theta, fewer.hessian(theta), None, radius, problem.penalty)
+            start = State(
+                theta, theta, fewer.hessian(theta), None, radius, problem.penalty, 0 * theta
+            )
             theta = polish(fewer, start, target=1e-3, max_passes=self.max_iter)[0].theta
         hessian = problem.hessian(theta)
-        state = State(theta, theta.copy(), hessian, None, radius, problem.penalty)
+        state = State(
+            theta, theta.copy(), hessian, None, radius, problem.penalty, np.zeros(theta.size)
+        )
         if self.unlearning == "newton" and self._serves_without_pass():
             state.gram = problem.loss.gram(problem.X, problem.y, problem.weights, theta.size)
         return state
@@ -131,9 +138,8 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """Measure the gradient, from which requests without a pass start."""
         if state.gram is None:
             return state
-        slope = problem.slope(state.theta)
-        slack = rounding(problem, slope, state.theta, state.radius)
-        return replace(state, residual=float(np.linalg.norm(slope.gradient)) + slack)
+        found = certify(problem, state, Factor(problem.full(state.hessian)))
+        return replace(state, gradient=found.gradient, residual=found.residual)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, state = self._samples, self._state
@@ -147,7 +153,8 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
         factor = Factor(problem.full(hessian))
-        step = factor.solve((problem.penalty - state.penalty) * state.theta - gone)
+        gradient = state.gradient + (problem.penalty - state.penalty) * state.theta - gone
+        step = factor.solve(gradient)
         after = replace(
             state,
             theta=state.theta - step,
@@ -155,6 +162,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             hessian=hessian,
             gram=gram,
             penalty=problem.penalty,
+            gradient=np.zeros(step.size),
             residual=np.inf,
         )
         if serves_without_pass:
@@ -164,17 +172,23 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
                 return self._removal(after, tally, Guarantee("bounded", "output", bound=bound))
             problem = self._problem(self._weights_without(rows))
         if self.unlearning != "polished":
-            bound = certified_distance(problem, after, factor)[0]
-            if bound <= self.bound_budget:
-                after = self._measured(problem, after)
-                return self._removal(after, tally, Guarantee("bounded", "output", bound=bound))
+            found = certify(problem, after, factor)
+            if found.bound <= self.bound_budget:
+                return self._certified(after, tally, found)
         after, error, _ = polish(problem, after)
-        guarantee = Guarantee("numerical", "output", TOLERANCE, error)
-        if self.unlearning != "polished" or not error <= TOLERANCE:
-            after = self._measured(problem, after)
-            bound = certified_distance(problem, after, Factor(problem.full(after.hessian)))[0]
-            guarantee = Guarantee("bounded", "output", bound=bound)
-        return self._removal(after, tally, guarantee, n_refitted=1)
+        if self.unlearning == "polished" and error <= TOLERANCE:
+            guarantee = Guarantee("numerical", "output", TOLERANCE, error)
+            return self._removal(after, tally, guarantee, n_refitted=1)
+        found = certify(problem, after, Factor(problem.full(after.hessian)))
+        return self._certified(after, tally, found, n_refitted=1)
+
+    def _certified(
+        self, state: State, tally: dict[str, Any], found: Certificate, n_refitted: int = 0
+    ) -> Removal:
+        residual = np.inf if state.gram is None else found.residual
+        state = replace(state, gradient=found.gradient, residual=residual)
+        guarantee = Guarantee("bounded", "output", bound=found.bound)
+        return self._removal(state, tally, guarantee, n_refitted)
 
     def _weights_without(self, rows: np.ndarray) -> np.ndarray:
         weights = self._samples.sample_weight.copy()
@@ -215,17 +229,19 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         with self._samples.lock:
             problem, state = self._problem(self._samples.sample_weight), self._state
             factor = Factor(problem.full(state.hessian))
-            bound, stretch = certified_distance(problem, state, factor)
+            found = certify(problem, state, factor)
         rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
         sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))
-        return bound * stretch * sizes
+        return found.bound * found.stretch * sizes
 
-    def _linear(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
-        return X @ self.coef_.T + self.intercept_
+    def _without_parameters_of_ours(self, namesake: type) -> Any:
+        """Make a fitted scikit-learn estimator of this one."""
+        predictor = self._as_namesake(namesake)
+        for name in ("unlearning", "bound_budget"):
+            delattr(predictor, name)
+        return predictor
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -236,7 +252,13 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 def _at_home(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
     here = state.theta.copy()
-    return replace(state, theta=here, reference=here.copy(), hessian=problem.hessian(here))
+    return replace(
+        state,
+        theta=here,
+        reference=here.copy(),
+        hessian=problem.hessian(here),
+        gradient=state.gradient.copy(),
+    )
 
 
 def _step_error(state: State, step: np.ndarray, gram: np.ndarray) -> float:

@@ -95,6 +95,9 @@ class State:
     penalty : ndarray of shape (n_params,)
         The penalty under which `theta` was found.
 
+    gradient : ndarray of shape (n_params,)
+        What is known of the gradient at `theta`; zero at an optimum.
+
     residual : float
         Bound on the norm of the gradient at `theta`; infinite where none is known.
     """
@@ -105,11 +108,12 @@ class State:
     gram: np.ndarray | None
     radius: float
     penalty: np.ndarray
+    gradient: np.ndarray
     residual: float = np.inf
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
-        for buffer in (self.theta, self.reference, self.hessian, self.gram):
+        for buffer in (self.theta, self.reference, self.hessian, self.gram, self.gradient):
             if buffer is not None:
                 buffer.fill(0)
         self.residual = np.inf
@@ -159,7 +163,33 @@ def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -
     return EPS / 2 * radius * (terms * slope.size + predictors * slope.bend)
 
 
-def certified_distance(problem: Problem, state: State, factor: Factor) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Certificate:
+    """What one pass proves.
+
+    Parameters
+    ----------
+    bound : float
+        On the distance to the optimum in the norm of H at theta; infinite if the theorem does not
+        apply.
+
+    stretch : float
+        That norm is at least the one of the factor at hand divided by this.
+
+    gradient : ndarray of shape (n_params,)
+        G at theta, as computed.
+
+    residual : float
+        Bound on the Euclidean norm of the exact G.
+    """
+
+    bound: float
+    stretch: float
+    gradient: np.ndarray
+    residual: float
+
+
+def certify(problem: Problem, state: State, factor: Factor) -> Certificate:
     """Bound the distance to the optimum by one pass over the rows.
 
     For a loss whose third derivative is at most c times its second, and rows of norm at most R, let
@@ -181,10 +211,7 @@ def certified_distance(problem: Problem, state: State, factor: Factor) -> tuple[
 
     Returns
     -------
-    bound : float
-        On the distance in the norm of H at theta; infinite if the theorem does not apply.
-    stretch : float
-        ``exp(rho / 2)``: that norm is at least the one of `factor` divided by it.
+    certificate : Certificate
 
     References
     ----------
@@ -195,7 +222,9 @@ def certified_distance(problem: Problem, state: State, factor: Factor) -> tuple[
     slack = rounding(problem, slope, state.theta, state.radius)
     size = np.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
     nu = (1.0 + 1e-8) * float(size) + slack * float(np.sqrt(factor.inverse_norm))
-    return _distance(problem, state, factor, nu)
+    bound, stretch = _distance(problem, state, factor, nu)
+    residual = float(np.linalg.norm(slope.gradient)) + slack
+    return Certificate(bound, stretch, slope.gradient, residual)
 
 
 def distance_from_residual(problem: Problem, state: State, factor: Factor) -> float:
@@ -268,6 +297,7 @@ def polish(
         reference=reference,
         hessian=hessian.copy(),
         penalty=problem.penalty,
+        gradient=np.zeros(theta.size),
         residual=np.inf,
     )
     return there, max(error, EPS), n_passes

@@ -79,7 +79,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         rows (binary, without 'balanced'); its bound grows with the requests, and turns into a pass
         where it would exceed `bound_budget`.
 
-    bound_budget : float, default=1e-3
+    bound_budget : float, default=0.1
         For 'bounded' and 'newton': the distance to the retrained optimum, in the norm of the
         Hessian, above which a request is polished. Half its square is the excess of the loss,
         summed over the rows.
@@ -172,7 +172,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         warm_start: bool = False,
         n_jobs: int | None = None,
         unlearning: str = "polished",
-        bound_budget: float = 1e-3,
+        bound_budget: float = 0.1,
     ):
         self.penalty = penalty
         self.C = C
@@ -437,7 +437,4 @@ class LogisticRegression(ClassifierMixin, GLM):
 
     def to_predictor(self) -> sklearn.linear_model.LogisticRegression:
         """Return a fitted :class:`sklearn.linear_model.LogisticRegression` that holds no rows."""
-        predictor = self._as_namesake(sklearn.linear_model.LogisticRegression)
-        for name in ("unlearning", "bound_budget"):
-            delattr(predictor, name)
-        return predictor
+        return self._without_parameters_of_ours(sklearn.linear_model.LogisticRegression)

@@ -1,0 +1,176 @@
+"""Regression with the log link, which Poisson, Gamma and Tweedie regression share."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._swap import reads_one_version
+from skunlearn.linear_model._glm import GLM
+from skunlearn.linear_model._glm_losses import SingleLoss
+from skunlearn.linear_model._glm_solver import Problem
+
+
+class LogLinkRegressor(RegressorMixin, GLM):
+    """A Tweedie regressor with the log link."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "alpha": [Interval(Real, 0.0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "solver": [StrOptions({"lbfgs", "newton-cholesky"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="neither")],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "unlearning": [StrOptions({"polished", "bounded"})],
+        "bound_budget": [Interval(Real, 0, None, closed="neither")],
+    }
+    alpha: float
+
+    def _power(self) -> float:
+        """Return the power of the variance function."""
+        raise NotImplementedError
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
+    ) -> LogLinkRegressor:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted model.
+
+        Raises
+        ------
+        ValueError
+            If y has values outside the range of the distribution.
+        """
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        sources = (X, None, sample_weight)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            y_numeric=True,
+            order="C",
+        )
+        y = y.astype(np.float64)
+        lowest = float(y.min())
+        if lowest < 0.0 or (lowest == 0.0 and self._power() >= 2.0):
+            raise ValueError(
+                f"Some value(s) of y are out of the valid range of the loss of "
+                f"{type(self).__name__}: the lowest is {lowest:g}."
+            )
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+            weight = weight.astype(np.float64)
+        self._solve(sources, X, y, weight, sample_ids)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _problem(self, weights: np.ndarray) -> Problem:
+        samples = self._samples
+        penalty = np.full(self.n_features_in_ + self.fit_intercept, self.alpha * weights.sum())
+        if self.fit_intercept:
+            penalty[-1] = 0.0
+        loss = SingleLoss(self._power(), self.fit_intercept, np.ones(2))
+        return Problem(loss, samples.X, samples.y, weights, penalty)
+
+    def _guess(self, problem: Problem) -> np.ndarray:
+        theta = super()._guess(problem)
+        if self.fit_intercept:
+            theta[-1] = np.log(np.average(problem.y, weights=problem.weights))
+        return theta
+
+    def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
+        if self._samples.X.dtype == np.float32:
+            theta = theta.astype(np.float32)
+        intercept = theta[-1] if self.fit_intercept else 0.0
+        return {"coef_": theta[: self.n_features_in_].copy(), "intercept_": intercept}
+
+    @reads_one_version
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the mean.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            Predicted means.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=["csr", "csc", "coo"],
+            dtype=[np.float64, np.float32],
+            reset=False,
+        )
+        return np.exp(X @ self.coef_ + self.intercept_)
+
+    def prediction_bound(self, X: Any) -> np.ndarray:
+        """Bound by how much linear predictors can differ from the retrained model's.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        bounds : ndarray of shape (n_samples,)
+            Proved bounds of ``|log(prediction) - log(prediction*)|`` with the latter from the
+            optimum on the rows held. Makes one pass over the rows held.
+        """
+        return self._prediction_bound(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return D^2, the share of the deviance explained.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        return self.to_predictor().score(X, y, sample_weight=sample_weight)

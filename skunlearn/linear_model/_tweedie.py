@@ -1,0 +1,140 @@
+"""Tweedie regression that forgets rows."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import sklearn.linear_model
+
+from skunlearn._compat import Interval, StrOptions
+from skunlearn.linear_model._log_link import LogLinkRegressor
+
+
+class TweedieRegressor(LogLinkRegressor):
+    """Tweedie regression with the log link that forgets rows.
+
+    Same parameters, fitted attributes and predictions as :class:`sklearn.linear_model.TweedieRegressor`
+    solved to the optimum.
+
+    Parameters
+    ----------
+    power : float, default=0.0
+        Power of the variance function, from 1 (Poisson) to 2 (Gamma). Others raise at `fit`,
+        scikit-learn's default 0 among them: for squared error use :class:`Ridge`.
+
+    alpha : float, default=1.0
+        Strength of the l2 penalty on the weights, in relation to the mean loss.
+
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is not penalised.
+
+    link : {'auto', 'log'}, default='auto'
+        Both are the log link for these powers.
+
+    solver : {'lbfgs', 'newton-cholesky'}, default='lbfgs'
+        Both have the same optimum, which is found here by Newton's method.
+
+    max_iter : int, default=100
+        Passes over the rows that `fit` may take.
+
+    tol : float, default=1e-4
+        Kept for compatibility: the optimum is found to rounding.
+
+    warm_start : bool, default=False
+        Kept for compatibility: the optimum does not depend on the start.
+
+    verbose : int, default=0
+        Kept for compatibility.
+
+    unlearning : {'polished', 'bounded'}, default='polished'
+        'polished' goes to the optimum of the rows left, to rounding. 'bounded' takes one Newton
+        step and one pass that proves how far the optimum can be.
+
+    bound_budget : float, default=0.1
+        For 'bounded': the distance to the retrained optimum, in the norm of the Hessian of the
+        summed loss, above which a request is polished.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Weights.
+
+    intercept_ : float
+        Intercept.
+
+    n_iter_ : int
+        Passes over the rows that `fit` took.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request; ``report.guarantee.bound`` is the certificate.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, where X has string names.
+
+    Notes
+    -----
+    The penalty is in relation to the mean loss, as in scikit-learn, so that it changes when rows leave;
+    the model follows. Requests reuse a Hessian that was evaluated at an earlier solution, so that
+    the private state depends on former solutions until :meth:`purge`: scope 'output'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunlearn.linear_model import TweedieRegressor
+    >>> X, y = np.arange(6.0)[:, None], [0, 1, 1, 3, 5, 90]
+    >>> model = TweedieRegressor(power=1.5).fit(X, y, sample_ids=list("abcdef")).unlearn("f")
+    >>> model.unlearning_report_.n_left
+    5
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **LogLinkRegressor._parameter_constraints,
+        "power": [Interval(Real, None, None, closed="neither")],
+        "link": [StrOptions({"auto", "identity", "log"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        power: float = 0.0,
+        alpha: float = 1.0,
+        fit_intercept: bool = True,
+        link: str = "auto",
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        verbose: int = 0,
+        unlearning: str = "polished",
+        bound_budget: float = 0.1,
+    ):
+        self.power = power
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.link = link
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.unlearning = unlearning
+        self.bound_budget = bound_budget
+
+    def _power(self) -> float:
+        if self.link == "identity" or not 1.0 <= self.power <= 2.0:
+            raise ValueError(
+                "TweedieRegressor unlearns with the log link and a power from 1 to 2; got "
+                f"power={self.power}, link={self.link!r}. For power=0 use Ridge."
+            )
+        return float(self.power)
+
+    def to_predictor(self) -> sklearn.linear_model.TweedieRegressor:
+        """Return a fitted :class:`sklearn.linear_model.TweedieRegressor` that holds no rows."""
+        return self._without_parameters_of_ours(sklearn.linear_model.TweedieRegressor)
