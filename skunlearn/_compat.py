@@ -51,6 +51,12 @@ def callback_context(estimator: Any) -> Any:
     return estimator.__dict__.get("_callback_fit_ctx") or NoCallbacks()
 
 
+def with_loss(regressor: Any) -> Any:
+    """Give a fitted generalised linear model of scikit-learn the loss that its `score` uses."""
+    regressor._base_loss = regressor._get_loss()
+    return regressor
+
+
 __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
@@ -61,4 +67,5 @@ __all__ = [
     "fit_context",
     "num_samples",
     "with_callbacks",
+    "with_loss",
 ]

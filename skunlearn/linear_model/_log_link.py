@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_tweedie_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context, with_loss
 from skunlearn._swap import reads_one_version
 from skunlearn.linear_model._glm import GLM
 from skunlearn.linear_model._glm_losses import SingleLoss
@@ -173,4 +174,8 @@ class LogLinkRegressor(RegressorMixin, GLM):
         score : float
             At most 1.
         """
-        return self.to_predictor().score(X, y, sample_weight=sample_weight)
+        mean = self.predict(X)
+        return float(d2_tweedie_score(y, mean, sample_weight=sample_weight, power=self._power()))
+
+    def _without_parameters_of_ours(self, namesake: type) -> Any:
+        return with_loss(super()._without_parameters_of_ours(namesake))

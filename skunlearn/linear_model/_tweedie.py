@@ -14,8 +14,8 @@ from skunlearn.linear_model._log_link import LogLinkRegressor
 class TweedieRegressor(LogLinkRegressor):
     """Tweedie regression with the log link that forgets rows.
 
-    Same parameters, fitted attributes and predictions as :class:`sklearn.linear_model.TweedieRegressor`
-    solved to the optimum.
+    Same parameters, fitted attributes and predictions as
+    :class:`sklearn.linear_model.TweedieRegressor` solved to the optimum.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ class TweedieRegressor(LogLinkRegressor):
 
     Notes
     -----
-    The penalty is in relation to the mean loss, as in scikit-learn, so that it changes when rows leave;
-    the model follows. Requests reuse a Hessian that was evaluated at an earlier solution, so that
+    The penalty is in relation to the mean loss, as in scikit-learn, so that it changes when rows
+    leave; the model follows. Requests reuse a Hessian that was evaluated at an earlier solution, so that
     the private state depends on former solutions until :meth:`purge`: scope 'output'.
 
     Examples
