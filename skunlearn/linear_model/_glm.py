@@ -20,6 +20,7 @@ from skunlearn._tags import UnlearningTags
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm_solver import (
+    EPS,
     Certificate,
     Factor,
     Problem,
@@ -27,6 +28,7 @@ from skunlearn.linear_model._glm_solver import (
     certify,
     distance_from_residual,
     polish,
+    state_at,
 )
 
 # Relative error to the optimum that a polished model keeps below.
@@ -34,6 +36,9 @@ TOLERANCE = 1e-9
 
 # Largest third derivative of the logistic loss by its predictor.
 _LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
+
+# Relative error of a downdated Hessian from which on it is evaluated anew.
+_WORN = 1e-9
 
 # Relative error at which the Hessian is evaluated once more, to serve the requests to come.
 _NEAR = 1e-4
@@ -86,7 +91,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         elif not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        problem = self._problem(self._samples.sample_weight)
+        problem = self._problem(self._weights())
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
         )
@@ -122,14 +127,10 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
                 y=problem.y[::step],
                 weights=problem.weights[::step] * step,
             )
-            start = State(
-                theta, theta, fewer.hessian(theta), None, radius, problem.penalty, 0 * theta
-            )
-            theta = polish(fewer, start, target=1e-3, max_passes=self.max_iter)[0].theta
-        hessian = problem.hessian(theta)
-        state = State(
-            theta, theta.copy(), hessian, None, radius, problem.penalty, np.zeros(theta.size)
-        )
+            theta = polish(
+                fewer, state_at(fewer, theta, radius), target=1e-3, max_passes=self.max_iter
+            )[0].theta
+        state = state_at(problem, theta, radius)
         if self.unlearning == "newton" and self._serves_without_pass():
             state.gram = problem.loss.gram(problem.X, problem.y, problem.weights, theta.size)
         return state
@@ -147,19 +148,26 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         if tally is None:
             return self._refit_without(rows)
         serves_without_pass = np.isfinite(state.residual)
-        weights = samples.sample_weight if serves_without_pass else self._weights_without(rows)
+        weights = self._weights() if serves_without_pass else self._weights_without(rows)
         problem = self._problem(weights)
         hessian, gram, gone = problem.loss.take_out(
             samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
+        reference, peak = state.reference.copy(), state.peak
+        left = hessian.diagonal() + problem.penalty
+        if not (EPS * (peak + state.penalty) * left.size <= _WORN * left).all():
+            problem = self._problem(self._weights_without(rows))
+            here = state_at(problem, state.theta, state.radius)
+            hessian, reference, peak = here.hessian, here.reference, here.peak
         factor = Factor(problem.full(hessian))
         gradient = state.gradient + (problem.penalty - state.penalty) * state.theta - gone
         step = factor.solve(gradient)
         after = replace(
             state,
             theta=state.theta - step,
-            reference=state.reference.copy(),
+            reference=reference,
             hessian=hessian,
+            peak=peak,
             gram=gram,
             penalty=problem.penalty,
             gradient=np.zeros(step.size),
@@ -190,8 +198,13 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         guarantee = Guarantee("bounded", "output", bound=found.bound)
         return self._removal(state, tally, guarantee, n_refitted)
 
+    def _weights(self) -> np.ndarray:
+        weights = self._samples.sample_weight
+        assert weights is not None
+        return weights
+
     def _weights_without(self, rows: np.ndarray) -> np.ndarray:
-        weights = self._samples.sample_weight.copy()
+        weights = self._weights().copy()
         weights[rows] = 0.0
         if not weights.any():
             raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
@@ -214,11 +227,16 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
             fresh.feature_names_in_ = names
-        return Removal({}, n_refitted=1, swaps=tuple(self._adopt(fresh)))
+        guarantee = None
+        if self.unlearning != "polished":
+            problem, state = fresh._problem(fresh._weights()), fresh._state
+            found = certify(problem, state, Factor(problem.full(state.hessian)))
+            guarantee = Guarantee("bounded", "output", bound=found.bound)
+        return Removal({}, guarantee, n_refitted=1, swaps=tuple(self._adopt(fresh)))
 
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian where the model stands, so that no former model is kept."""
-        problem, state = self._problem(self._samples.sample_weight), self._state
+        problem, state = self._problem(self._weights()), self._state
         state = replace(state, radius=_radius(problem.X, self.fit_intercept), gram=copy(state.gram))
         return {"_state": _at_home(problem, state)}
 
@@ -227,7 +245,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         self._check_samples()
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         with self._samples.lock:
-            problem, state = self._problem(self._samples.sample_weight), self._state
+            problem, state = self._problem(self._weights()), self._state
             factor = Factor(problem.full(state.hessian))
             found = certify(problem, state, factor)
         rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
@@ -251,14 +269,8 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
 def _at_home(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
-    here = state.theta.copy()
-    return replace(
-        state,
-        theta=here,
-        reference=here.copy(),
-        hessian=problem.hessian(here),
-        gradient=state.gradient.copy(),
-    )
+    here = state_at(problem, state.theta, state.radius)
+    return replace(here, gram=state.gram, gradient=state.gradient.copy(), residual=state.residual)
 
 
 def _step_error(state: State, step: np.ndarray, gram: np.ndarray) -> float:

@@ -74,6 +74,10 @@ class SingleLoss:
             return X @ theta[:-1] + theta[-1]
         return X @ theta
 
+    def _seen(self, X: Any, theta: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Return linear predictors, zero for rows that weigh nothing: theirs may overflow."""
+        return np.where(w != 0.0, self.predictors(X, theta), 0.0)
+
     def first(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Differentiate by the predictor."""
         if self.kind == LOGISTIC:
@@ -121,8 +125,8 @@ class SingleLoss:
         for start in range(0, X.shape[0], BLOCK):
             span = slice(start, start + BLOCK)
             part = X[span]
-            eta = self.predictors(part, theta)
             w = self.weights_of(y[span], weights[span])
+            eta = self._seen(part, theta, w)
             pull = w * self.first(eta, y[span])
             gradient[:n_features] += pull @ part
             if self.fit_intercept:
@@ -133,20 +137,18 @@ class SingleLoss:
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
-        with np.errstate(over="ignore"):
-            losses = self.values(self.predictors(X, theta), y)
-        return float(self.weights_of(y, weights) @ losses)
+        w = self.weights_of(y, weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(w @ self.values(self._seen(X, theta, w), y))
 
     def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Sum curvatures, shape (n_params, n_params)."""
-        return self._weighted_gram(
-            X,
-            lambda part, span: (
-                self.weights_of(y[span], weights[span])
-                * self.second(self.predictors(part, theta), y[span])
-            ),
-            theta.size,
-        )
+
+        def curvature(part: Any, span: slice) -> np.ndarray:
+            w = self.weights_of(y[span], weights[span])
+            return w * self.second(self._seen(part, theta, w), y[span])
+
+        return self._weighted_gram(X, curvature, theta.size)
 
     def gram(self, X: Any, y: np.ndarray, weights: np.ndarray, n_params: int) -> np.ndarray:
         """Sum ``w x x'``."""
@@ -186,6 +188,8 @@ class SingleLoss:
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Take rows out of the curvature and the gram, and sum their gradients at `theta`."""
         X, y, weights = samples.X, samples.y, samples.sample_weight
+        assert y is not None
+        assert weights is not None
         if sparse.issparse(X):
             X, y, weights = X[rows].toarray(), y[rows], weights[rows]
             rows = np.arange(rows.size)

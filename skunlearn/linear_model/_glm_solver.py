@@ -13,6 +13,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from skunlearn._column_moments import power_of_two_above
 from skunlearn.linear_model._glm_losses import BLOCK, Slope
 
 EPS = float(np.finfo(np.float64).eps)
@@ -98,6 +99,10 @@ class State:
     gradient : ndarray of shape (n_params,)
         What is known of the gradient at `theta`; zero at an optimum.
 
+    peak : ndarray of shape (n_params,)
+        Powers of two above the diagonal of `hessian` when it was evaluated; they bound what
+        taking rows out of it has lost since.
+
     residual : float
         Bound on the norm of the gradient at `theta`; infinite where none is known.
     """
@@ -109,6 +114,7 @@ class State:
     radius: float
     penalty: np.ndarray
     gradient: np.ndarray
+    peak: np.ndarray
     residual: float = np.inf
 
     def wipe(self) -> None:
@@ -117,6 +123,16 @@ class State:
             if buffer is not None:
                 buffer.fill(0)
         self.residual = np.inf
+
+
+def state_at(problem: Problem, theta: np.ndarray, radius: float) -> State:
+    """Evaluate the Hessian at a point."""
+    hessian = problem.hessian(theta)
+    peak = power_of_two_above(hessian.diagonal())
+    here = theta.copy()
+    return State(
+        here, here.copy(), hessian, None, radius, problem.penalty, np.zeros(here.size), peak
+    )
 
 
 class Factor:
@@ -296,6 +312,7 @@ def polish(
         theta=theta,
         reference=reference,
         hessian=hessian.copy(),
+        peak=state.peak if hessian is state.hessian else power_of_two_above(hessian.diagonal()),
         penalty=problem.penalty,
         gradient=np.zeros(theta.size),
         residual=np.inf,

@@ -177,5 +177,10 @@ class LogLinkRegressor(RegressorMixin, GLM):
         mean = self.predict(X)
         return float(d2_tweedie_score(y, mean, sample_weight=sample_weight, power=self._power()))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        return tags
+
     def _without_parameters_of_ours(self, namesake: type) -> Any:
         return with_loss(super()._without_parameters_of_ours(namesake))

@@ -273,8 +273,8 @@ class LogisticRegression(ClassifierMixin, GLM):
             penalty[-1] = 0.0
         factors = self._class_factors(weights)
         if n_classes == 2:
-            loss = SingleLoss(None, self.fit_intercept, factors)
-            return Problem(loss, samples.X, samples.y, weights, penalty)
+            single = SingleLoss(None, self.fit_intercept, factors)
+            return Problem(single, samples.X, samples.y, weights, penalty)
         free = np.flatnonzero(penalty == 0.0)
         pin = None
         if free.size:

@@ -70,8 +70,8 @@ class PoissonRegressor(LogLinkRegressor):
     Notes
     -----
     The penalty is in relation to the mean loss, as in scikit-learn, so that it changes when rows
-    leave; the model follows. Requests reuse a Hessian that was evaluated at an earlier solution, so that
-    the private state depends on former solutions until :meth:`purge`: scope 'output'.
+    leave; the model follows. Requests reuse a Hessian that was evaluated at an earlier solution, so
+    that the private state depends on former solutions until :meth:`purge`: scope 'output'.
 
     Examples
     --------
