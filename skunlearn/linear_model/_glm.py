@@ -27,6 +27,7 @@ from skunlearn.linear_model._glm_solver import (
     State,
     certify,
     distance_from_residual,
+    largest_norm,
     polish,
     state_at,
 )
@@ -118,7 +119,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _start(self, problem: Problem) -> State:
         """Start at a guess, or where a part of the rows has its optimum."""
         theta = self._guess(problem)
-        radius = _radius(problem.X, self.fit_intercept)
+        radius = _radius(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
         if step >= _LEAST_STEP and problem.weights[::step].any():
             fewer = replace(
@@ -181,13 +182,15 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             problem = self._problem(self._weights_without(rows))
         if self.unlearning != "polished":
             found = certify(problem, after, factor)
+            if found.loose:
+                after, found = _certify_at_home(problem, after)
             if found.bound <= self.bound_budget:
                 return self._certified(after, tally, found)
         after, error, _ = polish(problem, after)
         if self.unlearning == "polished" and error <= TOLERANCE:
             guarantee = Guarantee("numerical", "output", TOLERANCE, error)
             return self._removal(after, tally, guarantee, n_refitted=1)
-        found = certify(problem, after, Factor(problem.full(after.hessian)))
+        after, found = _certify_at_home(problem, after)
         return self._certified(after, tally, found, n_refitted=1)
 
     def _certified(
@@ -237,7 +240,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian where the model stands, so that no former model is kept."""
         problem, state = self._problem(self._weights()), self._state
-        state = replace(state, radius=_radius(problem.X, self.fit_intercept), gram=copy(state.gram))
+        state = replace(state, radius=_radius(problem), gram=copy(state.gram))
         return {"_state": _at_home(problem, state)}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
@@ -248,6 +251,9 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             problem, state = self._problem(self._weights()), self._state
             factor = Factor(problem.full(state.hessian))
             found = certify(problem, state, factor)
+            if found.loose:
+                state, found = _certify_at_home(problem, state)
+                factor = Factor(problem.full(state.hessian))
         rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
@@ -273,6 +279,12 @@ def _at_home(problem: Problem, state: State) -> State:
     return replace(here, gram=state.gram, gradient=state.gradient.copy(), residual=state.residual)
 
 
+def _certify_at_home(problem: Problem, state: State) -> tuple[State, Certificate]:
+    """Certify with the Hessian evaluated where the model stands."""
+    state = replace(_at_home(problem, state), radius=_radius(problem))
+    return state, certify(problem, state, Factor(problem.full(state.hessian)), sharply=True)
+
+
 def _step_error(state: State, step: np.ndarray, gram: np.ndarray) -> float:
     """Bound by how much a Newton step with a stale Hessian misses the zero of the gradient."""
     moved = float(np.linalg.norm(state.theta - state.reference))
@@ -281,8 +293,7 @@ def _step_error(state: State, step: np.ndarray, gram: np.ndarray) -> float:
     return _LOGISTIC_THIRD * state.radius * reach * float(np.sqrt(spread))
 
 
-def _radius(X: Any, fit_intercept: bool) -> float:
-    """Return a power of two above the norm of every row, intercept included."""
-    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
-    largest = float(np.sqrt(np.max(squares) + fit_intercept))
+def _radius(problem: Problem) -> float:
+    """Return a power of two above the norm of every row that weighs."""
+    largest = largest_norm(problem)
     return float(2.0 ** np.ceil(np.log2(largest))) if largest > 0.0 else 1.0

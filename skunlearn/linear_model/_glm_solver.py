@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from skunlearn._column_moments import power_of_two_above
@@ -197,15 +197,21 @@ class Certificate:
 
     residual : float
         Bound on the Euclidean norm of the exact G.
+
+    loose : bool
+        Whether the Hessian at theta, or the rows' exact norms, would give a clearly better bound.
     """
 
     bound: float
     stretch: float
     gradient: np.ndarray
     residual: float
+    loose: bool
 
 
-def certify(problem: Problem, state: State, factor: Factor) -> Certificate:
+def certify(
+    problem: Problem, state: State, factor: Factor, *, sharply: bool = False
+) -> Certificate:
     """Bound the distance to the optimum by one pass over the rows.
 
     For a loss whose third derivative is at most c times its second, and rows of norm at most R, let
@@ -224,6 +230,8 @@ def certify(problem: Problem, state: State, factor: Factor) -> Certificate:
     state : State
     factor : Factor
         Of H at ``state.reference``.
+    sharply : bool, default=False
+        Whether to spend another pass on the rows' norms, and an eigenvalue.
 
     Returns
     -------
@@ -234,30 +242,47 @@ def certify(problem: Problem, state: State, factor: Factor) -> Certificate:
     Sun, Tran-Dinh: Generalized self-concordant functions, Mathematical Programming 178, 2019,
     section 2, for the class of losses; the bound follows from integrating the Hessian.
     """
+    radius, inverse_norm = state.radius, factor.inverse_norm
+    if sharply:
+        radius = min(radius, largest_norm(problem))
+        if factor.definite:
+            inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
     slope = problem.slope(state.theta)
-    slack = rounding(problem, slope, state.theta, state.radius)
+    slack = rounding(problem, slope, state.theta, radius)
     size = np.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
-    nu = (1.0 + 1e-8) * float(size) + slack * float(np.sqrt(factor.inverse_norm))
-    bound, stretch = _distance(problem, state, factor, nu)
+    nu = (1.0 + 1e-8) * float(size) + slack * float(np.sqrt(inverse_norm))
+    bound, stretch, ratio = _distance(problem, state, radius, inverse_norm, nu)
     residual = float(np.linalg.norm(slope.gradient)) + slack
-    return Certificate(bound, stretch, slope.gradient, residual)
+    loose = not sharply and (stretch > 1.02 or ratio > 0.02)
+    return Certificate(bound, stretch, slope.gradient, residual, loose)
+
+
+def largest_norm(problem: Problem) -> float:
+    """Return the largest norm of a row that weighs, intercept included."""
+    X = problem.X
+    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+    squares = np.asarray(squares, dtype=np.float64).ravel()[problem.weights != 0.0]
+    return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
 def distance_from_residual(problem: Problem, state: State, factor: Factor) -> float:
     """Bound the distance to the optimum from the bound on the gradient that the state carries."""
     nu = state.residual * float(np.sqrt(factor.inverse_norm))
-    return _distance(problem, state, factor, nu)[0]
+    return _distance(problem, state, state.radius, factor.inverse_norm, nu)[0]
 
 
-def _distance(problem: Problem, state: State, factor: Factor, nu: float) -> tuple[float, float]:
-    reach = problem.loss.concordance * state.radius
+def _distance(
+    problem: Problem, state: State, radius: float, inverse_norm: float, nu: float
+) -> tuple[float, float, float]:
+    """Return the bound, the stretch of the norm, and ``kappa nu``."""
+    reach = problem.loss.concordance * radius
     moved = float(np.linalg.norm(state.theta - state.reference))
     stretch = float(np.exp(min(0.5 * reach * moved, 300.0)))
     nu *= stretch
-    kappa = reach * float(np.sqrt(factor.inverse_norm)) * stretch
+    kappa = reach * float(np.sqrt(inverse_norm)) * stretch
     if not kappa * nu < 1.0:
-        return np.inf, stretch
-    return float(-np.log1p(-kappa * nu) / kappa), stretch
+        return np.inf, stretch, np.inf
+    return float(-np.log1p(-kappa * nu) / kappa), stretch, kappa * nu
 
 
 def polish(
