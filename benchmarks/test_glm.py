@@ -1,0 +1,56 @@
+"""Generalised linear models: requests against refitting the scikit-learn counterpart."""
+
+import numpy as np
+import pytest
+import sklearn.linear_model
+from sklearn.datasets import make_classification
+
+from benchmarks.tools import scaled
+from skunlearn.linear_model import LogisticRegression
+
+
+@pytest.fixture(scope="module")
+def table():
+    n = scaled(100_000)
+    X, y = make_classification(n, 50, n_informative=20, random_state=0)
+    return X / np.linalg.norm(X, axis=1).max(), y
+
+
+def against(race, table, task, unlearning, refit, requests, mark):
+    X, y = table
+    C = 1.0 / (1e-4 * len(X))
+    model = LogisticRegression(C=C, unlearning=unlearning).fit(X, y)
+    theirs = sklearn.linear_model.LogisticRegression(C=C, **refit)
+
+    def gap():
+        kept = model.sample_ids_
+        exact = sklearn.linear_model.LogisticRegression(
+            C=C, solver="newton-cholesky", tol=1e-13, max_iter=1000
+        ).fit(X[kept], y[kept])
+        return np.abs(model.coef_ - exact.coef_).max() / np.abs(exact.coef_).max()
+
+    race(task, model, requests, lambda: theirs.fit(X, y), mark=mark, gap=gap)
+
+
+def test_without_a_pass(race, table, rng):
+    rows = rng.permutation(len(table[1]))[:200].tolist()
+    against(race, table, "Logistic, no pass, 1 row(s); default refit", "newton", {}, rows, 1000)
+
+
+def test_certified_against_a_warm_refit(race, table, rng):
+    rows = rng.permutation(len(table[1]))[:90].tolist()
+    refit = {"solver": "newton-cholesky", "tol": 1e-10, "warm_start": True}
+    against(race, table, "Logistic, certified; warm newton refit", "bounded", refit, rows, 20)
+
+
+def test_polished_against_a_refit_at_equal_accuracy(race, table, rng):
+    rows = rng.permutation(len(table[1]))[:90].tolist()
+    refit = {"solver": "newton-cholesky", "tol": 1e-10}
+    against(race, table, "Logistic, polished; refit to 1e-10", "polished", refit, rows, 40)
+
+
+def test_one_percent(race, table, rng):
+    batches = np.split(rng.permutation(len(table[1]))[: 10 * (len(table[1]) // 100)], 10)
+    refit = {"solver": "newton-cholesky", "tol": 1e-10}
+    task = "Logistic, bounded, 1 %; refit to 1e-10"
+    against(race, table, task, "bounded", refit, batches, 33)
