@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-LOGISTIC, POISSON, GAMMA, TWEEDIE = range(4)
+LOGISTIC, POISSON, GAMMA, TWEEDIE, NORMAL = range(5)
 
 
 @njit(cache=True)
@@ -13,7 +13,7 @@ def derivatives(kind, power, eta, y):
     Parameters
     ----------
     kind : int
-        LOGISTIC (y is 0 or 1), POISSON, GAMMA or TWEEDIE, all but the first with the log link.
+        LOGISTIC (y is 0 or 1); POISSON, GAMMA, TWEEDIE with the log link; NORMAL, squared error.
     power : float
         Power of the variance function, for TWEEDIE.
     eta, y : float
@@ -26,6 +26,8 @@ def derivatives(kind, power, eta, y):
         tail = np.exp(-abs(eta))
         chance = 1.0 / (1.0 + tail) if eta >= 0.0 else tail / (1.0 + tail)
         return chance - y, tail / ((1.0 + tail) * (1.0 + tail))
+    if kind == NORMAL:
+        return eta - y, 1.0
     if kind == POISSON:
         mean = np.exp(eta)
         return mean - y, mean

@@ -116,6 +116,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _guess(self, problem: Problem) -> np.ndarray:
         return np.zeros(problem.penalty.size)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _start(self, problem: Problem) -> State:
         """Start at a guess, or where a part of the rows has its optimum."""
         theta = self._guess(problem)
@@ -143,6 +144,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         found = certify(problem, state, Factor(problem.full(state.hessian)))
         return replace(state, gradient=found.gradient, residual=found.residual)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, state = self._samples, self._state
         tally = self._tally_without(rows)

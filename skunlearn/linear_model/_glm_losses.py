@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
-from skunlearn._kernels.glm import GAMMA, LOGISTIC, POISSON, TWEEDIE, take_out
+from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
 from skunlearn._sample_store import SampleStore
 
 BLOCK = 2048
@@ -48,7 +48,7 @@ class SingleLoss:
     ----------
     power : float or None
         None for logistic loss of y in {0, 1}; else the power of the Tweedie variance function:
-        1 is Poisson, 2 is Gamma.
+        1 is Poisson, 2 is Gamma, all with the log link; 0 is half the squared error.
 
     fit_intercept : bool
         Whether the parameters end with an intercept.
@@ -59,12 +59,12 @@ class SingleLoss:
 
     def __init__(self, power: float | None, fit_intercept: bool, class_weight: np.ndarray) -> None:
         self.power = 0.0 if power is None else power
-        kinds = {None: LOGISTIC, 1.0: POISSON, 2.0: GAMMA}
+        kinds = {None: LOGISTIC, 0.0: NORMAL, 1.0: POISSON, 2.0: GAMMA}
         self.kind = kinds.get(power, TWEEDIE)
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         # |phi'''| <= concordance * phi''
-        self.concordance = 1.0
+        self.concordance = 0.0 if self.kind == NORMAL else 1.0
         if self.kind == TWEEDIE:
             self.concordance = max(abs(2.0 - self.power), abs(1.0 - self.power))
 
@@ -82,6 +82,8 @@ class SingleLoss:
         """Differentiate by the predictor."""
         if self.kind == LOGISTIC:
             return special.expit(eta) - y
+        if self.kind == NORMAL:
+            return eta - y
         if self.kind == POISSON:
             return np.exp(eta) - y
         if self.kind == GAMMA:
@@ -93,6 +95,8 @@ class SingleLoss:
         if self.kind == LOGISTIC:
             chance = special.expit(eta)
             return chance * special.expit(-eta)
+        if self.kind == NORMAL:
+            return np.ones_like(eta)
         if self.kind == POISSON:
             return np.exp(eta)
         if self.kind == GAMMA:
@@ -104,6 +108,8 @@ class SingleLoss:
         """Return each row's loss, up to a constant."""
         if self.kind == LOGISTIC:
             return np.logaddexp(0.0, eta) - y * eta
+        if self.kind == NORMAL:
+            return 0.5 * (eta - y) ** 2
         if self.kind == POISSON:
             return np.exp(eta) - y * eta
         if self.kind == GAMMA:

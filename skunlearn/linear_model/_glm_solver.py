@@ -209,6 +209,7 @@ class Certificate:
     loose: bool
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def certify(
     problem: Problem, state: State, factor: Factor, *, sharply: bool = False
 ) -> Certificate:
@@ -282,9 +283,11 @@ def _distance(
     kappa = reach * float(np.sqrt(inverse_norm)) * stretch
     if not kappa * nu < 1.0:
         return np.inf, stretch, np.inf
-    return float(-np.log1p(-kappa * nu) / kappa), stretch, kappa * nu
+    bound = float(-np.log1p(-kappa * nu) / kappa) if kappa > 0.0 else nu
+    return bound, stretch, kappa * nu
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def polish(
     problem: Problem, state: State, *, target: float = TARGET, max_passes: int = 200
 ) -> tuple[State, float, int]:

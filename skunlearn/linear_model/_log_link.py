@@ -1,4 +1,4 @@
-"""Regression with the log link, which Poisson, Gamma and Tweedie regression share."""
+"""What Poisson, Gamma and Tweedie regression share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skunlearn.linear_model._glm_solver import Problem
 
 
 class LogLinkRegressor(RegressorMixin, GLM):
-    """A Tweedie regressor with the log link."""
+    """A Tweedie regressor: log link, or squared error for power 0."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "alpha": [Interval(Real, 0.0, None, closed="left")],
@@ -82,7 +82,8 @@ class LogLinkRegressor(RegressorMixin, GLM):
         )
         y = y.astype(np.float64)
         lowest = float(y.min())
-        if lowest < 0.0 or (lowest == 0.0 and self._power() >= 2.0):
+        power = self._power()
+        if power >= 1.0 and (lowest < 0.0 or (lowest == 0.0 and power >= 2.0)):
             raise ValueError(
                 f"Some value(s) of y are out of the valid range of the loss of "
                 f"{type(self).__name__}: the lowest is {lowest:g}."
@@ -106,7 +107,8 @@ class LogLinkRegressor(RegressorMixin, GLM):
     def _guess(self, problem: Problem) -> np.ndarray:
         theta = super()._guess(problem)
         if self.fit_intercept:
-            theta[-1] = np.log(np.average(problem.y, weights=problem.weights))
+            mean = np.average(problem.y, weights=problem.weights)
+            theta[-1] = mean if self._power() == 0.0 else np.log(mean)
         return theta
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         Returns
         -------
         y_pred : ndarray of shape (n_samples,)
-            Predicted means.
+            Predicted means; infinite where they exceed the range of floats.
         """
         check_is_fitted(self)
         X = validate_data(
@@ -137,7 +139,9 @@ class LogLinkRegressor(RegressorMixin, GLM):
             dtype=[np.float64, np.float32],
             reset=False,
         )
-        return np.exp(X @ self.coef_ + self.intercept_)
+        eta = X @ self.coef_ + self.intercept_
+        with np.errstate(over="ignore"):
+            return eta if self._power() == 0.0 else np.exp(eta)
 
     def prediction_bound(self, X: Any) -> np.ndarray:
         """Bound by how much linear predictors can differ from the retrained model's.
@@ -151,7 +155,8 @@ class LogLinkRegressor(RegressorMixin, GLM):
         -------
         bounds : ndarray of shape (n_samples,)
             Proved bounds of ``|log(prediction) - log(prediction*)|`` with the latter from the
-            optimum on the rows held. Makes one pass over the rows held.
+            optimum on the rows held; without logarithms where the link is the identity. Makes one
+            pass over the rows held.
         """
         return self._prediction_bound(X)
 
@@ -179,7 +184,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True
+        tags.target_tags.positive_only = self._power() >= 1.0
         return tags
 
     def _without_parameters_of_ours(self, namesake: type) -> Any:

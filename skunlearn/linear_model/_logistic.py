@@ -241,6 +241,14 @@ class LogisticRegression(ClassifierMixin, GLM):
                 f"contains only one class: {self.classes_[0]!r}"
             )
         self._n_per_class = np.bincount(codes)
+        self._n_weighing = self._n_per_class
+        if weight is not None:
+            self._n_weighing = np.bincount(codes[weight != 0.0], minlength=self.classes_.size)
+        if (self._n_weighing > 0).sum() < 2:
+            raise ValueError(
+                "LogisticRegression needs rows of at least 2 classes whose sample_weight is not "
+                "zero, but only one class has any."
+            )
         self._solve(sources, X, codes.astype(np.float64), weight, sample_ids)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
@@ -294,16 +302,19 @@ class LogisticRegression(ClassifierMixin, GLM):
         return weights.sum() / (n_classes * totals)
 
     def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
-        gone = np.bincount(self._samples.y[rows].astype(np.intp), minlength=self.classes_.size)
-        left = self._n_per_class - gone
-        if (left > 0).all():
-            return {"_n_per_class": left}
-        if (left > 0).sum() < 2:
+        n_classes = self.classes_.size
+        codes = self._samples.y[rows].astype(np.intp)
+        weighing = codes[self._weights()[rows] != 0.0]
+        left = self._n_per_class - np.bincount(codes, minlength=n_classes)
+        counted = self._n_weighing - np.bincount(weighing, minlength=n_classes)
+        if (counted > 0).sum() < 2:
             raise NotUnlearnableError(
                 "The request would leave one class only, and LogisticRegression needs two: "
-                f"{self.classes_[left > 0][0]!r}. Nothing was changed."
+                f"{self.classes_[counted.argmax()]!r}. Nothing was changed."
             )
-        return None
+        if (left == 0).any():
+            return None
+        return {"_n_per_class": left, "_n_weighing": counted}
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
         n_each = self.n_features_in_ + self.fit_intercept

@@ -12,7 +12,7 @@ from skunlearn.linear_model._log_link import LogLinkRegressor
 
 
 class TweedieRegressor(LogLinkRegressor):
-    """Tweedie regression with the log link that forgets rows.
+    """Tweedie regression that forgets rows.
 
     Same parameters, fitted attributes and predictions as
     :class:`sklearn.linear_model.TweedieRegressor` solved to the optimum.
@@ -20,8 +20,8 @@ class TweedieRegressor(LogLinkRegressor):
     Parameters
     ----------
     power : float, default=0.0
-        Power of the variance function, from 1 (Poisson) to 2 (Gamma). Others raise at `fit`,
-        scikit-learn's default 0 among them: for squared error use :class:`Ridge`.
+        Power of the variance function: 0 (squared error), or from 1 (Poisson) to 2 (Gamma). The
+        loss of others is not convex in the predictor; they raise at `fit`.
 
     alpha : float, default=1.0
         Strength of the l2 penalty on the weights, in relation to the mean loss.
@@ -29,8 +29,8 @@ class TweedieRegressor(LogLinkRegressor):
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is not penalised.
 
-    link : {'auto', 'log'}, default='auto'
-        Both are the log link for these powers.
+    link : {'auto', 'identity', 'log'}, default='auto'
+        The identity for power 0, else the log.
 
     solver : {'lbfgs', 'newton-cholesky'}, default='lbfgs'
         Both have the same optimum, which is found here by Newton's method.
@@ -128,12 +128,14 @@ class TweedieRegressor(LogLinkRegressor):
         self.bound_budget = bound_budget
 
     def _power(self) -> float:
-        if self.link == "identity" or not 1.0 <= self.power <= 2.0:
+        power = float(self.power)
+        identity = self.link == "identity" or (self.link == "auto" and power <= 0.0)
+        if identity != (power == 0.0) or not (power == 0.0 or 1.0 <= power <= 2.0):
             raise ValueError(
-                "TweedieRegressor unlearns with the log link and a power from 1 to 2; got "
-                f"power={self.power}, link={self.link!r}. For power=0 use Ridge."
+                "TweedieRegressor unlearns with power=0 and the identity link, or with a power "
+                f"from 1 to 2 and the log link; got power={self.power}, link={self.link!r}."
             )
-        return float(self.power)
+        return power
 
     def to_predictor(self) -> sklearn.linear_model.TweedieRegressor:
         """Return a fitted :class:`sklearn.linear_model.TweedieRegressor` that holds no rows."""

@@ -22,6 +22,7 @@ from skunlearn.linear_model._glm_losses import SingleLoss, SoftmaxLoss
 REGRESSORS = [
     (PoissonRegressor, {}),
     (GammaRegressor, {}),
+    (TweedieRegressor, {}),
     (TweedieRegressor, {"power": 1.0}),
     (TweedieRegressor, {"power": 1.5}),
     (TweedieRegressor, {"power": 2.0}),
@@ -147,6 +148,18 @@ def test_a_class_that_vanishes():
 
 
 @pytest.mark.fast
+def test_classes_without_weight_do_not_count():
+    X, y = load_iris(return_X_y=True)
+    weight = (y < 2).astype(float)
+    model = LogisticRegression().fit(X, y, sample_weight=weight)
+    assert model.classes_.size == 3
+    with pytest.raises(NotUnlearnableError, match="one class"):
+        model.unlearn(np.arange(50))
+    with pytest.raises(ValueError, match="only one class"):
+        LogisticRegression().fit(X, y, sample_weight=(y == 1).astype(float))
+
+
+@pytest.mark.fast
 @pytest.mark.parametrize("unlearning", ["bounded", "newton"])
 def test_steps_without_polish_come_close_and_purge_forgets_former_models(unlearning):
     X, y = load_breast_cancer(return_X_y=True)
@@ -193,12 +206,13 @@ def test_targets_out_of_range_are_refused():
         PoissonRegressor().fit([[0.0], [1.0]], [-1.0, 1.0])
     with pytest.raises(ValueError, match="out of the valid range"):
         GammaRegressor().fit([[0.0], [1.0]], [0.0, 1.0])
-    with pytest.raises(ValueError, match="power from 1 to 2"):
-        TweedieRegressor(power=0).fit([[0.0], [1.0]], [0.0, 1.0])
+    for parameters in ({"power": 3}, {"power": 0, "link": "log"}, {"power": 1, "link": "identity"}):
+        with pytest.raises(ValueError, match="from 1 to 2"):
+            TweedieRegressor(**parameters).fit([[0.0], [1.0]], [0.0, 1.0])
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("power", [None, 1.0, 1.3, 2.0])
+@pytest.mark.parametrize("power", [None, 0.0, 1.0, 1.3, 2.0])
 def test_derivatives_of_losses(power, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20).astype(float) + (power == 2.0)
