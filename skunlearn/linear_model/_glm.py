@@ -41,6 +41,9 @@ _LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
 # Relative error of a downdated Hessian from which on it is evaluated anew.
 _WORN = 1e-9
 
+# Change of a predictor from which on a Newton step could leave the range of floats.
+_LONGEST_STEP = 30.0
+
 # Relative error at which the Hessian is evaluated once more, to serve the requests to come.
 _NEAR = 1e-4
 
@@ -165,6 +168,10 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         factor = Factor(problem.full(hessian))
         gradient = state.gradient + (problem.penalty - state.penalty) * state.theta - gone
         step = factor.solve(gradient)
+        reach = problem.loss.concordance * state.radius * float(np.linalg.norm(step))
+        too_long = not reach < _LONGEST_STEP
+        if too_long:
+            step = np.zeros(step.size)
         after = replace(
             state,
             theta=state.theta - step,
@@ -177,7 +184,8 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             residual=np.inf,
         )
         if serves_without_pass:
-            after.residual = state.residual + _step_error(state, step, gram)
+            if not too_long:
+                after.residual = state.residual + _step_error(state, step, gram)
             bound = distance_from_residual(problem, after, factor)
             if bound <= self.bound_budget:
                 return self._removal(after, tally, Guarantee("bounded", "output", bound=bound))

@@ -164,7 +164,8 @@ class Factor:
     @property
     def inverse_norm(self) -> float:
         """An upper bound of the spectral norm of the inverse; infinite if semidefinite."""
-        return float(np.linalg.norm(self.inverse)) if self.definite else np.inf
+        size = float(np.linalg.norm(self.inverse))
+        return size if self.definite and np.isfinite(size) else np.inf
 
 
 def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -> float:
@@ -246,7 +247,7 @@ def certify(
     radius, inverse_norm = state.radius, factor.inverse_norm
     if sharply:
         radius = min(radius, largest_norm(problem))
-        if factor.definite:
+        if np.isfinite(inverse_norm):
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
     slope = problem.slope(state.theta)
     slack = rounding(problem, slope, state.theta, radius)
