@@ -107,7 +107,7 @@ class LogisticRegression(ClassifierMixin, GLM):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     Notes
@@ -447,5 +447,11 @@ class LogisticRegression(ClassifierMixin, GLM):
         return self._prediction_bound(X)
 
     def to_predictor(self) -> sklearn.linear_model.LogisticRegression:
-        """Return a fitted :class:`sklearn.linear_model.LogisticRegression` that holds no rows."""
+        """Return a predict-only estimator that holds no rows.
+
+        Returns
+        -------
+        predictor : sklearn.linear_model.LogisticRegression
+            Fitted, for deployment.
+        """
         return self._without_parameters_of_ours(sklearn.linear_model.LogisticRegression)

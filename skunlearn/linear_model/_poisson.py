@@ -64,7 +64,7 @@ class PoissonRegressor(LogLinkRegressor):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     Notes
@@ -110,5 +110,11 @@ class PoissonRegressor(LogLinkRegressor):
         return 1.0
 
     def to_predictor(self) -> sklearn.linear_model.PoissonRegressor:
-        """Return a fitted :class:`sklearn.linear_model.PoissonRegressor` that holds no rows."""
+        """Return a predict-only estimator that holds no rows.
+
+        Returns
+        -------
+        predictor : sklearn.linear_model.PoissonRegressor
+            Fitted, for deployment.
+        """
         return self._without_parameters_of_ours(sklearn.linear_model.PoissonRegressor)

@@ -75,7 +75,7 @@ class TweedieRegressor(LogLinkRegressor):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     Notes
@@ -138,5 +138,11 @@ class TweedieRegressor(LogLinkRegressor):
         return power
 
     def to_predictor(self) -> sklearn.linear_model.TweedieRegressor:
-        """Return a fitted :class:`sklearn.linear_model.TweedieRegressor` that holds no rows."""
+        """Return a predict-only estimator that holds no rows.
+
+        Returns
+        -------
+        predictor : sklearn.linear_model.TweedieRegressor
+            Fitted, for deployment.
+        """
         return self._without_parameters_of_ours(sklearn.linear_model.TweedieRegressor)
