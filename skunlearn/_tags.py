@@ -29,12 +29,16 @@ class UnlearningTags:
     pushes_affine : bool, default=False
         Whether the estimator can follow a change of an affine transformer in front of it
         without a pass over the rows.
+
+    predicts_with_rows : bool, default=False
+        Whether predicting takes training rows, so that `to_predictor` hands them on as well.
     """
 
     kind: str
     scope: str = "state"
     tolerance: float | None = None
     pushes_affine: bool = False
+    predicts_with_rows: bool = False
 
 
 @dataclass

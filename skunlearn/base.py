@@ -304,13 +304,14 @@ class UnlearnerMixin(CallbackSupportMixin):
         return self
 
     def to_predictor(self) -> Any:
-        """Return a predict-only estimator that holds no training row, for deployment.
+        """Return a predict-only estimator without ids and rows of training, for deployment.
 
         Returns
         -------
         predictor : estimator
             Fitted, of scikit-learn's own class where one exists; otherwise a copy of this
-            estimator without its rows, whose `unlearn` raises `NotUnlearnableError`.
+            estimator without its rows, whose `unlearn` raises `NotUnlearnableError`. A model that
+            predicts with its rows, as a kernel machine does, hands on those it predicts with.
         """
         return self._as_namesake(type(self))
 

@@ -1,0 +1,226 @@
+"""Positive definite systems whose unknowns can be taken out, by way of the inverse matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.linalg import blas, lapack
+
+from skunlearn._swap import Swap
+
+EPS = float(np.finfo(np.float64).eps)
+
+# Smallest share of a diagonal entry of the inverse that may be left of it when others go; below,
+# the reciprocal is the condition number at which a fresh factorisation is called for.
+_LEAST_SHARE = 1e-8
+
+_BLOCK = 512
+_NO_ROWS = np.empty(0, dtype=np.intp)
+
+
+class Factor:
+    """Cholesky factor of a symmetric positive definite matrix.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n), float64, C order
+        Only its lower triangle matters. It is overwritten.
+
+    Attributes
+    ----------
+    failed : bool
+        Whether the matrix is not positive definite.
+
+    error : float
+        Machine epsilon times the condition number in the 1-norm; infinite if `failed`.
+    """
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        norm = lapack.dlange("1", matrix.T)
+        self._upper, info = lapack.dpotrf(matrix.T, lower=False, overwrite_a=True, clean=False)
+        self.failed = info != 0
+        self.error = np.inf
+        if not self.failed:
+            share, _ = lapack.dpocon(self._upper, norm)
+            self.error = EPS / share if share > 0.0 else np.inf
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Solve for one right-hand side, shape (n,), or several, shape (n, n_targets)."""
+        return lapack.dpotrs(self._upper, right)[0].reshape(right.shape)
+
+    def log_determinant(self) -> float:
+        """Return the logarithm of the determinant of the matrix."""
+        return 2.0 * float(np.log(self._upper.diagonal()).sum())
+
+    def whiten(self, right: np.ndarray) -> np.ndarray:
+        """Multiply by the inverse of the lower factor, so that squares sum to a quadratic form."""
+        return lapack.dtrtrs(self._upper, right, trans=1)[0]
+
+    def inverse(self) -> Inverse:
+        """Turn the factor, which is of no further use, into the inverse of the matrix."""
+        triangle, _ = lapack.dpotri(self._upper, overwrite_c=True)
+        matrix = triangle.T
+        for start in range(0, len(matrix), _BLOCK):
+            stop = min(start + _BLOCK, len(matrix))
+            square = np.tril(matrix[start:stop, start:stop])
+            matrix[start:stop, start:stop] = square + np.tril(square, -1).T
+            matrix[start:stop, stop:] = matrix[stop:, start:stop].T
+        return Inverse(matrix, self.error)
+
+
+class Inverse:
+    """Inverse of a positive definite matrix ``A`` from which rows and columns are taken out.
+
+    With ``B`` the inverse as last worked out in full and ``T`` what has been taken out since, the
+    inverse of what is left of ``A`` is ``B - V'V`` on the rows kept, where ``V = L^-1 B_T`` and
+    ``L L' = B_TT``; ``V`` grows by a row with each one taken out, up to the square root of their
+    number, when the difference is worked out in full. Until then rows that were taken out are still
+    part of ``B``. Copies and pickles are empty: it can always be computed anew.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, n), float64
+        The inverse in full.
+
+    error : float
+        Relative error that its columns have for all that is known.
+    """
+
+    def __init__(self, matrix: np.ndarray, error: float) -> None:
+        n = len(matrix)
+        self._matrix = matrix
+        self._taken = np.empty((int(np.sqrt(n)), n))
+        self.n_taken = 0
+        self.places = np.arange(n)
+        self.error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _empty, ()
+
+    def wipe(self) -> None:
+        """Overwrite everything, when the owner has no more use for it."""
+        self._matrix.fill(0.0)
+        self._taken.fill(0.0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take out of, as in a copy."""
+        return not self._matrix.size
+
+    def take_out(self, ranks: np.ndarray, keep: np.ndarray) -> Downdate | None:
+        """Work out what changes when rows are taken out; changes nothing.
+
+        Parameters
+        ----------
+        ranks : ndarray of shape (k,)
+            Which of the rows kept so far go.
+
+        keep : ndarray of shape (n_kept,), bool
+            False for those.
+
+        Returns
+        -------
+        downdate : Downdate or None
+            None where it would be cheaper or safer to start from the rows that are left.
+        """
+        if 3 * ranks.size > keep.size or self.is_empty:
+            return None
+        going, taken = self.places[ranks], self._taken[: self.n_taken]
+        columns = self._matrix[going]
+        before = columns[:, going].diagonal()
+        if self.n_taken:
+            columns -= taken[:, going].T @ taken
+        lower, info = lapack.dpotrf(columns[:, going], lower=True)
+        if info:
+            return None
+        share = float((lower.diagonal() ** 2 / before).min())
+        if share < _LEAST_SHARE:
+            return None
+        rows = blas.dtrsm(1.0, lower, columns, lower=True)
+        return Downdate(self, rows, lower, self.places[keep], self.error / share)
+
+
+class Inverses(dict[float, Inverse]):
+    """Inverses by the penalty that is part of their matrix."""
+
+    def wipe(self) -> None:
+        """Overwrite every one of them, when the owner has no more use for them."""
+        for inverse in self.values():
+            inverse.wipe()
+
+
+class Downdate:
+    """What taking some rows out of an :class:`Inverse` means for solutions and for itself.
+
+    Parameters
+    ----------
+    inverse : Inverse
+        Not yet changed.
+
+    rows : ndarray of shape (k, n)
+        To be added to what is subtracted from the inverse.
+
+    lower : ndarray of shape (k, k)
+        Cholesky factor of the block of the inverse that goes.
+
+    places : ndarray of shape (n_kept,)
+        Where the rows that stay are in the inverse.
+
+    error : float
+        Relative error of solutions, estimated.
+    """
+
+    def __init__(
+        self,
+        inverse: Inverse,
+        rows: np.ndarray,
+        lower: np.ndarray,
+        places: np.ndarray,
+        error: float,
+    ) -> None:
+        self.inverse = inverse
+        self.error = error
+        self._rows = rows
+        self._lower = lower
+        self._places = places
+
+    def correction(self, gone: np.ndarray) -> np.ndarray:
+        """Return what to subtract from the solution of the rows that stay.
+
+        Parameters
+        ----------
+        gone : ndarray of shape (k,) or (k, n_targets)
+            The solution's entries that go.
+        """
+        whitened = lapack.dtrtrs(self._lower, gone, lower=True)[0].reshape(gone.shape)
+        return (whitened.T @ self._rows).T[self._places]
+
+    def log_determinant(self) -> float:
+        """Return what to add to the logarithm of the determinant of the matrix."""
+        return 2.0 * float(np.log(self._lower.diagonal()).sum())
+
+    def swap(self) -> tuple[Swap, str]:
+        """Return the change of the inverse, and the scope for which all is forgotten then."""
+        inverse, n_taken = self.inverse, self.inverse.n_taken
+        n_after = n_taken + len(self._rows)
+        if n_after <= len(inverse._taken):
+            inverse._taken[n_taken:n_after] = self._rows
+            return Swap(inverse, {"n_taken": n_after, "places": self._places}, _NO_ROWS), "output"
+        rows = np.vstack([inverse._taken[:n_taken], self._rows])
+        return in_full(inverse, rows, self._places), "state"
+
+
+def in_full(inverse: Inverse, rows: np.ndarray | None = None, places: Any = None) -> Swap:
+    """Return the change by which nothing that was taken out is left in an inverse."""
+    rows = inverse._taken[: inverse.n_taken] if rows is None else rows
+    places = inverse.places if places is None else places
+    matrix = inverse._matrix.take(places, axis=0).take(places, axis=1)
+    rows = rows[:, places]
+    blas.dgemm(-1.0, rows.T, rows.T, trans_b=True, beta=1.0, c=matrix.T, overwrite_c=True)
+    fresh = Inverse(matrix, inverse.error + EPS)
+    return Swap(inverse, vars(fresh), _NO_ROWS)
+
+
+def _empty() -> Inverse:
+    return Inverse(np.empty((0, 0)), np.inf)

@@ -1,0 +1,347 @@
+"""Kernel ridge regression that forgets rows, under the name it has in :mod:`sklearn`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import sklearn.kernel_ridge
+from scipy import linalg
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._inverse import EPS, Factor, Inverses, in_full
+from skunlearn._swap import commit
+from skunlearn._tables import take
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+
+__all__ = ["KernelRidge"]
+
+# Relative float error above which the system is solved anew for the rows that are left.
+TOLERANCE = 1e-8
+
+
+class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Kernel ridge regression that forgets rows exactly.
+
+    Same parameters, fitted attributes and predictions as
+    :class:`sklearn.kernel_ridge.KernelRidge`. The first request solves the system of the rows left
+    and inverts its matrix; from then on a request of k of n rows costs O(n k) evaluations of none
+    but arithmetic, where refitting takes O(n^3).
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Strength of the penalty, non-negative; an array gives each target its own.
+
+    kernel : str or callable, default='linear'
+        A name that :func:`sklearn.metrics.pairwise.pairwise_kernels` knows, or a function of two
+        rows. 'precomputed' raises: a request would have to remove columns from every matrix that
+        the user passes later; use a callable.
+
+    gamma : float, default=None
+        Parameter of the rbf, laplacian, polynomial, exponential chi2 and sigmoid kernels; None
+        takes the kernel's default, which does not depend on the rows.
+
+    degree : float, default=3
+        Degree of the polynomial kernel.
+
+    coef0 : float, default=1
+        Zero coefficient of the polynomial and sigmoid kernels.
+
+    kernel_params : dict, default=None
+        Further arguments of a callable kernel.
+
+    Attributes
+    ----------
+    dual_coef_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Weights of the rows in kernel space.
+
+    X_fit_ : {ndarray, sparse array} of shape (n_samples, n_features)
+        The rows held, which are needed to predict.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    skunlearn.linear_model.Ridge : Linear, for many rows.
+
+    Notes
+    -----
+    The promise is 'numerical' with relative tolerance 1e-8. The error estimate is machine epsilon
+    times the condition number of the matrix over the share of the inverse's diagonal that the
+    removed rows leave; where it would pass the tolerance, as with a tiny `alpha`, the system is
+    solved anew for the rows left, as `fit` does. The scope is 'output': `X_fit_`, `dual_coef_` and
+    predictions forget at once, but the inverse keeps kernel values of up to sqrt(n) removed rows
+    until it is next worked out in full or :meth:`purge` is called. It is never part of a copy or a
+    pickle. It takes n^2 numbers for each distinct value of `alpha`.
+
+    References
+    ----------
+    .. [1] Cauwenberghs, Poggio: Incremental and decremental support vector machine learning,
+       NeurIPS 2000, for the leave-one-out update by a bordered inverse.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skunlearn.kernel_ridge import KernelRidge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = KernelRidge(kernel="rbf", gamma=5.0).fit(X, y).unlearn([7, 11, 13])
+    >>> model.X_fit_.shape
+    (439, 10)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "kernel": [StrOptions({*PAIRWISE_KERNEL_FUNCTIONS, "precomputed"}), callable],
+        "gamma": [Interval(Real, 0, None, closed="left"), None],
+        "degree": [Interval(Real, 0, None, closed="left")],
+        "coef0": [Interval(Real, None, None, closed="neither")],
+        "kernel_params": [dict, None],
+    }
+    _unlearning_tags = UnlearningTags(
+        "numerical", "output", TOLERANCE, predicts_with_rows=True
+    )
+
+    def __init__(
+        self,
+        alpha: Any = 1,
+        *,
+        kernel: str | Callable[..., float] = "linear",
+        gamma: float | None = None,
+        degree: float = 3,
+        coef0: float = 1,
+        kernel_params: dict[str, Any] | None = None,
+    ):
+        self.alpha = alpha
+        self.kernel = kernel
+        self.gamma = gamma
+        self.degree = degree
+        self.coef0 = coef0
+        self.kernel_params = kernel_params
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
+    ) -> KernelRidge:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows, none of them negative.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted model.
+
+        Raises
+        ------
+        ValueError
+            If the kernel is 'precomputed', fails on the rows, or gives values that are not finite.
+        """
+        if isinstance(self.kernel, str) and self.kernel == "precomputed":
+            raise ValueError(
+                "kernel='precomputed' cannot be unlearned from: every kernel matrix passed to "
+                "predict would need other columns after a request. Pass the kernel as a callable."
+            )
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        sources = (X, y, sample_weight)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            weight = weight.astype(np.float64)
+        y = y.astype(np.float64)
+        self._penalties(y)
+        self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
+        self.__dict__.update(self._solve(self._samples.slots(), invert=False))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _penalties(self, y: np.ndarray) -> np.ndarray:
+        """Return the penalty of each target."""
+        penalties = np.ravel(np.asarray(self.alpha, dtype=np.float64))
+        n_targets = 1 if y.ndim == 1 else y.shape[1]
+        if penalties.size not in (1, n_targets):
+            raise ValueError(
+                "Number of targets and number of penalties do not correspond: "
+                f"{penalties.size} != {n_targets}"
+            )
+        return np.broadcast_to(penalties, (n_targets,))
+
+    def _kernel_of(self, X: Any, Y: Any = None) -> np.ndarray:
+        if callable(self.kernel):
+            params = self.kernel_params or {}
+        else:
+            params = {"gamma": self.gamma, "degree": self.degree, "coef0": self.coef0}
+        try:
+            values = pairwise_kernels(X, Y, metric=self.kernel, filter_params=True, **params)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"The kernel {self.kernel!r} failed: {error}") from error
+        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+            raise ValueError(f"The kernel {self.kernel!r} gave values that are not finite numbers.")
+        return values
+
+    def _solve(self, rows: np.ndarray, *, invert: bool) -> dict[str, Any]:
+        """Solve for the given rows, as retraining does; on request keep the inverse as well."""
+        X, y, weight = self._samples.take(rows)
+        gram = self._kernel_of(X.astype(np.float64, copy=False))
+        root = np.ones(1) if weight is None else np.sqrt(weight)
+        if weight is not None:
+            gram *= root
+            gram *= root[:, None]
+        right = y.reshape(len(y), -1) * root[:, None]
+        dual, penalties = np.empty_like(right), self._penalties(y)
+        distinct = np.unique(penalties)
+        inverses = Inverses()
+        for penalty in distinct:
+            matrix = gram if distinct.size == 1 else gram.copy()
+            matrix.flat[:: len(matrix) + 1] += penalty
+            chosen = penalties == penalty
+            dual[:, chosen], factor = _solve_symmetric(matrix, right[:, chosen])
+            if invert and factor.error <= TOLERANCE:
+                inverses[float(penalty)] = factor.inverse()
+        dual *= root[:, None]
+        return {
+            "_inverses": inverses if len(inverses) == distinct.size else Inverses(),
+            "X_fit_": X,
+            "dual_coef_": dual.reshape(y.shape),
+        }
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        keep = self._samples.slots_without(rows)
+        if self._inverses:
+            removal = self._downdate(rows, keep)
+            if removal is not None:
+                return removal
+        attributes = self._solve(keep, invert=True)
+        guarantee = Guarantee("numerical", "state", TOLERANCE, EPS)
+        return Removal(attributes, guarantee, n_refitted=1)
+
+    def _downdate(self, rows: np.ndarray, left: np.ndarray) -> Removal | None:
+        """Update the solution by means of the inverses; None where they are not good enough."""
+        samples, dual = self._samples, self.dual_coef_
+        ranks = samples.slots().searchsorted(rows) if samples.n_removed else rows
+        keep = np.ones(len(dual), dtype=bool)
+        keep[ranks] = False
+        gone, dual = dual[ranks], dual[keep]
+        scale = None
+        if samples.sample_weight is not None:
+            shape = (-1, *(1,) * (dual.ndim - 1))
+            root = np.sqrt(samples.sample_weight[rows]).reshape(shape)
+            scale = np.sqrt(samples.sample_weight[left]).reshape(shape)
+            gone = np.divide(gone, root, out=np.zeros_like(gone), where=root > 0.0)
+        penalties = self._penalties(dual)
+        swaps, error, scope = [], 0.0, "state"
+        for penalty, inverse in self._inverses.items():
+            downdate = inverse.take_out(ranks, keep)
+            if downdate is None or downdate.error > TOLERANCE:
+                return None
+            chosen: Any = (..., penalties == penalty) if dual.ndim > 1 else ...
+            correction = downdate.correction(gone[chosen])
+            dual[chosen] -= correction if scale is None else scale * correction
+            swap, scope = downdate.swap()
+            swaps.append(swap)
+            error = max(error, downdate.error)
+        guarantee = Guarantee("numerical", scope, TOLERANCE, error)
+        attributes = {"X_fit_": take(samples.X, left), "dual_coef_": dual}
+        return Removal(attributes, guarantee, swaps=tuple(swaps))
+
+    def purge(self) -> KernelRidge:
+        """Work the inverse out in full, so that nothing of removed rows is left in it.
+
+        Returns
+        -------
+        self : object
+            The same model, without residues and empty slots.
+        """
+        with self._check_samples().lock:
+            commit([in_full(inverse) for inverse in self._inverses.values() if inverse.n_taken])
+            return super().purge()
+
+    @reads_one_version
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict with the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted values.
+        """
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
+        return self._kernel_of(X, self.X_fit_) @ self.dual_coef_
+
+    def to_predictor(self) -> sklearn.kernel_ridge.KernelRidge:
+        """Return scikit-learn's own model for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.kernel_ridge.KernelRidge
+            Fitted; holds the rows of `X_fit_`, with which it predicts.
+        """
+        return self._as_namesake(sklearn.kernel_ridge.KernelRidge)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _solve_symmetric(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, Factor]:
+    """Solve by Cholesky, or by least squares where `matrix`, overwritten, is not definite."""
+    diagonal = matrix.diagonal().copy()
+    factor = Factor(matrix)
+    if not factor.failed:
+        return factor.solve(right), factor
+    warnings.warn(
+        "The kernel matrix plus alpha is not positive definite. Using the least-squares solution "
+        "instead.",
+        stacklevel=3,
+    )
+    upper = np.triu(matrix, 1)
+    return linalg.lstsq(upper + upper.T + np.diag(diagonal), right)[0], factor
