@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from skunlearn._swap import Swap
+from skunlearn._tables import drop
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -108,23 +109,20 @@ class Inverse:
         """Whether there is nothing to take out of, as in a copy."""
         return not self._matrix.size
 
-    def take_out(self, ranks: np.ndarray, keep: np.ndarray) -> Downdate | None:
+    def take_out(self, ranks: np.ndarray) -> Downdate | None:
         """Work out what changes when rows are taken out; changes nothing.
 
         Parameters
         ----------
         ranks : ndarray of shape (k,)
-            Which of the rows kept so far go.
-
-        keep : ndarray of shape (n_kept,), bool
-            False for those.
+            Which of the rows kept so far go, sorted.
 
         Returns
         -------
         downdate : Downdate or None
             None where it would be cheaper or safer to start from the rows that are left.
         """
-        if 3 * ranks.size > keep.size or self.is_empty:
+        if 3 * ranks.size > self.places.size or self.is_empty:
             return None
         going, taken = self.places[ranks], self._taken[: self.n_taken]
         columns = self._matrix[going]
@@ -137,8 +135,10 @@ class Inverse:
         share = float((lower.diagonal() ** 2 / before).min())
         if share < _LEAST_SHARE:
             return None
-        rows = blas.dtrsm(1.0, lower, columns, lower=True)
-        return Downdate(self, rows, lower, self.places[keep], self.error / share)
+        rows = blas.dtrsm(
+            1.0, lower, columns.T, side=True, lower=True, trans_a=True, overwrite_b=True
+        ).T
+        return Downdate(self, rows, lower, drop(self.places, ranks), self.error / share)
 
 
 class Inverses(dict[float, Inverse]):

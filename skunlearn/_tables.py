@@ -98,6 +98,17 @@ def take(table: Any, rows: np.ndarray) -> Any:
     return table.map(lambda array: array[rows]) if isinstance(table, FrameTable) else table[rows]
 
 
+def drop(table: Any, rows: np.ndarray) -> Any:
+    """Copy the rows of a table other than the given ones, which are sorted and few."""
+    if not isinstance(table, np.ndarray):
+        keep = np.ones(table.shape[0], dtype=bool)
+        keep[rows] = False
+        return take(table, np.flatnonzero(keep))
+    starts = [0, *(rows + 1).tolist()]
+    stops = [*rows.tolist(), len(table)]
+    return np.concatenate([table[a:b] for a, b in zip(starts, stops, strict=True)])
+
+
 def wipe(table: Any, rows: np.ndarray) -> None:
     """Overwrite the given rows of a table in place (None is left alone)."""
     if isinstance(table, np.ndarray):

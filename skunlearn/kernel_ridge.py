@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
 from skunlearn._inverse import EPS, Factor, Inverses, in_full
 from skunlearn._swap import commit
-from skunlearn._tables import take
+from skunlearn._tables import drop
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 
@@ -197,8 +197,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
     def _penalties(self, y: np.ndarray) -> np.ndarray:
         """Return the penalty of each target."""
-        penalties = np.ravel(np.asarray(self.alpha, dtype=np.float64))
         n_targets = 1 if y.ndim == 1 else y.shape[1]
+        penalties = np.ravel(np.asarray(self.alpha, dtype=np.float64))
         if penalties.size not in (1, n_targets):
             raise ValueError(
                 "Number of targets and number of penalties do not correspond: "
@@ -246,42 +246,42 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         }
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        keep = self._samples.slots_without(rows)
-        if self._inverses:
-            removal = self._downdate(rows, keep)
-            if removal is not None:
-                return removal
-        attributes = self._solve(keep, invert=True)
+        removal = self._downdate(rows)
+        if removal is not None:
+            return removal
+        attributes = self._solve(self._samples.slots_without(rows), invert=True)
         guarantee = Guarantee("numerical", "state", TOLERANCE, EPS)
         return Removal(attributes, guarantee, n_refitted=1)
 
-    def _downdate(self, rows: np.ndarray, left: np.ndarray) -> Removal | None:
+    def _downdate(self, rows: np.ndarray) -> Removal | None:
         """Update the solution by means of the inverses; None where they are not good enough."""
+        if not self._inverses:
+            return None
         samples, dual = self._samples, self.dual_coef_
         ranks = samples.slots().searchsorted(rows) if samples.n_removed else rows
-        keep = np.ones(len(dual), dtype=bool)
-        keep[ranks] = False
-        gone, dual = dual[ranks], dual[keep]
+        gone, dual = dual[ranks], drop(dual, ranks)
         scale = None
         if samples.sample_weight is not None:
             shape = (-1, *(1,) * (dual.ndim - 1))
             root = np.sqrt(samples.sample_weight[rows]).reshape(shape)
-            scale = np.sqrt(samples.sample_weight[left]).reshape(shape)
+            scale = np.sqrt(samples.sample_weight[samples.slots_without(rows)])
+            scale = scale.reshape(shape)
             gone = np.divide(gone, root, out=np.zeros_like(gone), where=root > 0.0)
-        penalties = self._penalties(dual)
         swaps, error, scope = [], 0.0, "state"
         for penalty, inverse in self._inverses.items():
-            downdate = inverse.take_out(ranks, keep)
+            downdate = inverse.take_out(ranks)
             if downdate is None or downdate.error > TOLERANCE:
                 return None
-            chosen: Any = (..., penalties == penalty) if dual.ndim > 1 else ...
+            chosen: Any = ...
+            if len(self._inverses) > 1:
+                chosen = ..., self._penalties(dual) == penalty
             correction = downdate.correction(gone[chosen])
             dual[chosen] -= correction if scale is None else scale * correction
             swap, scope = downdate.swap()
             swaps.append(swap)
             error = max(error, downdate.error)
         guarantee = Guarantee("numerical", scope, TOLERANCE, error)
-        attributes = {"X_fit_": take(samples.X, left), "dual_coef_": dual}
+        attributes = {"X_fit_": drop(self.X_fit_, ranks), "dual_coef_": dual}
         return Removal(attributes, guarantee, swaps=tuple(swaps))
 
     def purge(self) -> KernelRidge:
