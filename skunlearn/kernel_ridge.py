@@ -115,9 +115,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         "coef0": [Interval(Real, None, None, closed="neither")],
         "kernel_params": [dict, None],
     }
-    _unlearning_tags = UnlearningTags(
-        "numerical", "output", TOLERANCE, predicts_with_rows=True
-    )
+    _unlearning_tags = UnlearningTags("numerical", "output", TOLERANCE, predicts_with_rows=True)
 
     def __init__(
         self,
@@ -311,9 +309,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             Predicted values.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return self._kernel_of(X, self.X_fit_) @ self.dual_coef_
 
     def to_predictor(self) -> sklearn.kernel_ridge.KernelRidge:

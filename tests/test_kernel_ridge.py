@@ -107,9 +107,10 @@ def test_scope_ends_where_the_inverse_is_worked_out(global_random_seed):
     X, y = draw_table(global_random_seed, n=101)
     model = KernelRidge().fit(X, y)
     scopes = [model.unlearn(i).unlearning_report_.guarantee.scope for i in range(24)]
-    assert scopes == ["state", *["output"] * 10, "state"] + ["output"] * 9 + ["state"] * (1) + [
-        "output"
-    ] * 2
+    assert (
+        scopes
+        == ["state", *["output"] * 10, "state"] + ["output"] * 9 + ["state"] * (1) + ["output"] * 2
+    )
 
 
 @pytest.mark.fast

@@ -1,0 +1,479 @@
+"""The optimum of a support vector machine, followed exactly while rows leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.linalg import lapack
+
+EPS = float(np.finfo(np.float64).eps)
+
+# What optimality conditions may be violated by, relative to the size of the targets.
+RESIDUAL = 1e-10
+
+# Below this share of its diagonal a new row of the bordered system counts as dependent on the
+# others; below this distance, relative, a row is both on the margin and at a bound.
+_DEPENDENT = 1e-11
+_TIED = 1e-10
+
+_SPARE = 64
+_REFACTOR_AFTER = 50
+_REFRESH_AFTER = 1000
+
+
+class Degenerate(ArithmeticError):
+    """The optimum, or a point on the way to it, is not unique."""
+
+
+class Machine:
+    """Coefficients ``t`` of a kernel machine: minimise ``t'Kt/2 + sum_i c_i(t_i)``, ``sum t = 0``.
+
+    Each ``c_i`` is convex and linear between its nodes. With ``f = Kt + b``, a row either has a
+    coefficient between two nodes and ``f_i`` equal to the target of that piece (it is on the
+    margin), or its coefficient is a node and ``f_i`` lies between the targets of the pieces at
+    either side. A classifier's rows have one piece, from 0 to C for the one class and from -C to 0
+    for the other, with targets 1 and -1; a regressor's have two, from -C to 0 with target
+    ``y + epsilon`` and from 0 to C with target ``y - epsilon``.
+
+    Parameters
+    ----------
+    kernel_rows : callable
+        Maps an array of row numbers to rows of the kernel matrix, shape (k, n).
+
+    nodes : ndarray of shape (n, n_nodes)
+        Increasing.
+
+    targets : ndarray of shape (n, n_nodes - 1)
+        Decreasing.
+
+    theta : ndarray of shape (n,)
+        Coefficients near the optimum; those within rounding of a node are taken to be there.
+
+    References
+    ----------
+    .. [1] Cauwenberghs, Poggio: Incremental and decremental support vector machine learning,
+       NeurIPS 2000, equations 3 to 13.
+    .. [2] Diehl, Cauwenberghs: SVM incremental learning, adaptation and optimization, IJCNN 2003,
+       for many rows at once.
+    """
+
+    def __init__(
+        self,
+        kernel_rows: Callable[[np.ndarray], np.ndarray],
+        nodes: np.ndarray,
+        targets: np.ndarray,
+        theta: np.ndarray,
+    ) -> None:
+        n = len(theta)
+        self._kernel_rows = kernel_rows
+        self._nodes = nodes
+        self._width = np.ptp(nodes, axis=1).max(initial=0.0)
+        self._targets = np.column_stack([np.full(n, np.inf), targets, np.full(n, -np.inf)])
+        self.scale = 1.0 + float(np.abs(targets).max(initial=0.0))
+        gaps = np.abs(theta[:, None] - nodes)
+        nearest = gaps.argmin(axis=1)
+        at_node = gaps.min(axis=1) <= 1e-12 * self._width
+        self.theta = np.where(at_node, nodes[np.arange(n), nearest], theta)
+        self._state = np.where(at_node, 2 * nearest, 2 * (theta[:, None] > nodes).sum(axis=1) - 1)
+        self._low, self._high = np.empty(n), np.empty(n)
+        self._set_limits(np.flatnonzero(at_node))
+        self._margin = np.flatnonzero(~at_node)
+        self._low[self._margin], self._high[self._margin] = -np.inf, np.inf
+        self.intercept = 0.0
+        self._refresh()
+        try:
+            self._refactor()
+        except Degenerate:
+            self._admit_one_by_one()
+
+    # ---- state of rows
+
+    def _set_limits(self, rows: Any) -> None:
+        node = self._state[rows] // 2
+        self._high[rows] = self._targets[rows, node]
+        self._low[rows] = self._targets[rows, node + 1]
+
+    @property
+    def margin(self) -> np.ndarray:
+        """The rows on the margin."""
+        return self._margin
+
+    def _margin_targets(self) -> np.ndarray:
+        return self._targets[self._margin, (self._state[self._margin] + 1) // 2]
+
+    # ---- the bordered inverse
+
+    def _refactor(self) -> None:
+        """Invert the bordered kernel matrix of the rows on the margin from scratch."""
+        size = self._margin.size
+        n = self.theta.size
+        capacity = size + _SPARE
+        columns, inverse = np.zeros((capacity, n)), np.zeros((capacity + 1, capacity + 1))
+        if size:
+            columns[:size] = self._kernel_rows(self._margin)
+            inverse[: size + 1, : size + 1] = _bordered_inverse(columns[:size, self._margin])
+        self._columns, self._inverse, self.n_changes = columns, inverse, 0
+
+    def _refresh(self) -> None:
+        """Compute decision values from scratch, so that rounding does not add up."""
+        held = np.flatnonzero(self.theta)
+        value = np.zeros(self.theta.size)
+        for start in range(0, held.size, 512):
+            block = held[start : start + 512]
+            value += self.theta[block] @ self._kernel_rows(block)
+        if self._margin.size:
+            self.intercept = float(np.mean(self._margin_targets() - value[self._margin]))
+        self.value = value + self.intercept
+        self._n_steps = 0
+
+    def _join(self, row: int, state: int) -> None:
+        """Take a row from its node to the margin."""
+        size = self._margin.size
+        if size == len(self._columns):
+            self._columns = np.vstack([self._columns, np.zeros((_SPARE, self.theta.size))])
+            self._inverse = np.pad(self._inverse, ((0, _SPARE), (0, _SPARE)))
+        column, inverse = self._kernel_rows(np.array([row]))[0], self._inverse
+        if size:
+            beta, pivot = self._lean(column, row)
+            if not pivot > _DEPENDENT * abs(column[row]):
+                raise Degenerate
+            beta = np.append(beta, 1.0)
+            inverse[size + 1, : size + 1] = inverse[: size + 1, size + 1] = 0.0
+            inverse[size + 1, size + 1] = 0.0
+            inverse[: size + 2, : size + 2] += np.multiply.outer(beta, beta / pivot)
+        else:
+            inverse[:2, :2] = [[-column[row], 1.0], [1.0, 0.0]]
+        self._columns[size] = column
+        self._margin = np.append(self._margin, row)
+        self._state[row] = state
+        self._low[row], self._high[row] = -np.inf, np.inf
+        self.n_changes += 1
+
+    def _lean(self, column: np.ndarray, row: int) -> tuple[np.ndarray, float]:
+        """Return what a unit of a row's coefficient asks of the margin, and what that is worth."""
+        size = self._margin.size
+        border = np.concatenate([[1.0], column[self._margin]])
+        beta = -(self._inverse[: size + 1, : size + 1] @ border)
+        return beta, float(column[row] + border @ beta)
+
+    def _admit(self, row: int, state: int, sign: float) -> None:
+        """Take a row to the margin; where it depends on it, first move to a bound without effect.
+
+        Along the dependence no decision value changes, so that the coefficients of the row and of
+        the margin can be moved in the direction `sign` of the row's until one of them is at a node.
+        """
+        self._state[row] = state
+        self._low[row], self._high[row] = -np.inf, np.inf
+        while self._margin.size:
+            column = self._kernel_rows(np.array([row]))[0]
+            beta, pivot = self._lean(column, row)
+            if pivot > _DEPENDENT * abs(column[row]):
+                break
+            bound, place, node = self._first_bound(sign * beta[1:])
+            piece = state // 2
+            room = abs(self._nodes[row, piece + (sign > 0.0)] - self.theta[row])
+            self.theta[self._margin] += min(bound, room) * sign * beta[1:]
+            if room <= bound:
+                self._state[row] = 2 * (piece + (sign > 0.0))
+                self.theta[row] = self._nodes[row, piece + (sign > 0.0)]
+                self._set_limits(row)
+                return
+            self.theta[row] += bound * sign
+            self._settle(place, node)
+        self._join(row, state)
+
+    def _admit_one_by_one(self) -> None:
+        """Build up a margin of independent rows from one that is not."""
+        rows, self._margin = self._margin, np.empty(0, dtype=np.intp)
+        self._refactor()
+        for row in rows.tolist():
+            piece = (self._state[row] + 1) // 2
+            slope = self.value[row] - self._targets[row, piece]
+            self._admit(row, int(self._state[row]), -1.0 if slope > 0.0 else 1.0)
+        self._refresh()
+
+    def _leave(self, place: int) -> int:
+        """Take a row off the margin, leaving its limits infinite; returns the row."""
+        size, inverse = self._margin.size, self._inverse
+        row, last = int(self._margin[place]), size - 1
+        if size > 1:
+            if place != last:
+                for axis in (inverse, inverse.T):
+                    axis[[place + 1, size], : size + 1] = axis[[size, place + 1], : size + 1]
+                self._columns[place] = self._columns[last]
+                self._margin[place] = self._margin[last]
+            spoke = inverse[:size, size].copy()
+            pivot = inverse[size, size]
+            if not pivot > 0.0:
+                raise Degenerate
+            inverse[:size, :size] -= np.multiply.outer(spoke, spoke / pivot)
+        self._margin = self._margin[:last].copy()
+        self._columns[last] = inverse[size] = inverse[:, size] = 0.0
+        self.n_changes += 1
+        return row
+
+    def _settle(self, place: int, node: int) -> None:
+        """Put a row of the margin, which has arrived at a node, there."""
+        row = self._leave(place)
+        self.theta[row] = self._nodes[row, node]
+        self._state[row] = 2 * node
+        self._set_limits(row)
+
+    # ---- steps
+
+    def _first_bound(self, change: np.ndarray) -> tuple[float, int, int]:
+        """Find how far coefficients on the margin can go; returns (share, place, node)."""
+        if not change.size:
+            return np.inf, -1, -1
+        margin, piece = self._margin, self._state[self._margin] // 2
+        up = change > 0.0
+        room = self._nodes[margin, piece + up] - self.theta[margin]
+        share = np.full(change.size, np.inf)
+        np.divide(room, change, out=share, where=change != 0.0)
+        place = int(share.argmin())
+        return max(float(share[place]), 0.0), place, int(piece[place] + up[place])
+
+    def _first_limit(self, change: np.ndarray) -> tuple[float, int, int]:
+        """Find how far decision values can go; returns (share, row, piece) of the one that stops."""
+        limit = np.where(change > 0.0, self._high, self._low)
+        share = np.full(change.size, np.inf)
+        np.divide(limit - self.value, change, out=share, where=change != 0.0)
+        row = int(share.argmin())
+        state = self._state[row] + (-1 if change[row] > 0.0 else 1)
+        return max(float(share[row]), 0.0), row, int(state)
+
+    def _direction(self, total: float, push: np.ndarray) -> tuple[float, np.ndarray]:
+        """Solve for the changes of the intercept and of coefficients on the margin.
+
+        Coefficients shall change by `total` in sum, and margin rows' decision values by `push`.
+        """
+        size = self._margin.size
+        right = np.concatenate([[total], push])
+        solution = self._inverse[: size + 1, : size + 1] @ right
+        return float(solution[0]), solution[1:]
+
+    def _advance(self, share: float, db: float, dtheta: np.ndarray, change: np.ndarray) -> None:
+        self.theta[self._margin] += share * dtheta
+        self.intercept += share * db
+        self.value += share * change
+        self._n_steps += 1
+
+    def forget(self, rows: np.ndarray) -> None:
+        """Bring the coefficients of rows to zero, everything else staying optimal, and drop them.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (k,)
+
+        Raises
+        ------
+        Degenerate
+            If the way there is not unique; the machine is of no further use then.
+        """
+        self._low[rows], self._high[rows] = -np.inf, np.inf
+        going = rows[self.theta[rows] != 0.0]
+        if going.size:
+            for place in np.flatnonzero(np.isin(self._margin, going))[::-1].tolist():
+                self._leave(place)
+            self._follow(going)
+            self.theta[going] = 0.0
+        self._columns[:, rows] = 0.0
+        self.value[rows] = 0.0
+        self._targets[rows], self._nodes[rows] = 0.0, 0.0
+
+    def _follow(self, going: np.ndarray) -> None:
+        step = -self.theta[going]
+        drift = step @ self._kernel_rows(going)
+        total = float(step.sum())
+        left, budget = 1.0, 100 + 20 * (going.size + self._margin.size)
+        while left > 0.0:
+            budget -= 1
+            if budget < 0:
+                raise Degenerate
+            size = self._margin.size
+            if not size and abs(total) > EPS * self._width:
+                self._shift_intercept(-total)
+                continue
+            if size:
+                db, dtheta = self._direction(-total, -drift[self._margin])
+            else:
+                db, dtheta = 0.0, np.empty(0)
+            change = dtheta @ self._columns[:size] + drift + db
+            bound, place, node = self._first_bound(dtheta)
+            limit, row, state = self._first_limit(change)
+            share = min(left, bound, limit)
+            self._advance(share, db, dtheta, change)
+            left -= share
+            if share == limit and limit < bound and limit <= left + share:
+                self.value[row] = self._targets[row, (state + 1) // 2]
+                self._join(row, state)
+            elif share == bound:
+                self._settle(place, node)
+
+    def _shift_intercept(self, sign: float) -> None:
+        """With no row on the margin, move the intercept until one is that can take up change."""
+        if sign > 0.0:  # coefficients must grow: lower the intercept to the first lower limit
+            slack = self.value - self._low
+            row = int(slack.argmin())
+            shift, state = -slack[row], self._state[row] + 1
+        else:
+            slack = self._high - self.value
+            row = int(slack.argmin())
+            shift, state = slack[row], self._state[row] - 1
+        if not np.isfinite(shift):
+            raise Degenerate
+        self.intercept += float(shift)
+        self.value += shift
+        self._join(row, int(state))
+
+    def polish(self) -> float:
+        """Reach the optimum to rounding by active-set steps.
+
+        Returns
+        -------
+        residual : float
+            Largest violation of the optimality conditions, relative to the size of the targets.
+
+        Raises
+        ------
+        Degenerate
+            If the optimum is not unique, or not reached in many steps.
+        """
+        for _ in range(50 + 4 * self._margin.size):
+            size = self._margin.size
+            if not size:
+                self._centre_intercept()
+                if self.residual() <= RESIDUAL:
+                    return self.residual()
+                self._join(*self._worst_offender())
+                continue
+            push = self._margin_targets() - self.value[self._margin]
+            total = -float(self.theta.sum())
+            db, dtheta = self._direction(total, push)
+            bound, place, node = self._first_bound(dtheta)
+            change = dtheta @ self._columns[:size] + db
+            self._advance(min(bound, 1.0), db, dtheta, change)
+            if bound < 1.0:
+                self._settle(place, node)
+                continue
+            row, state = self._worst_offender()
+            if self._violation(row) <= RESIDUAL * self.scale:
+                residual = self.residual()
+                if residual <= RESIDUAL:
+                    return residual
+                self._refresh()
+                self._refactor()
+                continue
+            self._admit(row, state, float(np.sign(state - self._state[row])))
+        raise Degenerate
+
+    def _worst_offender(self) -> tuple[int, int]:
+        above, below = self.value - self._high, self._low - self.value
+        row = int(np.maximum(above, below).argmax())
+        return row, int(self._state[row] + (-1 if above[row] > below[row] else 1))
+
+    def _violation(self, row: int) -> float:
+        return float(max(self.value[row] - self._high[row], self._low[row] - self.value[row], 0.0))
+
+    def residual(self) -> float:
+        """Return the largest violation of the optimality conditions, relative to the targets."""
+        margin = self._margin
+        gap = np.abs(self._margin_targets() - self.value[margin]).max(initial=0.0)
+        outside = np.maximum(self.value - self._high, self._low - self.value).max(initial=0.0)
+        piece = self._state[margin] // 2
+        theta = self.theta[margin]
+        beyond = np.maximum(
+            self._nodes[margin, piece] - theta, theta - self._nodes[margin, piece + 1]
+        ).max(initial=0.0)
+        return float(max(gap, outside, beyond, abs(self.theta.sum())) / self.scale)
+
+    def touch_up(self) -> float:
+        """After a path: correct rounding, and see that the optimum is unique.
+
+        Returns
+        -------
+        error : float
+            Estimated relative error of the coefficients.
+
+        Raises
+        ------
+        Degenerate
+            If a row is both on the margin and at a bound, or the residual cannot be made small.
+        """
+        if self._n_steps > _REFRESH_AFTER:
+            self._refresh()
+        if self.n_changes > _REFACTOR_AFTER:
+            self._refactor()
+        for attempt in range(3):
+            self._correct()
+            if self.residual() <= RESIDUAL:
+                break
+            if attempt == 1:
+                self._refresh()
+                self._refactor()
+        else:
+            raise Degenerate
+        if self._is_tied():
+            raise Degenerate
+        return self.error()
+
+    def _correct(self) -> None:
+        size = self._margin.size
+        if not size:
+            self._centre_intercept()
+            return
+        push = self._margin_targets() - self.value[self._margin]
+        db, dtheta = self._direction(-float(self.theta.sum()), push)
+        self._advance(1.0, db, dtheta, dtheta @ self._columns[:size] + db)
+
+    def error(self) -> float:
+        """Estimate the relative error of the coefficients."""
+        total = float(np.abs(self.theta).sum())
+        residual = self.residual() * self.scale + EPS * total
+        side = self._margin.size + 1
+        gain = float(np.abs(self._inverse[:side, :side]).sum(axis=0).max()) if side > 1 else 1.0
+        largest = float(np.abs(self.theta).max(initial=0.0))
+        return residual * gain / largest if largest > 0.0 else EPS
+
+    def _is_tied(self) -> bool:
+        margin = self._margin
+        piece = self._state[margin] // 2
+        theta = self.theta[margin]
+        room = np.minimum(
+            theta - self._nodes[margin, piece], self._nodes[margin, piece + 1] - theta
+        )
+        slack = np.minimum(self._high - self.value, self.value - self._low)
+        return bool(
+            room.min(initial=np.inf) <= _TIED * self._width
+            or slack.min(initial=np.inf) <= _TIED * self.scale
+        )
+
+    def _centre_intercept(self) -> None:
+        """With no row on the margin, take the middle of the intercepts that are optimal."""
+        lowest = float((self._low - self.value).max())
+        highest = float((self._high - self.value).min())
+        if np.isfinite(lowest + highest):
+            self.intercept += (lowest + highest) / 2.0
+            self.value += (lowest + highest) / 2.0
+
+    def wipe(self) -> None:
+        """Overwrite everything."""
+        for buffer in vars(self).values():
+            if isinstance(buffer, np.ndarray):
+                buffer.fill(0)
+
+
+def _bordered_inverse(gram: np.ndarray) -> np.ndarray:
+    """Invert ``[[0, 1'], [1, gram]]``."""
+    size = len(gram) + 1
+    matrix = np.zeros((size, size), order="F")
+    matrix[0, 1:] = matrix[1:, 0] = 1.0
+    matrix[1:, 1:] = gram
+    norm = lapack.dlange("1", matrix)
+    factor, pivots, info = lapack.dgetrf(matrix, overwrite_a=True)
+    if info or lapack.dgecon(factor, norm)[0] < _DEPENDENT:
+        raise Degenerate
+    inverse, _ = lapack.dgetri(factor, pivots, overwrite_lu=True)
+    return (inverse + inverse.T) / 2.0
