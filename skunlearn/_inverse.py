@@ -58,7 +58,7 @@ class Factor:
         """Multiply by the inverse of the lower factor, so that squares sum to a quadratic form."""
         return lapack.dtrtrs(self._upper, right, trans=1)[0]
 
-    def inverse(self) -> Inverse:
+    def inverse(self) -> np.ndarray:
         """Turn the factor, which is of no further use, into the inverse of the matrix."""
         triangle, _ = lapack.dpotri(self._upper, overwrite_c=True)
         matrix = triangle.T
@@ -67,7 +67,7 @@ class Factor:
             square = np.tril(matrix[start:stop, start:stop])
             matrix[start:stop, start:stop] = square + np.tril(square, -1).T
             matrix[start:stop, stop:] = matrix[stop:, start:stop].T
-        return Inverse(matrix, self.error)
+        return matrix
 
 
 class Inverse:

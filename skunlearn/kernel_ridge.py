@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
-from skunlearn._inverse import EPS, Factor, Inverses, in_full
+from skunlearn._inverse import EPS, Factor, Inverse, Inverses, in_full
 from skunlearn._swap import commit
 from skunlearn._tables import drop
 from skunlearn._tags import UnlearningTags
@@ -235,7 +235,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             chosen = penalties == penalty
             dual[:, chosen], factor = _solve_symmetric(matrix, right[:, chosen])
             if invert and factor.error <= TOLERANCE:
-                inverses[float(penalty)] = factor.inverse()
+                inverses[float(penalty)] = Inverse(factor.inverse(), factor.error)
         dual *= root[:, None]
         return {
             "_inverses": inverses if len(inverses) == distinct.size else Inverses(),

@@ -42,6 +42,7 @@ def test_every_public_estimator_is_checked():
 
 # scikit-learn expects its own Ridge, Pipeline and bagging to fail these checks as well.
 IN_PLACE = "fit fits the steps themselves, as sklearn.pipeline.Pipeline does"
+SCALE = "gamma='scale' does not weigh rows, as in scikit-learn"
 SHARDS = "without sample_ids a row repeated k times is k rows in k shards"
 WEIGHTS = (
     "check_sample_weight_equivalence_on_dense_data",
@@ -51,6 +52,8 @@ EXPECTED = {
     "Ridge": {
         "check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers",
     },
+    "SVC": dict.fromkeys(WEIGHTS, SCALE),
+    "SVR": dict.fromkeys(WEIGHTS, SCALE),
     "SISAClassifier": dict.fromkeys(WEIGHTS, SHARDS),
     "SISARegressor": dict.fromkeys(WEIGHTS, SHARDS),
     "Pipeline": {

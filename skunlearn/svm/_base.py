@@ -7,17 +7,19 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight
+from skunlearn._inverse import EPS
 from skunlearn._swap import Swap, commit, snapshot
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._kernel import NAMES, Kernel, gamma_of
-from skunlearn.svm._machine import EPS, Degenerate, Machine
+from skunlearn.svm._machine import Degenerate, Machine
 
 # Relative float error of coefficients above which the problem is solved anew.
 TOLERANCE = 1e-7
@@ -167,8 +169,9 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         """Make the kernel for the rows of X, or of some of its slots."""
         gamma = 0.0
         if not (callable(self.kernel) or self.kernel == "linear"):
-            chosen = isinstance(self.gamma, str) and slots is not None
-            gamma = gamma_of(self.gamma, take(X, slots) if chosen else X)
+            if slots is not None and isinstance(self.gamma, str):
+                X = take(X, slots)
+            gamma = gamma_of(self.gamma, X)
         return Kernel(self.kernel, gamma, self.degree, self.coef0)
 
     def _active(self, slots: np.ndarray) -> np.ndarray:
@@ -344,6 +347,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         predictor = view._run_libsvm(rows, view._targets_of_support(), None, view._kernel, {})
         if callable(self.kernel):
             state["support_"] = np.arange(rows.shape[0], dtype=np.int32)
+            del state["shape_fit_"]
         sign = -1.0 if view._flips_sign(view) else 1.0
         state |= {
             "_n_support": np.resize(state.pop("n_support_"), predictor._n_support.shape),
@@ -363,3 +367,13 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
     @abstractmethod
     def _targets_of_support(self) -> np.ndarray:
         """Return targets, one for each support vector, that `fit` accepts."""
+
+
+def like_rows(coef: np.ndarray, rows: Any) -> Any:
+    """Return coefficients as scikit-learn holds them: for sparse rows as CSR, zeros included."""
+    if not sparse.issparse(rows):
+        return coef
+    n_lines, n_columns = coef.shape
+    places = np.tile(np.arange(n_columns, dtype=np.int32), n_lines)
+    starts = np.arange(0, coef.size + 1, max(1, n_columns), dtype=np.int32)[: n_lines + 1]
+    return sparse.csr_matrix((coef.ravel(), places, starts), shape=coef.shape)

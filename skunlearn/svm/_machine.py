@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas
 
-EPS = float(np.finfo(np.float64).eps)
+from skunlearn._inverse import EPS, Factor
 
 # What optimality conditions may be violated by, relative to the size of the targets.
 RESIDUAL = 1e-10
@@ -139,10 +139,7 @@ class Machine:
             beta, pivot = self._lean(column, row)
             if not pivot > _DEPENDENT * abs(column[row]):
                 raise Degenerate
-            beta = np.append(beta, 1.0)
-            inverse[size + 1, : size + 1] = inverse[: size + 1, size + 1] = 0.0
-            inverse[size + 1, size + 1] = 0.0
-            inverse[: size + 2, : size + 2] += np.multiply.outer(beta, beta / pivot)
+            self._add_square(np.append(beta, 1.0), 1.0 / pivot)
         else:
             inverse[:2, :2] = [[-column[row], 1.0], [1.0, 0.0]]
         self._columns[size] = column
@@ -150,6 +147,12 @@ class Machine:
         self._state[row] = state
         self._low[row], self._high[row] = -np.inf, np.inf
         self.n_changes += 1
+
+    def _add_square(self, vector: np.ndarray, factor: float) -> None:
+        """Add the outer square of a vector to the upper left of the inverse."""
+        padded = np.zeros(len(self._inverse))
+        padded[: vector.size] = vector
+        blas.dger(factor, padded, padded, a=self._inverse.T, overwrite_a=True)
 
     def _lean(self, column: np.ndarray, row: int) -> tuple[np.ndarray, float]:
         """Return what a unit of a row's coefficient asks of the margin, and what that is worth."""
@@ -208,9 +211,12 @@ class Machine:
             pivot = inverse[size, size]
             if not pivot > 0.0:
                 raise Degenerate
-            inverse[:size, :size] -= np.multiply.outer(spoke, spoke / pivot)
+            inverse[size] = inverse[:, size] = 0.0
+            self._add_square(spoke, -1.0 / pivot)
+        else:
+            inverse[:2, :2] = 0.0
         self._margin = self._margin[:last].copy()
-        self._columns[last] = inverse[size] = inverse[:, size] = 0.0
+        self._columns[last] = 0.0
         self.n_changes += 1
         return row
 
@@ -236,7 +242,7 @@ class Machine:
         return max(float(share[place]), 0.0), place, int(piece[place] + up[place])
 
     def _first_limit(self, change: np.ndarray) -> tuple[float, int, int]:
-        """Find how far decision values can go; returns (share, row, piece) of the one that stops."""
+        """Find how far decision values can go; returns (share, row, its piece)."""
         limit = np.where(change > 0.0, self._high, self._low)
         share = np.full(change.size, np.inf)
         np.divide(limit - self.value, change, out=share, where=change != 0.0)
@@ -382,11 +388,7 @@ class Machine:
         margin = self._margin
         gap = np.abs(self._margin_targets() - self.value[margin]).max(initial=0.0)
         outside = np.maximum(self.value - self._high, self._low - self.value).max(initial=0.0)
-        piece = self._state[margin] // 2
-        theta = self.theta[margin]
-        beyond = np.maximum(
-            self._nodes[margin, piece] - theta, theta - self._nodes[margin, piece + 1]
-        ).max(initial=0.0)
+        beyond = -self._rooms().min(initial=0.0)
         return float(max(gap, outside, beyond, abs(self.theta.sum())) / self.scale)
 
     def touch_up(self) -> float:
@@ -404,7 +406,7 @@ class Machine:
         """
         if self._n_steps > _REFRESH_AFTER:
             self._refresh()
-        if self.n_changes > _REFACTOR_AFTER:
+        if self.n_changes > max(_REFACTOR_AFTER, self._margin.size):
             self._refactor()
         for attempt in range(3):
             self._correct()
@@ -415,9 +417,21 @@ class Machine:
                 self._refactor()
         else:
             raise Degenerate
-        if self._is_tied():
+        while self._margin.size and self._rooms().min() <= _TIED * self._width:
+            place = int(self._rooms().argmin())
+            row = self._margin[place]
+            self._settle(place, int(np.abs(self._nodes[row] - self.theta[row]).argmin()))
+            self._correct()
+        slack = np.minimum(self._high - self.value, self.value - self._low)
+        if slack.min() <= _TIED * self.scale or self.residual() > RESIDUAL:
             raise Degenerate
         return self.error()
+
+    def _rooms(self) -> np.ndarray:
+        """Return how far each coefficient on the margin is from a node."""
+        piece, theta = self._state[self._margin] // 2, self.theta[self._margin]
+        below = theta - self._nodes[self._margin, piece]
+        return np.minimum(below, self._nodes[self._margin, piece + 1] - theta)
 
     def _correct(self) -> None:
         size = self._margin.size
@@ -437,19 +451,6 @@ class Machine:
         largest = float(np.abs(self.theta).max(initial=0.0))
         return residual * gain / largest if largest > 0.0 else EPS
 
-    def _is_tied(self) -> bool:
-        margin = self._margin
-        piece = self._state[margin] // 2
-        theta = self.theta[margin]
-        room = np.minimum(
-            theta - self._nodes[margin, piece], self._nodes[margin, piece + 1] - theta
-        )
-        slack = np.minimum(self._high - self.value, self.value - self._low)
-        return bool(
-            room.min(initial=np.inf) <= _TIED * self._width
-            or slack.min(initial=np.inf) <= _TIED * self.scale
-        )
-
     def _centre_intercept(self) -> None:
         """With no row on the margin, take the middle of the intercepts that are optimal."""
         lowest = float((self._low - self.value).max())
@@ -466,14 +467,16 @@ class Machine:
 
 
 def _bordered_inverse(gram: np.ndarray) -> np.ndarray:
-    """Invert ``[[0, 1'], [1, gram]]``."""
-    size = len(gram) + 1
-    matrix = np.zeros((size, size), order="F")
-    matrix[0, 1:] = matrix[1:, 0] = 1.0
-    matrix[1:, 1:] = gram
-    norm = lapack.dlange("1", matrix)
-    factor, pivots, info = lapack.dgetrf(matrix, overwrite_a=True)
-    if info or lapack.dgecon(factor, norm)[0] < _DEPENDENT:
+    """Invert ``[[0, 1'], [1, gram]]``, by way of ``gram`` plus a constant, which is definite."""
+    lift = float(np.abs(gram.diagonal()).mean())
+    factor = Factor(gram + lift)
+    if not factor.error < EPS / _DEPENDENT:
         raise Degenerate
-    inverse, _ = lapack.dgetri(factor, pivots, overwrite_lu=True)
-    return (inverse + inverse.T) / 2.0
+    inverse = np.empty((len(gram) + 1, len(gram) + 1))
+    inverse[1:, 1:] = factor.inverse()
+    sums = inverse[1:, 1:].sum(axis=1)
+    total = sums.sum()
+    inverse[1:, 1:] -= np.multiply.outer(sums, sums / total)
+    inverse[0, 1:] = inverse[1:, 0] = sums / total
+    inverse[0, 0] = lift - 1.0 / total
+    return inverse

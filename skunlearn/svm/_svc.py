@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn.base import reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.svm._base import BaseSVM, Problem
+from skunlearn.svm._base import BaseSVM, Problem, like_rows
 
 
 class SVC(ClassifierMixin, BaseSVM):
@@ -331,7 +331,7 @@ class SVC(ClassifierMixin, BaseSVM):
         vectors = self._samples.X[slots[support]]
         return {
             "classes_": classes,
-            "dual_coef_": sparse.csr_matrix(dual) if sparse.issparse(vectors) else dual,
+            "dual_coef_": like_rows(dual, vectors),
             "intercept_": np.array(intercepts),
             "n_support_": np.bincount(codes[support], minlength=classes.size).astype(np.int32),
             "shape_fit_": (slots.size, vectors.shape[1]),

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skunlearn._compat import Interval, fit_context
 from skunlearn.base import reads_one_version
-from skunlearn.svm._base import BaseSVM, Problem
+from skunlearn.svm._base import BaseSVM, Problem, like_rows
 
 
 class SVR(RegressorMixin, BaseSVM):
@@ -213,7 +213,7 @@ class SVR(RegressorMixin, BaseSVM):
         dual = theta[support][np.newaxis]
         vectors = self._samples.X[slots[support]]
         return {
-            "dual_coef_": sparse.csr_matrix(dual) if sparse.issparse(vectors) else dual,
+            "dual_coef_": like_rows(dual, vectors),
             "intercept_": np.array(intercepts),
             "n_support_": np.array([support.size], dtype=np.int32),
             "shape_fit_": (slots.size, vectors.shape[1]),
