@@ -109,7 +109,8 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     Notes
     -----
-    The promise is 'numerical' with relative tolerance 1e-8. The error estimate of each request is
+    The promise is 'numerical' with relative tolerance 1e-8 of the largest entry of an attribute (of
+    the spread of the rows for a smaller `mean_`). The error estimate of each request is
     machine epsilon times the number of updates, times the former scatter, divided by the smallest
     gap between the variance along an axis that is kept and any other. Where it would pass the
     tolerance (a removed outlier made up much of the scatter, or two axes have nearly the same
