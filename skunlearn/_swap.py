@@ -99,13 +99,15 @@ def commit(swaps: Iterable[Swap]) -> None:
 
 
 def _let_go(old: Any, new: Any) -> list[Any]:
-    """List what `new` does not hold on to; a tuple may share parts with the one it replaces."""
-    if old is new:
-        return []
+    """List what has to be overwritten when `new` takes the place of `old`.
+
+    Of a tuple these are the moments in it that the new tuple does not share; arrays in a tuple are
+    the public ones of another estimator.
+    """
     if not isinstance(old, tuple):
-        return [old]
+        return [] if old is new else [old]
     kept = set(map(id, new)) if isinstance(new, tuple) else set()
-    return [part for part in old if id(part) not in kept]
+    return [part for part in old if hasattr(part, "wipe") and id(part) not in kept]
 
 
 def snapshot(estimator: Any) -> Any:
