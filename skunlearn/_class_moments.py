@@ -43,6 +43,10 @@ def class_moments(
 
 def moments_of(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> JointMoments:
     """Compute the moments of some rows of a table without targets."""
+    if weights is not None and not weights[rows].any():
+        columns = np.zeros(X.shape[1])
+        square = np.zeros((X.shape[1], X.shape[1]))
+        return JointMoments(0.0, columns, columns.copy(), square, columns.copy(), 0)
     return JointMoments.from_rows(X, _no_targets(X), weights, rows, True)
 
 

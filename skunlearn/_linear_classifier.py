@@ -37,7 +37,7 @@ class LinearClassifierMixin:
             self, X, accept_sparse=["csr", "csc", "coo"] if sparse else False, reset=False
         )
         scores = X @ self.coef_.T + self.intercept_
-        return scores[:, 0] if scores.shape[1] == 1 else scores
+        return scores[:, 0] if scores.shape[1:] == (1,) else scores
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:

@@ -112,10 +112,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             moments[label] = moments_without(moments[label], X, None, gone) if left else None
         if None in moments:
             keep = np.array([part is not None for part in moments])
-            classes = classes[keep]
-            if classes.dtype.kind == "U":
-                classes = np.array(classes.tolist())
-            return self._refitted(rows, classes)
+            return self._refitted(rows, classes[keep])
         attributes, error, n_refitted = self._derive(
             tuple(moments), classes, touched, lambda: self._samples.slots_without(rows), False
         )

@@ -79,7 +79,7 @@ class BaseRidge(LeastSquares):
                 padded = np.vstack([X, np.sqrt(penalty) * np.eye(X.shape[1])])
                 right = np.concatenate([right, np.zeros(X.shape[1])])
                 coef[target] = optimize.nnls(padded, right)[0]
-            elif penalty > 0.0 and X.shape[0] <= X.shape[1]:
+            elif X.shape[0] <= X.shape[1] and penalty > 1e-12 * np.einsum("ij,ij", X, X):
                 kernel = X @ X.T
                 kernel.flat[:: kernel.shape[0] + 1] += penalty
                 coef[target] = X.T @ linalg.solve(kernel, right, assume_a="pos")

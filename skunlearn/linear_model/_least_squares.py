@@ -120,8 +120,10 @@ class LeastSquares(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
         moments, weight = self._moments, samples.sample_weight
-        if moments is not None and (
-            weight is None or weight[rows].sum() < (1.0 - 1e-6) * moments.weight
+        if (
+            moments is not None
+            and samples.n_samples - rows.size > self.n_features_in_
+            and (weight is None or weight[rows].sum() < (1.0 - 1e-6) * moments.weight)
         ):
             moments = moments.without(samples.X, samples.y, weight, rows, self.fit_intercept)
             penalties, chosen = self._choose_penalties(
