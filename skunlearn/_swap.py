@@ -82,11 +82,9 @@ def commit(swaps: Iterable[Swap]) -> None:
         for estimator, attributes, rows in swaps:
             state = estimator.__dict__
             old = state if rows is None else attributes
-            replaced += [
-                state[name]
-                for name in old
-                if name[0] == "_" and name in state and state[name] is not attributes.get(name)
-            ]
+            for name in old:
+                if name[0] == "_" and name in state:
+                    replaced += _let_go(state[name], attributes.get(name))
             state.update(attributes)
             if rows is None:
                 for name in state.keys() - attributes.keys():
@@ -98,6 +96,18 @@ def commit(swaps: Iterable[Swap]) -> None:
             buffer.fill(0)
         elif hasattr(buffer, "wipe"):
             buffer.wipe()
+
+
+def _let_go(old: Any, new: Any) -> list[Any]:
+    """List what has to be overwritten when `new` takes the place of `old`.
+
+    Of a tuple these are the moments in it that the new tuple does not share; arrays in a tuple are
+    the public ones of another estimator.
+    """
+    if not isinstance(old, tuple):
+        return [] if old is new else [old]
+    kept = set(map(id, new)) if isinstance(new, tuple) else set()
+    return [part for part in old if hasattr(part, "wipe") and id(part) not in kept]
 
 
 def snapshot(estimator: Any) -> Any:

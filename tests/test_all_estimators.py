@@ -48,10 +48,10 @@ WEIGHTS = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 )
+DIRECT = {"check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers"}
 EXPECTED = {
-    "Ridge": {
-        "check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers",
-    },
+    "Ridge": DIRECT,
+    "RidgeClassifier": DIRECT,
     "SVC": dict.fromkeys(WEIGHTS, SCALE),
     "SVR": dict.fromkeys(WEIGHTS, SCALE),
     "SISAClassifier": dict.fromkeys(WEIGHTS, SHARDS),

@@ -5,6 +5,7 @@ from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
 from skunlearn.linear_model._poisson import PoissonRegressor
 from skunlearn.linear_model._ridge import Ridge
+from skunlearn.linear_model._ridge_classifier import RidgeClassifier
 from skunlearn.linear_model._tweedie import TweedieRegressor
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "LogisticRegression",
     "PoissonRegressor",
     "Ridge",
+    "RidgeClassifier",
     "TweedieRegressor",
 ]

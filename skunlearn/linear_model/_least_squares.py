@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import linalg, optimize, sparse
 from scipy.linalg import lapack
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._compat import check_sample_weight
@@ -26,9 +27,7 @@ EPS = float(np.finfo(np.float64).eps)
 TOLERANCE = 1e-9
 
 
-class LeastSquares(
-    UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta
-):
+class LeastSquares(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     """Linear least squares with or without an l2 penalty, from joint moments.
 
     Subclasses give the penalty and say what happens where the normal equations are not to be
@@ -101,35 +100,63 @@ class LeastSquares(
             raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
         if rows.size > self.n_features_in_:
             moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
-            coef, _ = self._solve(moments, frame)
+            penalties, chosen = self._choose_penalties(samples, moments, lambda: rows, frame)
+            coef, _ = self._solve(moments, frame, penalties)
             if coef is not None:
-                return self._removal(moments, coef, moments.mean, frame, EPS, refitted=True)
+                removal = self._removal(moments, coef, moments.mean, frame, EPS, refitted=True)
+                removal.attributes.update(chosen)
+                return removal
         else:
             moments = None
+            penalties, chosen = self._choose_penalties(samples, None, lambda: rows, frame)
         X, y, mean = self._centred_rows(samples, rows, frame)
-        coef = self._solve_from_rows(X, y, self._penalties(y.shape[1]))
-        return self._removal(moments, coef, mean, frame, EPS, refitted=True)
+        coef = self._solve_from_rows(X, y, penalties)
+        removal = self._removal(moments, coef, mean, frame, EPS, refitted=True)
+        removal.attributes.update(chosen)
+        return removal
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         return self._unlearn_framed(self._samples, rows, self._frame)
 
     def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
         moments, weight = self._moments, samples.sample_weight
-        if moments is not None and (
-            weight is None or weight[rows].sum() < (1.0 - 1e-6) * moments.weight
+        if (
+            moments is not None
+            and samples.n_samples - rows.size > self.n_features_in_
+            and (weight is None or weight[rows].sum() < (1.0 - 1e-6) * moments.weight)
         ):
             moments = moments.without(samples.X, samples.y, weight, rows, self.fit_intercept)
-            coef, error = self._solve(moments, frame)
+            penalties, chosen = self._choose_penalties(
+                samples, moments, lambda: samples.slots_without(rows), frame
+            )
+            coef, error = self._solve(moments, frame, penalties)
             if coef is not None and error <= TOLERANCE:
-                return self._removal(moments, coef, moments.mean, frame, error, refitted=False)
+                removal = self._removal(moments, coef, moments.mean, frame, error, refitted=False)
+                removal.attributes.update(chosen)
+                return removal
         return self._refit(samples, samples.slots_without(rows), frame)
 
-    def _solve(self, moments: JointMoments, frame: Any) -> tuple[np.ndarray | None, float]:
+    def _choose_penalties(
+        self,
+        samples: SampleStore,
+        moments: JointMoments | None,
+        rows: Callable[[], np.ndarray],
+        frame: Any,
+    ) -> tuple[list[float], dict[str, Any]]:
+        """Return the penalty of each target, and the attributes that tell of a choice.
+
+        `rows` returns the slots of the rows that count, at the price of a pass over the ids;
+        `moments` are theirs, None for a table that is not longer than wide.
+        """
+        return self._penalties(samples.y.shape[1]), {}
+
+    def _solve(
+        self, moments: JointMoments, frame: Any, penalties: list[float]
+    ) -> tuple[np.ndarray | None, float]:
         """Solve the normal equations; the solution is None where they are not to be trusted."""
         n_features = self.n_features_in_
         n_targets = moments.mean.size - n_features
         scale = np.ones(n_features) if frame is None else frame[1]
-        penalties = self._penalties(n_targets)
         scatter, peak, n_updates = moments.scatter, moments.peak, moments.n_updates
         if penalties.count(penalties[0]) == n_targets:
             return self._solve_with(penalties[0], scatter, peak, scale, n_updates)
@@ -172,7 +199,7 @@ class LeastSquares(
         self, samples: SampleStore, rows: np.ndarray, frame: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rows and targets less their mean, times the root of their weight, and the mean."""
-        X, y, weight = samples.take(rows)
+        X, y, weight = self._taken(samples, rows)
         X = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
         mean = np.zeros(X.shape[1] + y.shape[1])
         if self.fit_intercept:
@@ -185,9 +212,15 @@ class LeastSquares(
             X, y = X * root, y * root
         return X, y, mean
 
+    def _taken(
+        self, samples: SampleStore, rows: np.ndarray
+    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
+        """Copy rows, their targets of shape (n_rows, n_targets) and their weights."""
+        return samples.take(rows)
+
     def _removal(
         self,
-        moments: JointMoments | None,
+        moments: Any,
         coef: np.ndarray,
         mean: np.ndarray,
         frame: Any,
@@ -248,6 +281,9 @@ class LeastSquares(
         y = self._samples.y[rows]
         return y[:, 0] if self._single else y
 
+    def _as_stored_targets(self, y: Any) -> np.ndarray:
+        return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Find the ids of training rows that equal the given rows.
 
@@ -265,7 +301,7 @@ class LeastSquares(
             Distinct ids of the rows equal to any of the queries, in training order.
         """
         if y is not None:
-            y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+            y = self._as_stored_targets(y)
         samples = self._check_samples()
         if self._frame is None:
             return super().find_samples(X, y)

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.linear_model
 from scipy import linalg, optimize
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from skunlearn._compat import Interval, fit_context
 from skunlearn.linear_model._least_squares import LeastSquares
 
 
-class LinearRegression(LeastSquares):
+class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
     """Ordinary least squares that forgets rows exactly.
 
     Same parameters, fitted attributes and predictions as

@@ -1,0 +1,61 @@
+"""Predicting classes by linear scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn.base import reads_one_version
+
+
+class LinearClassifierMixin:
+    """`decision_function` and `predict` of a classifier with `coef_` and `intercept_`."""
+
+    classes_: np.ndarray
+    coef_: np.ndarray
+    intercept_: np.ndarray
+
+    @reads_one_version
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Compute the score of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict for; sparse where `fit` takes sparse rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes that of the second, positive where it is predicted.
+        """
+        check_is_fitted(self)
+        sparse = self.__sklearn_tags__().input_tags.sparse  # type: ignore[attr-defined]
+        X = validate_data(
+            self, X, accept_sparse=["csr", "csc", "coo"] if sparse else False, reset=False
+        )
+        scores = X @ self.coef_.T + self.intercept_
+        return scores[:, 0] if scores.shape[1:] == (1,) else scores
+
+    @reads_one_version
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict for; sparse where `fit` takes sparse rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels from `classes_`.
+        """
+        scores = self.decision_function(X)
+        if self.classes_.size == 1:
+            return np.repeat(self.classes_, len(scores))
+        return self.classes_[
+            scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+        ]
