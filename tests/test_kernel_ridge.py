@@ -44,7 +44,7 @@ def scikit_learn(model):
         {"kernel": "additive_chi2", "alpha": 50.0},
         {"kernel": laplace, "kernel_params": {"scale": 2.0}},
     ],
-    ids=lambda params: str(params.get("kernel", "default")),
+    ids=lambda params: getattr(params.get("kernel"), "__name__", params.get("kernel", "default")),
 )
 def test_every_kernel_gives_what_scikit_learn_gives(params, global_random_seed):
     X, y = draw_table(global_random_seed)

@@ -1,7 +1,7 @@
 """Lloyd's iterations with centres on a lattice, and how rows are taken out of finished ones.
 
 An iteration ``t`` is described by its centres and by the exact sums, in the layout of
-:mod:`skunlearn._kernels.counts`, of the rows nearest to each. The centres of the next are the means,
+:mod:`skunlearn._kernels.counts`, of the rows nearest to each. The next one's centres are the means,
 rounded to a lattice: as long as no mean crosses into another cell, fewer rows give the same ones.
 
 References
