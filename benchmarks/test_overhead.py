@@ -4,10 +4,15 @@ import statistics
 from functools import partial
 
 import pytest
+import sklearn.decomposition
+import sklearn.discriminant_analysis
 import sklearn.linear_model
 import sklearn.naive_bayes
 import sklearn.preprocessing
+from sklearn.base import is_classifier
 
+import skunlearn.decomposition
+import skunlearn.discriminant_analysis
 import skunlearn.linear_model
 import skunlearn.naive_bayes
 import skunlearn.preprocessing
@@ -15,7 +20,11 @@ from benchmarks.tools import scaled, seconds
 
 NAMESAKES = [
     ("preprocessing", "StandardScaler", "transform"),
+    ("decomposition", "PCA", "transform"),
+    ("discriminant_analysis", "LinearDiscriminantAnalysis", "predict"),
+    ("discriminant_analysis", "QuadraticDiscriminantAnalysis", "predict"),
     ("linear_model", "Ridge", "predict"),
+    ("linear_model", "RidgeClassifier", "predict"),
     ("linear_model", "LinearRegression", "predict"),
     ("naive_bayes", "GaussianNB", "predict"),
     ("naive_bayes", "MultinomialNB", "predict"),
@@ -27,8 +36,8 @@ NAMESAKES = [
 def test_fit_and_predict(benchmark, rng, module, name, method):
     n = scaled(100_000)
     X = rng.poisson(3.0, size=(n, 50)).astype(float) + (module != "naive_bayes") * rng.random(50)
-    y = (X[:, 0] > 3).astype(int) if module == "naive_bayes" else X @ rng.random(50)
     ours = getattr(getattr(skunlearn, module), name)()
+    y = (X[:, 0] > 3).astype(int) if is_classifier(ours) else X @ rng.random(50)
     theirs = getattr(getattr(sklearn, module), name)()
     times = {"fit": ([], []), method: ([], [])}
     for model in (ours, theirs):

@@ -9,9 +9,14 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._column_moments import UNIT_WEIGHTS, power_of_two_above
+from skunlearn._kernels.columns import two_sum
 from skunlearn._kernels.least_squares import remove_batch, remove_rows
 
 _BLOCK_BYTES = 1 << 20
+
+# Rows whose mean is near enough to the mean of all to centre by at first.
+_SAMPLE = 256
+_PASSES = 3
 
 # Up to here rank-one updates beat a matrix product.
 _FEW = 32
@@ -55,7 +60,9 @@ class JointMoments:
     def from_rows(
         cls, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
     ) -> JointMoments:
-        """Compute the moments of some rows in two passes, block by block.
+        """Compute the moments of some rows block by block.
+
+        One pass about the mean of a sample, and another where that was far from the mean of all.
 
         Parameters
         ----------
@@ -85,24 +92,26 @@ class JointMoments:
         ]
         weight = float(rows.size if weights is None else weights[rows].sum())
         mean = np.zeros(n_columns)
-        if centred:
-            for span in spans:
-                mean += _weighted_sum(_joint(X, y, span), weights, span)
-            mean /= weight
-        scatter = np.zeros((n_columns, n_columns))
-        shift = np.zeros(n_columns)
-        for span in spans:
-            gap = _joint(X, y, span)
-            if centred:
-                gap -= mean
-                shift += _weighted_sum(gap, weights, span)
-            if weights is not None:
-                gap *= np.sqrt(weights[span])[:, None]
-            scatter += gap.T @ gap
         low = np.zeros(n_columns)
         if centred:
-            scatter -= np.outer(shift, shift) / weight
-            low = shift / weight
+            mean = _joint(X, y, rows[:: max(1, rows.size // _SAMPLE)]).mean(axis=0)
+        for _ in range(_PASSES if centred else 1):
+            scatter = np.zeros((n_columns, n_columns))
+            total = np.zeros(n_columns)
+            for span in spans:
+                gap = _joint(X, y, span)
+                if centred:
+                    gap -= mean
+                    total += _weighted_sum(gap, weights, span)
+                if weights is not None:
+                    gap *= np.sqrt(weights[span])[:, None]
+                scatter += gap.T @ gap
+            if centred:
+                shift = total / weight
+                scatter -= np.outer(total, shift)
+                mean, low = two_sum.py_func(mean, shift)
+                if (total * shift <= scatter.diagonal()).all():
+                    break
         return cls(weight, mean, low, scatter, power_of_two_above(scatter.diagonal()), 0)
 
     @classmethod

@@ -1,0 +1,80 @@
+"""Discriminant analyses, PCA and ridge classification against refitting their namesakes."""
+
+import numpy as np
+import pytest
+import sklearn.decomposition
+import sklearn.discriminant_analysis
+import sklearn.linear_model
+
+from benchmarks.tools import scaled
+from skunlearn.decomposition import PCA
+from skunlearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
+from skunlearn.linear_model import RidgeClassifier
+
+SIZES = [(1, 450), (1000, 18)]
+
+
+@pytest.fixture(scope="module")
+def table(rng):
+    n, d = scaled(100_000), 50
+    y = rng.integers(0, 2, n)
+    X = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) / 7 + rng.normal(size=(2, d))[y]
+    return X, y
+
+
+def requests(rng, n_samples, size, count):
+    ids = rng.permutation(n_samples)[: size * count]
+    return ids.tolist() if size == 1 else np.split(ids, count)
+
+
+def run(race, rng, table, model, theirs, size, count, mark, gap):
+    X, y = table
+    model.fit(X, y)
+    race(
+        f"{type(model).__name__} {len(X):,} x 50, {size:,} row(s)",
+        model,
+        requests(rng, len(X), size, count),
+        lambda: theirs.fit(X, y),
+        mark=mark,
+        gap=lambda: gap(model, theirs.fit(X[model.sample_ids_], y[model.sample_ids_])),
+    )
+
+
+def score_gap(X):
+    def gap(ours, theirs):
+        scores = theirs.decision_function(X)
+        return np.abs(ours.decision_function(X) - scores).max() / np.abs(scores).max()
+
+    return gap
+
+
+@pytest.mark.parametrize(("size", "count", "mark"), [(*SIZES[0], 1000), (*SIZES[1], 150)])
+def test_linear_discriminant_analysis(race, rng, table, size, count, mark):
+    model = LinearDiscriminantAnalysis()
+    theirs = sklearn.discriminant_analysis.LinearDiscriminantAnalysis()
+    run(race, rng, table, model, theirs, size, count, mark, score_gap(table[0][:1000]))
+
+
+@pytest.mark.parametrize(("size", "count", "mark"), [(*SIZES[0], 800), (*SIZES[1], 100)])
+def test_quadratic_discriminant_analysis(race, rng, table, size, count, mark):
+    model = QuadraticDiscriminantAnalysis()
+    theirs = sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis()
+    run(race, rng, table, model, theirs, size, count, mark, score_gap(table[0][:1000]))
+
+
+@pytest.mark.parametrize(("size", "count", "mark"), [(*SIZES[0], 80), (*SIZES[1], 10)])
+def test_pca(race, rng, table, size, count, mark):
+    def gap(ours, theirs):
+        return np.abs(ours.components_ - theirs.components_).max()
+
+    run(race, rng, table, PCA(10), sklearn.decomposition.PCA(10), size, count, mark, gap)
+
+
+@pytest.mark.parametrize(("size", "count", "mark"), [(*SIZES[0], 800), (*SIZES[1], 50)])
+def test_ridge_classifier(race, rng, table, size, count, mark):
+    model = RidgeClassifier(class_weight="balanced")
+    theirs = sklearn.linear_model.RidgeClassifier(class_weight="balanced")
+    run(race, rng, table, model, theirs, size, count, mark, score_gap(table[0][:1000]))
