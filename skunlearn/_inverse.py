@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from skunlearn._swap import Swap
+from skunlearn._swap import Swap, commit
 from skunlearn._tables import drop
 
 EPS = float(np.finfo(np.float64).eps)
@@ -86,6 +86,17 @@ class Inverse:
 
     error : float
         Relative error that its columns have for all that is known.
+
+    Attributes
+    ----------
+    places : ndarray of shape (n_kept,)
+        Where the rows kept are in the matrix.
+
+    n_taken : int
+        How many rows taken out are still part of it.
+
+    settled : bool
+        Whether it is of use: not empty, and not left in the middle of a change.
     """
 
     def __init__(self, matrix: np.ndarray, error: float) -> None:
@@ -95,19 +106,16 @@ class Inverse:
         self.n_taken = 0
         self.places = np.arange(n)
         self.error = error
+        self.settled = n > 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _empty, ()
 
     def wipe(self) -> None:
         """Overwrite everything, when the owner has no more use for it."""
+        self.settled = False
         self._matrix.fill(0.0)
         self._taken.fill(0.0)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to take out of, as in a copy."""
-        return not self._matrix.size
 
     def take_out(self, ranks: np.ndarray) -> Downdate | None:
         """Work out what changes when rows are taken out; changes nothing.
@@ -122,7 +130,7 @@ class Inverse:
         downdate : Downdate or None
             None where it would be cheaper or safer to start from the rows that are left.
         """
-        if 3 * ranks.size > self.places.size or self.is_empty:
+        if not self.settled or 3 * ranks.size > self.places.size:
             return None
         going, taken = self.places[ranks], self._taken[: self.n_taken]
         columns = self._matrix[going]
@@ -139,6 +147,40 @@ class Inverse:
             1.0, lower, columns.T, side=True, lower=True, trans_a=True, overwrite_b=True
         ).T
         return Downdate(self, rows, lower, drop(self.places, ranks), self.error / share)
+
+    def absorb(self, rows: np.ndarray, places: np.ndarray) -> None:
+        """Subtract what was taken out, so that nothing of it is left; unsettles the inverse.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (k, n)
+            What is to be subtracted the square of.
+
+        places : ndarray of shape (n_kept,)
+            Where the rows are that stay.
+        """
+        self.settled = False
+        matrix = self._matrix
+        blas.dgemm(-1.0, rows.T, rows.T, trans_b=True, beta=1.0, c=matrix.T, overwrite_c=True)
+        gone = np.ones(len(matrix), dtype=bool)
+        gone[places] = False
+        matrix[gone] = 0.0
+        matrix[:, gone] = 0.0
+        self._taken.fill(0.0)
+
+    def settling(self, places: np.ndarray) -> Swap:
+        """Return the change that ends :meth:`absorb`."""
+        state = {"n_taken": 0, "places": places, "error": self.error + EPS, "settled": True}
+        if 2 * places.size < len(self._matrix):
+            matrix = self._matrix.take(places, axis=0).take(places, axis=1)
+            state = vars(Inverse(matrix, self.error + EPS))
+        return Swap(self, state, _NO_ROWS)
+
+    def purge(self) -> None:
+        """Leave nothing in the inverse of rows that were taken out."""
+        if self.settled and self.n_taken:
+            self.absorb(self._taken[: self.n_taken].copy(), self.places)
+            commit([self.settling(self.places)])
 
 
 class Inverses(dict[float, Inverse]):
@@ -201,25 +243,23 @@ class Downdate:
         return 2.0 * float(np.log(self._lower.diagonal()).sum())
 
     def swap(self) -> tuple[Swap, str]:
-        """Return the change of the inverse, and the scope for which all is forgotten then."""
+        """Prepare the change of the inverse, which is of no use until it is in force.
+
+        Returns
+        -------
+        swap : Swap
+            The change.
+
+        scope : {'state', 'output'}
+            Whether nothing of the rows taken out will be left in the inverse.
+        """
         inverse, n_taken = self.inverse, self.inverse.n_taken
         n_after = n_taken + len(self._rows)
         if n_after <= len(inverse._taken):
             inverse._taken[n_taken:n_after] = self._rows
             return Swap(inverse, {"n_taken": n_after, "places": self._places}, _NO_ROWS), "output"
-        rows = np.vstack([inverse._taken[:n_taken], self._rows])
-        return in_full(inverse, rows, self._places), "state"
-
-
-def in_full(inverse: Inverse, rows: np.ndarray | None = None, places: Any = None) -> Swap:
-    """Return the change by which nothing that was taken out is left in an inverse."""
-    rows = inverse._taken[: inverse.n_taken] if rows is None else rows
-    places = inverse.places if places is None else places
-    matrix = inverse._matrix.take(places, axis=0).take(places, axis=1)
-    rows = rows[:, places]
-    blas.dgemm(-1.0, rows.T, rows.T, trans_b=True, beta=1.0, c=matrix.T, overwrite_c=True)
-    fresh = Inverse(matrix, inverse.error + EPS)
-    return Swap(inverse, vars(fresh), _NO_ROWS)
+        inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._places)
+        return inverse.settling(self._places), "state"
 
 
 def _empty() -> Inverse:

@@ -15,8 +15,7 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
-from skunlearn._inverse import EPS, Factor, Inverse, Inverses, in_full
-from skunlearn._swap import commit
+from skunlearn._inverse import EPS, Factor, Inverse, Inverses
 from skunlearn._tables import drop
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -291,7 +290,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             The same model, without residues and empty slots.
         """
         with self._check_samples().lock:
-            commit([in_full(inverse) for inverse in self._inverses.values() if inverse.n_taken])
+            for inverse in self._inverses.values():
+                inverse.purge()
             return super().purge()
 
     @reads_one_version

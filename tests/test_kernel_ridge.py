@@ -106,27 +106,28 @@ def test_law_and_error_estimate_for_any_penalty_and_order(data):
 def test_scope_ends_where_the_inverse_is_worked_out(global_random_seed):
     X, y = draw_table(global_random_seed, n=101)
     model = KernelRidge().fit(X, y)
-    scopes = [model.unlearn(i).unlearning_report_.guarantee.scope for i in range(24)]
-    assert (
-        scopes
-        == ["state", *["output"] * 10, "state"] + ["output"] * 9 + ["state"] * (1) + ["output"] * 2
-    )
+    scopes = [model.unlearn(i).unlearning_report_.guarantee.scope for i in range(60)]
+    assert scopes[:24] == ["state", *["output"] * 10, "state", *["output"] * 10, "state", "output"]
+    again = KernelRidge().fit(X[60:], y[60:])
+    assert_allclose(model.dual_coef_, again.dual_coef_, rtol=1e-9, atol=1e-12)
+    (inverse,) = model._inverses.values()
+    assert len(inverse._matrix) < 50
 
 
 @pytest.mark.fast
 def test_purge_and_refit_overwrite_the_inverse():
     X, y = draw_table(0)
-    model = KernelRidge(kernel="rbf").fit(X, y).unlearn([0]).unlearn([1])
+    model = KernelRidge(kernel="rbf").fit(X, y).unlearn([9]).unlearn([0]).unlearn([2])
     (inverse,) = model._inverses.values()
     matrix, taken = inverse._matrix, inverse._taken
     outputs = model.predict(X)
     assert taken[0].any()
     model.purge()
-    assert not matrix.any()
+    assert not matrix[2].any()
+    assert not matrix[:, 0].any()
     assert not taken.any()
     assert inverse.n_taken == 0
     assert_allclose(model.predict(X), outputs, rtol=1e-10)
-    matrix = inverse._matrix
     model.unlearn(np.arange(10, 60))
     assert model.unlearning_report_.n_refitted == 1
     assert not matrix.any()
