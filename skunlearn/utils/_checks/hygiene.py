@@ -33,7 +33,7 @@ def _numbers(value: float, what: str) -> dict[bytes, str]:
 
 
 def _traces(rows: Rows) -> tuple[dict[bytes, str], dict[bytes, str]]:
-    """Return the byte patterns of the canary row's id and of its values."""
+    """Return the byte patterns of the canary row's id and of its values that no other row has."""
     key = as_keys(rows.ids)[_CANARY]
     ids = {struct.pack("<Q", int(hash_ids([key])[0])): "the hash of its id"}
     if isinstance(key, str):
@@ -41,12 +41,13 @@ def _traces(rows: Rows) -> tuple[dict[bytes, str], dict[bytes, str]]:
             ids[key.encode(encoding)] = f"its id in {encoding}"
     else:
         ids[struct.pack("<q", key)] = "its id as int64"
-    row = rows.X[[_CANARY]]
-    row = row.toarray().ravel() if sparse.issparse(row) else row.ravel()
+    table = rows.X.toarray() if sparse.issparse(rows.X) else rows.X
+    row = table[_CANARY]
+    telling = (table == row).sum(axis=0) == 1
     values: dict[bytes, str] = {}
-    for place, value in enumerate(row):
-        values |= _numbers(float(value), f"the value of its feature {place}")
-    if rows.X.dtype == np.float32:
+    for place in np.flatnonzero(telling).tolist():
+        values |= _numbers(float(row[place]), f"the value of its feature {place}")
+    if rows.X.dtype == np.float32 and telling.all():
         values[row.astype("<f4").tobytes()] = "all its values as float32"
         for place in range(len(row) - 1):
             pair = row[place : place + 2].astype("<f4").tobytes()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils import get_tags
 
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.utils._checks.compare import differ, public_attributes
@@ -186,10 +187,11 @@ def law_checks(estimator: Any) -> list[Any]:
         check_law_single_rows,
         check_law_any_order_and_split,
         check_law_repeated_ids,
-        check_law_outliers,
         check_law_constant_column,
         check_law_leaves_user_data_alone,
     ]
+    if not get_tags(estimator).input_tags.categorical:
+        checks.append(check_law_outliers)
     if is_classifier(estimator):
         checks.append(check_law_vanished_class)
     if "random_state" in estimator.get_params(deep=False):

@@ -156,11 +156,12 @@ def check_predictor_holds_no_rows(name: str, estimator: Any, seed: int = 0) -> N
         raise AssertionError(
             f"{name}: the predictor does not give the model's outputs: {difference}."
         )
+    telling = (rows.X[:, np.newaxis] == rows.X).sum(axis=1) == 1
     for where, content in (*pickles(predictor), *buffers(predictor)):
-        for row, i in zip(rows.X, big.tolist(), strict=True):
+        for row, tells, i in zip(rows.X, telling, big.tolist(), strict=True):
             if i.to_bytes(8, "little") in content:
                 raise AssertionError(f"{name}: {where} of the predictor holds the id of a row.")
-            if all(value.tobytes() in content for value in row):
+            if tells.any() and all(value.tobytes() in content for value in row[tells]):
                 raise AssertionError(f"{name}: {where} of the predictor holds a training row.")
     if hasattr(predictor, "unlearn"):
         try:
