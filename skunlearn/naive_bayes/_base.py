@@ -48,7 +48,7 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             Weights are float64, or None where none were given.
         """
         non_negative = checks.pop("non_negative_weights", False)
-        X, y = validate_data(self, X, y, dtype=_DTYPES, **checks)
+        X, y = validate_data(self, X, y, **{"dtype": _DTYPES} | checks)
         classes = unique_labels(y)
         if sample_weight is None:
             return X, y, None, classes

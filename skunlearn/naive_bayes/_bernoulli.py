@@ -121,9 +121,8 @@ class BernoulliNB(BaseDiscreteNB):
             return np.nan
         return float(np.result_type(X.dtype, self.binarize, 0.0).type(self.binarize))
 
-    @staticmethod
     def _feature_log_prob(
-        feature_count: np.ndarray, class_count: np.ndarray, alpha: Any
+        self, feature_count: np.ndarray, class_count: np.ndarray, alpha: Any
     ) -> np.ndarray:
         smoothed = feature_count + alpha
         total = class_count[:, np.newaxis] + 2 * alpha

@@ -43,10 +43,9 @@ class BaseDiscreteNB(BaseNB):
     def _threshold_for(self, X: Any) -> float:
         """Return the value above which an entry of X counts as 1; NaN to take entries as is."""
 
-    @staticmethod
     @abstractmethod
     def _feature_log_prob(
-        feature_count: np.ndarray, class_count: np.ndarray, alpha: Any
+        self, feature_count: np.ndarray, class_count: np.ndarray, alpha: Any
     ) -> np.ndarray:
         """Compute ``log P(x_j|c)`` from counts, shape (n_classes, n_features)."""
 
@@ -95,7 +94,7 @@ class BaseDiscreteNB(BaseNB):
         self._warn_of_small_alpha()
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self._threshold = threshold
-        totals = np.zeros((3, classes.size, X.shape[1] + 1), dtype=np.int64)
+        totals = self._zeros(classes.size)
         tally = np.zeros((2, classes.size), dtype=np.int64)
         rows = self._samples.slots()
         labels = classes.searchsorted(self._fit_targets(rows))
@@ -119,6 +118,10 @@ class BaseDiscreteNB(BaseNB):
                 f"which each must be below 2**40 (1.1e12) and their sum below 2**62; here they "
                 f"reach {largest:.3g} in {X.shape[0]} rows. Rescale X or sample_weight."
             )
+
+    def _zeros(self, n_classes: int) -> np.ndarray:
+        """Make totals of no rows."""
+        return np.zeros((3, n_classes, self.n_features_in_ + 1), dtype=np.int64)
 
     def _count(
         self, totals: np.ndarray, tally: np.ndarray, labels: np.ndarray, rows: np.ndarray, sign: int
@@ -153,10 +156,16 @@ class BaseDiscreteNB(BaseNB):
             "classes_": classes,
             "class_count_": class_count,
             "class_log_prior_": self._class_log_prior(class_count),
+            **self._feature_attributes(feature_count, class_count),
+        }
+
+    def _feature_attributes(
+        self, feature_count: np.ndarray, class_count: np.ndarray
+    ) -> dict[str, Any]:
+        alpha = self._checked_alpha()
+        return {
             "feature_count_": feature_count,
-            "feature_log_prob_": self._feature_log_prob(
-                feature_count, class_count, self._checked_alpha()
-            ),
+            "feature_log_prob_": self._feature_log_prob(feature_count, class_count, alpha),
         }
 
     def _class_log_prior(self, class_count: np.ndarray) -> np.ndarray:

@@ -113,9 +113,8 @@ class MultinomialNB(BaseDiscreteNB):
         if lowest < 0:
             check_non_negative(X, "MultinomialNB (input X)")
 
-    @staticmethod
     def _feature_log_prob(
-        feature_count: np.ndarray, class_count: np.ndarray, alpha: Any
+        self, feature_count: np.ndarray, class_count: np.ndarray, alpha: Any
     ) -> np.ndarray:
         smoothed = feature_count + alpha
         total = smoothed.sum(axis=1, keepdims=True)

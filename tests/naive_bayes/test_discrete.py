@@ -10,10 +10,10 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from skunlearn.naive_bayes import BernoulliNB, MultinomialNB
+from skunlearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 
-MODELS = [MultinomialNB, BernoulliNB]
-both = pytest.mark.parametrize("Model", MODELS)
+MODELS = [MultinomialNB, BernoulliNB, ComplementNB]
+every = pytest.mark.parametrize("Model", MODELS)
 seeds = pytest.mark.parametrize("seed", [0, 7, 42])
 
 
@@ -33,7 +33,7 @@ def documents(seed, n_samples=80, n_features=30):
 
 
 @pytest.mark.fast
-@both
+@every
 @given(data=st.data())
 @settings(deadline=None, max_examples=60)
 def test_law(Model, data):
@@ -62,7 +62,7 @@ def test_law(Model, data):
     assert_bitwise(model, again)
 
 
-@both
+@every
 @seeds
 def test_text_one_by_one_in_batches_and_all_at_once(Model, seed):
     X, y, rng = documents(seed)
@@ -78,7 +78,7 @@ def test_text_one_by_one_in_batches_and_all_at_once(Model, seed):
         np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
 
 
-@both
+@every
 @seeds
 def test_dense_and_sparse_are_one_model(Model, seed):
     X, y, _ = documents(seed)
@@ -88,7 +88,7 @@ def test_dense_and_sparse_are_one_model(Model, seed):
 
 
 @pytest.mark.fast
-@both
+@every
 def test_explicit_zeros_and_entries_stored_twice(Model):
     data = np.array([0.5, 0.75, 0.0, 2.0, 1.0, 0.25])
     indices, indptr = np.array([1, 1, 0, 0, 2, 1]), np.array([0, 3, 4, 6])
@@ -106,7 +106,7 @@ def test_explicit_zeros_and_entries_stored_twice(Model):
 
 
 @pytest.mark.fast
-@both
+@every
 def test_whole_counts_equal_scikit_learns_exactly(Model):
     X, y = load_digits(return_X_y=True)
     ours, theirs = Model().fit(X, y), getattr(sklearn.naive_bayes, Model.__name__)().fit(X, y)
@@ -115,7 +115,7 @@ def test_whole_counts_equal_scikit_learns_exactly(Model):
     np.testing.assert_allclose(ours.feature_log_prob_, theirs.feature_log_prob_, rtol=1e-12)
 
 
-@both
+@every
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -134,14 +134,14 @@ def test_parameters_mean_what_they_mean_in_scikit_learn(Model, parameters):
 
 
 @pytest.mark.fast
-@both
+@every
 def test_alpha_per_feature(Model):
     X, y, _ = documents(3)
     alpha = np.linspace(0.5, 2.0, X.shape[1])
     model = Model(alpha=alpha).fit(X, y)
     smoothed = model.feature_count_ + alpha
-    if Model is MultinomialNB:
-        theirs = sklearn.naive_bayes.MultinomialNB(alpha=alpha).fit(X, y)
+    if Model is not BernoulliNB:
+        theirs = getattr(sklearn.naive_bayes, Model.__name__)(alpha=alpha).fit(X, y)
         np.testing.assert_allclose(model.feature_log_prob_, theirs.feature_log_prob_, rtol=1e-12)
     else:
         expected = np.log(smoothed / (model.class_count_[:, None] + 2 * alpha))
@@ -152,7 +152,7 @@ def test_alpha_per_feature(Model):
         Model(alpha=-alpha).fit(X, y)
 
 
-@both
+@every
 def test_small_alpha_warns_once_at_fit(Model):
     X, y, _ = documents(3)
     with pytest.warns(UserWarning, match="alpha too small"):
@@ -165,13 +165,14 @@ def test_small_alpha_warns_once_at_fit(Model):
 
 
 @pytest.mark.fast
-def test_negative_entries_get_scikit_learns_words():
+@pytest.mark.parametrize("Model", [MultinomialNB, ComplementNB])
+def test_negative_entries_get_scikit_learns_words(Model):
     X = [[1.0, -1.0], [0.0, 1.0]]
     with pytest.raises(ValueError, match="Negative values in data passed to") as theirs:
-        sklearn.naive_bayes.MultinomialNB().fit(X, [0, 1])
+        getattr(sklearn.naive_bayes, Model.__name__)().fit(X, [0, 1])
     for rows in (X, sparse.csr_array(X)):
         with pytest.raises(ValueError, match="Negative values") as ours:
-            MultinomialNB().fit(rows, [0, 1])
+            Model().fit(rows, [0, 1])
         assert str(ours.value) == str(theirs.value)
     assert BernoulliNB().fit(X, [0, 1]).feature_count_.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
@@ -218,9 +219,24 @@ def test_binarize(threshold, dtype):
     np.testing.assert_array_equal(ours.feature_count_, again.feature_count_)
 
 
-@both
+@every
 def test_negative_weights_add_up_exactly_too(Model):
     X, y, rng = documents(5)
     weight = rng.normal(loc=2.0, size=len(y))
     model = Model(alpha=100.0).fit(X, y, weight).unlearn(range(20))
     assert_bitwise(model, Model(alpha=100.0).fit(X[20:], y[20:], weight[20:]))
+
+
+@pytest.mark.fast
+@seeds
+def test_complement_with_norm_and_with_one_class(seed):
+    X, y, _ = documents(seed)
+    for labels in (y, np.zeros(len(y), dtype=int)):
+        for norm in (False, True):
+            ours = ComplementNB(norm=norm).fit(X, labels).unlearn(range(20))
+            theirs = sklearn.naive_bayes.ComplementNB(norm=norm).fit(X[20:], labels[20:])
+            for name in ("feature_log_prob_", "feature_all_", "class_log_prior_"):
+                np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12)
+            np.testing.assert_allclose(
+                ours.predict_joint_log_proba(X), theirs.predict_joint_log_proba(X), rtol=1e-12
+            )
