@@ -86,12 +86,12 @@ class ComplementNB(BaseDiscreteNB):
     Examples
     --------
     >>> from skunlearn.naive_bayes import ComplementNB
-    >>> X, y = [[2, 0], [1, 1], [0, 9], [0, 3]], ["ham", "ham", "ham", "spam"]
+    >>> X, y = [[2, 0], [1, 1], [0, 3], [9, 0]], ["ham", "ham", "spam", "spam"]
     >>> model = ComplementNB().fit(X, y, sample_ids=["ann", "bob", "cem", "eve"])
-    >>> model.predict([[0, 1]])
-    array(['ham'], dtype='<U4')
-    >>> model.unlearn("cem").predict([[0, 1]])
+    >>> model.predict([[1, 0]])
     array(['spam'], dtype='<U4')
+    >>> model.unlearn("eve").predict([[1, 0]])
+    array(['ham'], dtype='<U4')
     >>> model.feature_all_
     array([3., 4.])
     """

@@ -107,7 +107,7 @@ def test_bad_input_is_refused():
     y = [0, 1]
     with pytest.raises(ValueError, match="Negative values in data passed to CategoricalNB"):
         CategoricalNB().fit([[0], [-1]], y)
-    with pytest.raises(TypeError, match="[Ss]parse"):
+    with pytest.raises(TypeError, match="parse"):
         CategoricalNB().fit(sparse.csr_array([[0], [1]]), y)
     model = CategoricalNB().fit([[0], [1]], y)
     with pytest.raises(ValueError, match="Negative values in data passed to CategoricalNB"):
