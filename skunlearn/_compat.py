@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from scipy import sparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -46,6 +48,15 @@ except ImportError:  # scikit-learn < 1.9
         return method
 
 
+def search_buffers(neighbors: Any) -> list[np.ndarray]:
+    """Return every array in which a fitted nearest-neighbours estimator keeps training rows."""
+    X = neighbors._fit_X
+    arrays = [X.data, X.indices, X.indptr] if sparse.issparse(X) else [X]
+    if neighbors._tree is not None:
+        arrays += neighbors._tree.get_arrays()
+    return [*arrays, neighbors._y]
+
+
 def callback_context(estimator: Any) -> Any:
     """Return the callback context of what an estimator is doing; `NoCallbacks` outside of one."""
     return estimator.__dict__.get("_callback_fit_ctx") or NoCallbacks()
@@ -66,6 +77,7 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "num_samples",
+    "search_buffers",
     "with_callbacks",
     "with_loss",
 ]

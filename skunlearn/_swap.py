@@ -126,6 +126,7 @@ def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def on_snapshot(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return method(snapshot(self), *args, **kwargs)
+        with self._read_lock():
+            return method(snapshot(self), *args, **kwargs)
 
     return on_snapshot

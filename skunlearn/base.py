@@ -47,7 +47,8 @@ class UnlearnerMixin(CallbackSupportMixin):
     A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
     array attributes that a removal replaces are overwritten, so public ones are never views of
-    them, and predicting methods read public ones only, under :func:`reads_one_version`. A hook that
+    them, and predicting methods read public ones only, under :func:`reads_one_version`; those that
+    read the rows themselves also hold the lock of the rows (``_read_lock``). A hook that
     works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
     ``skunlearn._compat.callback_context(self)`` for each.
 
@@ -116,6 +117,10 @@ class UnlearnerMixin(CallbackSupportMixin):
         """Draw the seed of a fit; a pipeline that refits a step hands on the one it had."""
         kept = self.__dict__.pop("_seed_to_keep", None)
         return draw_seed(random_state) if kept is None else kept
+
+    def _read_lock(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what predicting methods hold meanwhile; only those that read rows need a lock."""
+        return contextlib.nullcontext()
 
     def _snapshot_parts(self) -> None:
         """Replace estimators among the attributes of a snapshot by snapshots of their own."""

@@ -19,7 +19,7 @@ from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Swap, snapshot
 from skunlearn._tables import as_table
 from skunlearn._tags import UnlearningTags
-from skunlearn.base import Guarantee, Removal, UnlearnerMixin
+from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = ["Pipeline", "make_pipeline"]
@@ -31,7 +31,8 @@ def _on_snapshot(name: str) -> Any:
 
     @functools.wraps(stock)
     def method(self: Pipeline, *args: Any, **kwargs: Any) -> Any:
-        return stock(snapshot(self), *args, **kwargs)
+        with self._read_lock():
+            return stock(snapshot(self), *args, **kwargs)
 
     return available_if(lambda self: hasattr(super(Pipeline, self), name))(method)
 
@@ -226,15 +227,20 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
     inverse_transform = _on_snapshot("inverse_transform")
     score = _on_snapshot("score")
 
+    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
+        with ExitStack() as locks:
+            for step in self._unlearners():
+                locks.enter_context(step._check_samples().lock)
+            return super()._unlearn_ids(sample_ids, announce=announce)
+
+    def _unlearners(self) -> list[UnlearnerMixin]:
+        return [step for _, step in self.steps if isinstance(step, UnlearnerMixin)]
+
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
         passage = Passage(samples.ids_of(rows), samples, self.on_memory == "refit")
-        with ExitStack() as locks:
-            for _, step in self.steps:
-                if isinstance(step, UnlearnerMixin):
-                    locks.enter_context(step._check_samples().lock)
-            for name, step in self.steps:
-                passage.go_through(name, step)
+        for name, step in self.steps:
+            passage.go_through(name, step)
         replaced = any(
             new is not old for (_, new), (_, old) in zip(passage.steps, self.steps, strict=True)
         )
@@ -247,6 +253,12 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
             tuple(passage.reports),
             tuple(passage.swaps),
         )
+
+    def _read_lock(self) -> ExitStack:
+        with ExitStack() as locks:
+            for step in self._unlearners():
+                locks.enter_context(step._read_lock())
+            return locks.pop_all()
 
     def _snapshot_parts(self) -> None:
         self.steps = [
