@@ -102,7 +102,7 @@ class KNeighborsClassifier(ClassifierMixin, BaseKNeighbors):
     >>> model.unlearn("cem").predict([[1.15]])
     array(['dog'], dtype='<U3')
     >>> model.sample_ids_[model.kneighbors([[2.0]], return_distance=False)]
-    array([['bob']], dtype='<U3')
+    array([['bob']], dtype=object)
     """
 
     _namesake = sklearn.neighbors.KNeighborsClassifier
