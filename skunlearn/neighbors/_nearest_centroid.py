@@ -177,7 +177,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             raise error(f"priors has {len(self.priors)} values for {classes.size} classes.")
 
     def _check_spread(self, moments: np.ndarray, rows: Any, error: type[ValueError]) -> None:
-        """Refuse rows that are all the same; no rows stand for ones whose `moments` can be trusted."""
+        """Refuse rows that are all the same; None stands for rows whose moments are not worn."""
         total, mean, scatter = moments[:3]
         if rows is not None and (scatter <= total * (1e-12 * mean) ** 2).all():
             X = self._samples.take(rows)[0]
@@ -271,7 +271,9 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             touched = touched[held[:-1]]
             medians = None if medians is None else medians[held[:-1]]
         worn = np.flatnonzero(_errors(moments, tally) > TOLERANCE)
-        left = samples.slots_without(rows) if worn.size or medians is not None else None
+        left: Any = None
+        if worn.size or medians is not None:
+            left = samples.slots_without(rows)
         for part in worn.tolist():
             self._recompute(moments, tally, part, classes, left)
         self._check_spread(moments[-1], left, NotUnlearnableError)

@@ -1,0 +1,335 @@
+"""A k-means that forgets rows exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import Interval, fit_context
+from skunlearn._kernels.counts import to_floats
+from skunlearn._kernels.lloyd import nearest
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
+from skunlearn.cluster._run import Lattice, Run, Runs, add_up, no_sums
+from skunlearn.exceptions import NotUnlearnableError
+
+# Exact sums of squares, taken in the unit 2**10, need values below this.
+_LARGEST = 2.0**24
+_SQUARE_UNIT = 2.0**10
+
+
+class QuantizedKMeans(
+    UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+):
+    """K-means whose centres lie on a lattice, so that it can forget rows exactly.
+
+    Centres are not those of :class:`sklearn.cluster.KMeans`, but its parameters, attributes and
+    methods are, and inertia is about as low. As long as no mean crosses into another cell of the
+    lattice and no seed leaves, a request for k rows with d features costs O(k d c) per iteration
+    for c clusters and reads no other row; otherwise the iterations from there on are run again.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+
+    n_init : int, default=1
+        Number of runs from different seeds, of which the one with the least inertia counts.
+
+    max_iter : int, default=300
+        Largest number of iterations of a run.
+
+    quantum : float, default=0.1
+        Distance between neighbouring points of the lattice along each axis, in units of the
+        standard deviation of the data (the root of the features' mean variance, rounded to a power
+        of two). Requests are faster with a larger one, inertia is less with a smaller one.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines seeds and the place of the lattice.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Centres.
+
+    labels_ : ndarray of shape (n_samples,)
+        Nearest centre of each row held; computed when asked for.
+
+    inertia_ : float
+        Sum of the squared distances of the rows held to their centres.
+
+    n_iter_ : int
+        Number of iterations of the run that counts.
+
+    spacing_ : float
+        Distance between neighbouring points of the lattice along each axis.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    Notes
+    -----
+    The promise is 'bitwise': every attribute and prediction equals that of a new fit on the rows
+    left with the same `random_state`. This is Q-k-means of [1]_ with seeds that are drawn by a race
+    among the rows, decided by their ids, and with sums in integers. One lattice serves all
+    iterations of a run, which end when centres return to where they were. Values from 2**24 on are
+    refused. Features far from zero in comparison with their spread should be standardized.
+
+    References
+    ----------
+    .. [1] Ginart, Guan, Valiant, Zou: Making AI forget you: data deletion in machine learning,
+       NeurIPS 2019, section 4.1 and algorithm 1.
+
+    Examples
+    --------
+    >>> from skunlearn.cluster import QuantizedKMeans
+    >>> X = [[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0], [90.0, 90.0]]
+    >>> model = QuantizedKMeans(2, random_state=0)
+    >>> model.fit(X, sample_ids=["ann", "bob", "cem", "dan", "eve"]).predict(X)
+    array([1, 1, 1, 1, 0])
+    >>> model.unlearn("eve").predict(X[:4])
+    array([1, 1, 0, 0])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "quantum": [Interval(Real, 0, None, closed="neither")],
+        "random_state": ["random_state"],
+    }
+    _unlearning_tags = UnlearningTags("bitwise")
+    cluster_centers_: np.ndarray
+    _runs: Runs
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        n_init: int = 1,
+        max_iter: int = 300,
+        quantum: float = 0.1,
+        random_state: Any = None,
+    ):
+        self.n_clusters = n_clusters
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.quantum = quantum
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> QuantizedKMeans:
+        """Find clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : None
+            Ignored.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted model.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer rows than clusters, or a value is 2**24 or more.
+        """
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        source = X
+        X = self._check_X(X, reset=True)
+        if X.shape[0] < self.n_clusters:
+            raise ValueError(f"n_samples={X.shape[0]} should be >= n_clusters={self.n_clusters}.")
+        if np.abs(X).max() >= _LARGEST:
+            raise ValueError(
+                f"{type(self).__name__} adds up squares exactly, for which values must be below "
+                "2**24 (1.7e7). Rescale X, for example with StandardScaler."
+            )
+        self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
+        self._seed = self._choose_seed(self.random_state)
+        rows = self._samples.slots()
+        sums = self._add_up(no_sums(1, 2 * X.shape[1]), rows, 1)
+        runs = self._start(self._lattice(sums), rows)
+        self.__dict__.update(self._attributes(sums, runs))
+        n_found = len(np.unique(self.labels_))
+        if n_found < self.n_clusters:
+            warnings.warn(
+                f"Only {n_found} of the {self.n_clusters} clusters have rows: there may be few "
+                "distinct rows, or `quantum` is too large to tell clusters apart.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _check_X(self, X: Any, *, reset: bool = False) -> np.ndarray:
+        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], order="C")
+        return np.require(X, requirements=["C", "W"])
+
+    def _add_up(self, sums: np.ndarray, rows: np.ndarray, sign: int) -> np.ndarray:
+        """Add rows and their squares to exact sums, or take them out."""
+        X = self._samples.X[rows].astype(np.float64)
+        both = np.concatenate([X, X * X / _SQUARE_UNIT], axis=1)
+        return add_up(sums, both, np.zeros(len(X), dtype=np.intp), np.arange(len(X)), sign)
+
+    def _lattice(self, sums: np.ndarray) -> Lattice:
+        """Choose the lattice; its spacing is a matter of the rough spread of the rows only."""
+        (mean,), (n_rows,) = to_floats(sums)
+        mean /= n_rows
+        first, second = np.split(mean, 2)
+        variance = float(np.maximum(second * _SQUARE_UNIT - first * first, 0.0).mean())
+        power = round(math.log2(variance) / 2) if variance else 0
+        return Lattice(self._seed, self.quantum * 2.0**power, self.n_clusters, self.max_iter)
+
+    def _start(self, lattice: Lattice, rows: np.ndarray) -> Runs:
+        samples = self._samples
+        nothing = np.empty(0), np.empty((0, samples.X.shape[1]))
+        return Runs(
+            Run.start(number, lattice, samples.X, rows, samples.id_hashes(), *nothing)
+            for number in range(self.n_init)
+        )
+
+    def _attributes(self, sums: np.ndarray, runs: Runs) -> dict[str, Any]:
+        best = min(runs, key=lambda run: run.inertia)
+        return {
+            "_sums": sums,
+            "_runs": runs,
+            "cluster_centers_": best.path[-1].copy(),
+            "inertia_": best.inertia,
+            "n_iter_": len(best.totals),
+            "spacing_": self._lattice(sums).spacing,
+        }
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples = self._samples
+        n_left = samples.n_samples - rows.size
+        if n_left < self.n_clusters:
+            raise NotUnlearnableError(
+                f"The request would leave {n_left} rows for {self.n_clusters} clusters. Nothing "
+                "was changed."
+            )
+        sums = self._add_up(self._sums, rows, -1)
+        lattice = self._lattice(sums)
+        kept = samples.slots_without(rows)
+        if lattice.spacing == self.spacing_:
+            X, hashes = samples.X, samples.id_hashes()
+            runs = Runs(run.without(lattice, X, rows, hashes, kept) for run in self._runs)
+            n_refitted = sum(
+                not np.array_equal(new.path, old.path)
+                for new, old in zip(runs, self._runs, strict=True)
+            )
+        else:
+            runs = self._start(lattice, kept)
+            n_refitted = len(runs)
+        attributes = self._attributes(sums, runs)
+        return Removal(attributes, None, n_refitted, len(runs), "run")
+
+    def _read_lock(self) -> contextlib.AbstractContextManager[Any]:
+        samples = self.__dict__.get("_samples")
+        return contextlib.nullcontext() if samples is None else samples.lock
+
+    def _nearest(self, X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return nearest(X, rows, np.ascontiguousarray(self.cluster_centers_.T))
+
+    @property
+    def labels_(self) -> np.ndarray:
+        """Nearest centre of each row held, shape (n_samples,), dtype int32."""
+        samples = self.__dict__.get("_samples")
+        if samples is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'labels_'")
+        with samples.lock:
+            return self._nearest(samples.X, samples.slots())[0].astype(np.int32)
+
+    @reads_one_version
+    def predict(self, X: Any) -> np.ndarray:
+        """Find the nearest centre of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict for.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), dtype int32
+        """
+        check_is_fitted(self)
+        X = self._check_X(X)
+        return self._nearest(X, np.arange(len(X)))[0].astype(np.int32)
+
+    @reads_one_version
+    def transform(self, X: Any) -> np.ndarray:
+        """Compute distances to the centres.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to transform.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+        """
+        check_is_fitted(self)
+        return euclidean_distances(self._check_X(X), self.cluster_centers_)
+
+    @reads_one_version
+    def score(self, X: Any, y: Any = None) -> float:
+        """Compute the negative sum of squared distances to the nearest centres.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        X = self._check_X(X)
+        return -float(self._nearest(X, np.arange(len(X)))[1].sum())
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.cluster_centers_.shape[0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
