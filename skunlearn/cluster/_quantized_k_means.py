@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import warnings
 from numbers import Integral, Real
@@ -56,9 +55,10 @@ class QuantizedKMeans(
         Largest number of iterations of a run.
 
     quantum : float, default=0.5
-        Distance between neighbouring points of the lattice along each axis, in units of the
-        standard deviation of the data (the root of the features' mean variance, rounded to a power
-        of two). Requests are faster with a larger one, inertia is less with a smaller one.
+        Distance between neighbouring points of the lattice along each axis, in units of
+        ``s / n_clusters**(1/d)``, where s is the standard deviation of the d features (the root of
+        their mean variance, rounded to a power of two): about the size of a cluster. Requests are
+        faster with a larger one, inertia is less with a smaller one.
 
     random_state : int, RandomState instance or None, default=None
         Determines seeds and the place of the lattice.
@@ -114,9 +114,9 @@ class QuantizedKMeans(
     >>> X = [[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0], [90.0, 90.0]]
     >>> model = QuantizedKMeans(2, random_state=0)
     >>> model.fit(X, sample_ids=["ann", "bob", "cem", "dan", "eve"]).predict(X)
-    array([1, 1, 1, 1, 0])
+    array([0, 0, 0, 0, 1], dtype=int32)
     >>> model.unlearn("eve").predict(X[:4])
-    array([1, 1, 0, 0])
+    array([0, 0, 1, 1], dtype=int32)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -216,7 +216,8 @@ class QuantizedKMeans(
         gaps = np.maximum(square * _SQUARE_UNIT - mean * mean, 0.0)
         variance = float(gaps.sum()) / gaps.size
         power = round(math.log2(variance) / 2) if variance else 0
-        return Lattice(self._seed, self.quantum * 2.0**power, self.n_clusters, self.max_iter)
+        spacing = self.quantum * 2.0**power / self.n_clusters ** (1 / gaps.size)
+        return Lattice(self._seed, spacing, self.n_clusters, self.max_iter)
 
     def _start(self, lattice: Lattice, rows: np.ndarray) -> Runs:
         samples = self._samples
@@ -258,10 +259,6 @@ class QuantizedKMeans(
             n_refitted = len(runs)
         attributes = self._attributes(sums, lattice, runs)
         return Removal(attributes, None, n_refitted, len(runs), "run")
-
-    def _read_lock(self) -> contextlib.AbstractContextManager[Any]:
-        samples = self.__dict__.get("_samples")
-        return contextlib.nullcontext() if samples is None else samples.lock
 
     def _nearest(self, X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return nearest(X, rows, self.cluster_centers_)
@@ -314,7 +311,8 @@ class QuantizedKMeans(
         distances : ndarray of shape (n_samples, n_clusters)
         """
         check_is_fitted(self)
-        return euclidean_distances(self._check_X(X), self.cluster_centers_)
+        X = self._check_X(X)
+        return euclidean_distances(X, self.cluster_centers_.astype(X.dtype))
 
     @reads_one_version
     def score(self, X: Any, y: Any = None) -> float:

@@ -81,7 +81,7 @@ class Seeding:
             last = np.partition(arrivals, n_candidates - 1)[n_candidates - 1]
             early = np.flatnonzero(arrivals <= last)
             early = early[np.argsort(arrivals[early], kind="stable")[:n_candidates]]
-            points = X[rows[early]].astype(np.float64)
+            points = X[rows[early]] + np.float64(0.0)  # which makes one zero of two
             gaps = np.minimum(least, gaps_to(X, rows, points))
             left = add_up_gaps(no_sums(1, n_candidates), gaps.T)
             times.append(last)

@@ -16,22 +16,13 @@ from skunlearn.utils._checks.compare import differ
 
 
 def state(model):
-    """Everything but what tells when the model was made: rows and ids are compared apart."""
-    return {name: value for name, value in vars(model).items() if name.endswith("_")} | {
-        "labels_": model.labels_,
-        "inertia_": model.inertia_,
-        "_runs": list(model._runs),
-        "_sums": model._sums,
-    }
+    names = [name for name in vars(model) if name.endswith("_") and name != "unlearning_report_"]
+    names += ["labels_", "inertia_", "_runs", "_sums"]
+    return {name: getattr(model, name) for name in names}
 
 
 def assert_bitwise(model, again):
-    mine, theirs = state(model), state(again)
-    mine.pop("unlearning_report_", None)
-    for runs in (mine, theirs):
-        for run in runs["_runs"]:
-            assert np.isfinite(run.seeding.times[:1]).all()
-    assert differ(mine, theirs) is None
+    assert differ(state(model), state(again)) is None
     np.testing.assert_array_equal(model.sample_ids_, again.sample_ids_)
 
 
@@ -59,7 +50,7 @@ def test_law(data):
     for _ in range(data.draw(st.integers(1, 4))):
         gone = rng.choice(np.unique(model.sample_ids_), data.draw(st.integers(1, 5)))
         if np.isin(model.sample_ids_, gone, invert=True).sum() < n_clusters:
-            with pytest.raises(NotUnlearnableError, match="clusters"):
+            with pytest.raises(NotUnlearnableError, match="clusters|on none"):
                 model.unlearn(gone)
             break
         model.unlearn(gone)
@@ -101,11 +92,12 @@ def test_seeds_and_their_rivals_can_leave(global_random_seed):
 def test_a_new_spread_makes_a_new_lattice():
     X = np.random.default_rng(0).normal(size=(100, 2))
     X[:2] = 1e5, -1e5
-    model = QuantizedKMeans(3, random_state=0).fit(X)
+    with pytest.warns(ConvergenceWarning, match="Only 2 of the 3 clusters"):
+        model = QuantizedKMeans(3, random_state=0).fit(X)
     wide = model.spacing_
     model.unlearn([0, 1])
     assert model.unlearning_report_.n_refitted == 1
-    assert model.spacing_ == 0.5 < wide
+    assert model.spacing_ == 0.5 / 3**0.5 < wide
     assert_bitwise(model, QuantizedKMeans(3, random_state=0).fit(X[2:], sample_ids=range(2, 100)))
 
 
