@@ -1,8 +1,8 @@
 """Lloyd's iterations with centres on a lattice, and how rows are taken out of finished ones.
 
 An iteration ``t`` is described by its centres and by the exact sums, in the layout of
-:mod:`skunlearn._kernels.counts`, of the rows nearest to each. The next one's centres are the means,
-rounded to a lattice: as long as no mean crosses into another cell, fewer rows give the same ones.
+:mod:`skunlearn._kernels.counts`, of the rows nearest to each. The centres of the next are the
+means, rounded to a lattice: as long as no mean crosses into another cell, fewer rows give the same.
 
 References
 ----------
@@ -15,49 +15,54 @@ from numba import njit
 
 from skunlearn._kernels.counts import carry, cut, to_floats
 
-
-@njit(cache=True)
-def nearest_to(X, row, centers, gaps):
-    """Find the nearest centre of one row; the first of equally near ones.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_slots, n_features)
-    row : int
-    centers : ndarray of shape (n_features, n_clusters), float64
-        Transposed, so that the inner loop is over centres and sums keep their order.
-    gaps : ndarray of shape (n_clusters,), float64
-        Scratch.
-
-    Returns
-    -------
-    label : int
-    gap : float
-        Squared distance.
-    """
-    n_features, n_clusters = centers.shape
-    gaps[:] = 0.0
-    for j in range(n_features):
-        x = np.float64(X[row, j])
-        for c in range(n_clusters):
-            step = x - centers[j, c]
-            gaps[c] += step * step
-    label = 0
-    for c in range(1, n_clusters):
-        if gaps[c] < gaps[label]:
-            label = c
-    return label, gaps[label]
+BLOCK = 128
 
 
 @njit(cache=True)
-def nearest(X, rows, centers):
-    """Find the nearest centre of each of some rows.
+def gaps_to(X, rows, points):
+    """Compute the squared distances of some rows to points.
 
     Parameters
     ----------
     X : ndarray of shape (n_slots, n_features)
     rows : ndarray of shape (n_rows,), intp
-    centers : ndarray of shape (n_features, n_clusters), float64
+    points : ndarray of shape (n_points, n_features), float64
+
+    Returns
+    -------
+    gaps : ndarray of shape (n_points, n_rows), float64
+        Each summed up in the order of features, whatever the other rows and points.
+    """
+    n_points, n_features = points.shape
+    gaps = np.zeros((n_points, rows.size))
+    block = np.empty((n_features, BLOCK))
+    gap = np.empty(BLOCK)
+    for start in range(0, rows.size, BLOCK):
+        size = min(BLOCK, rows.size - start)
+        for place in range(size):
+            row = rows[start + place]
+            for j in range(n_features):
+                block[j, place] = X[row, j]
+        for c in range(n_points):
+            gap[:] = 0.0
+            for j in range(n_features):
+                x = points[c, j]
+                for place in range(size):
+                    step = block[j, place] - x
+                    gap[place] += step * step
+            gaps[c, start : start + size] = gap[:size]
+    return gaps
+
+
+@njit(cache=True)
+def nearest(X, rows, centers):
+    """Find the nearest centre of each of some rows; the first of equally near ones.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_slots, n_features)
+    rows : ndarray of shape (n_rows,), intp
+    centers : ndarray of shape (n_clusters, n_features), float64
 
     Returns
     -------
@@ -65,40 +70,18 @@ def nearest(X, rows, centers):
     gaps : ndarray of shape (n_rows,), float64
         Squared distances.
     """
-    labels = np.empty(rows.size, dtype=np.intp)
-    gaps = np.empty(rows.size)
-    scratch = np.empty(centers.shape[1])
-    for place in range(rows.size):
-        labels[place], gaps[place] = nearest_to(X, rows[place], centers, scratch)
-    return labels, gaps
-
-
-@njit(cache=True)
-def gaps_before(X, rows, seeds):
-    """Compute squared distances to the nearest of the earlier seeds, before each seed.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_slots, n_features)
-    rows : ndarray of shape (n_rows,), intp
-    seeds : ndarray of shape (n_seeds, n_features), float64
-
-    Returns
-    -------
-    gaps : ndarray of shape (n_seeds, n_rows), float64
-        Ones before the first seed.
-    """
-    gaps = np.ones((seeds.shape[0], rows.size))
-    for place in range(rows.size):
-        least = np.inf
-        for turn in range(1, seeds.shape[0]):
-            gap = 0.0
-            for j in range(seeds.shape[1]):
-                step = np.float64(X[rows[place], j]) - seeds[turn - 1, j]
-                gap += step * step
-            least = min(least, gap)
-            gaps[turn, place] = least
-    return gaps
+    labels = np.zeros(rows.size, dtype=np.intp)
+    least = np.empty(rows.size)
+    for start in range(0, rows.size, BLOCK):
+        gaps = gaps_to(X, rows[start : start + BLOCK], centers)
+        stop = start + gaps.shape[1]
+        least[start:stop] = gaps[0]
+        for c in range(1, centers.shape[0]):
+            for place in range(start, stop):
+                nearer = gaps[c, place - start] < least[place]
+                labels[place] = c if nearer else labels[place]
+                least[place] = gaps[c, place - start] if nearer else least[place]
+    return labels, least
 
 
 @njit(cache=True)
@@ -151,12 +134,11 @@ def take_out(path, totals, X, rows, quantum, phase):
         How many centres of the path are still right.
     """
     left = totals.copy()
-    n_iter, n_clusters, n_features = path.shape[0] - 1, path.shape[1], path.shape[2]
-    scratch = np.empty(n_clusters)
+    n_iter, n_features = path.shape[0] - 1, path.shape[2]
     for t in range(n_iter):
-        centers = path[t].T.copy()
-        for row in rows:
-            label, _ = nearest_to(X, row, centers, scratch)
+        labels, _ = nearest(X, rows, path[t])
+        for place in range(rows.size):
+            row, label = rows[place], labels[place]
             for j in range(n_features + 1):
                 whole, middle, low = cut(np.float64(X[row, j]) if j < n_features else 1.0)
                 left[t, 0, label, j] -= np.int64(whole)

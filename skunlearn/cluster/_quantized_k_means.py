@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import warnings
 from numbers import Integral, Real
@@ -24,7 +23,8 @@ from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
-from skunlearn.cluster._run import Lattice, Run, Runs, add_up, no_sums
+from skunlearn.cluster._run import Lattice, Run, Runs
+from skunlearn.cluster._sums import add_up, no_sums
 from skunlearn.exceptions import NotUnlearnableError
 
 # Exact sums of squares, taken in the unit 2**10, need values below this.
@@ -35,12 +35,13 @@ _SQUARE_UNIT = 2.0**10
 class QuantizedKMeans(
     UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
-    """K-means whose centres lie on a lattice, so that it can forget rows exactly.
+    """K-means with centres on a lattice while it iterates, so that it can forget rows exactly.
 
     Centres are not those of :class:`sklearn.cluster.KMeans`, but its parameters, attributes and
     methods are, and inertia is about as low. As long as no mean crosses into another cell of the
-    lattice and no seed leaves, a request for k rows with d features costs O(k d c) per iteration
-    for c clusters and reads no other row; otherwise the iterations from there on are run again.
+    lattice and no candidate for a seed leaves, a request for k rows with d features costs O(k d c)
+    per iteration for c clusters and reads no other row; otherwise the iterations from there on are
+    run again.
 
     Parameters
     ----------
@@ -53,10 +54,11 @@ class QuantizedKMeans(
     max_iter : int, default=300
         Largest number of iterations of a run.
 
-    quantum : float, default=0.1
-        Distance between neighbouring points of the lattice along each axis, in units of the
-        standard deviation of the data (the root of the features' mean variance, rounded to a power
-        of two). Requests are faster with a larger one, inertia is less with a smaller one.
+    quantum : float, default=0.5
+        Distance between neighbouring points of the lattice along each axis, in units of
+        ``s / n_clusters**(1/d)``, where s is the standard deviation of the d features (the root of
+        their mean variance, rounded to a power of two): about the size of a cluster. Requests are
+        faster with a larger one, inertia is less with a smaller one.
 
     random_state : int, RandomState instance or None, default=None
         Determines seeds and the place of the lattice.
@@ -64,13 +66,14 @@ class QuantizedKMeans(
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Centres.
+        Means of the clusters of the last iteration, off the lattice.
 
     labels_ : ndarray of shape (n_samples,)
         Nearest centre of each row held; computed when asked for.
 
     inertia_ : float
-        Sum of the squared distances of the rows held to their centres.
+        Sum of the squared distances of the rows held to the nearest centres; computed when asked
+        for.
 
     n_iter_ : int
         Number of iterations of the run that counts.
@@ -93,10 +96,12 @@ class QuantizedKMeans(
     Notes
     -----
     The promise is 'bitwise': every attribute and prediction equals that of a new fit on the rows
-    left with the same `random_state`. This is Q-k-means of [1]_ with seeds that are drawn by a race
-    among the rows, decided by their ids, and with sums in integers. One lattice serves all
-    iterations of a run, which end when centres return to where they were. Values from 2**24 on are
-    refused. Features far from zero in comparison with their spread should be standardized.
+    left with the same `random_state`. This is Q-k-means of [1]_ with sums in integers and with the
+    seeds of greedy k-means++, drawn by a race among the rows that their ids decide. One lattice
+    serves all iterations of a run, which end when centres return to where they were. Values from
+    2**24 on are refused. Features far from zero in comparison with their spread should be
+    standardized. With many clusters in many dimensions most requests move some mean across an edge
+    and cost nearly a new fit.
 
     References
     ----------
@@ -109,9 +114,9 @@ class QuantizedKMeans(
     >>> X = [[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0], [90.0, 90.0]]
     >>> model = QuantizedKMeans(2, random_state=0)
     >>> model.fit(X, sample_ids=["ann", "bob", "cem", "dan", "eve"]).predict(X)
-    array([1, 1, 1, 1, 0])
+    array([0, 0, 0, 0, 1], dtype=int32)
     >>> model.unlearn("eve").predict(X[:4])
-    array([1, 1, 0, 0])
+    array([0, 0, 1, 1], dtype=int32)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -131,7 +136,7 @@ class QuantizedKMeans(
         *,
         n_init: int = 1,
         max_iter: int = 300,
-        quantum: float = 0.1,
+        quantum: float = 0.5,
         random_state: Any = None,
     ):
         self.n_clusters = n_clusters
@@ -181,8 +186,8 @@ class QuantizedKMeans(
         self._seed = self._choose_seed(self.random_state)
         rows = self._samples.slots()
         sums = self._add_up(no_sums(1, 2 * X.shape[1]), rows, 1)
-        runs = self._start(self._lattice(sums), rows)
-        self.__dict__.update(self._attributes(sums, runs))
+        lattice = self._lattice(sums)
+        self.__dict__.update(self._attributes(sums, lattice, self._start(lattice, rows)))
         n_found = len(np.unique(self.labels_))
         if n_found < self.n_clusters:
             warnings.warn(
@@ -206,30 +211,29 @@ class QuantizedKMeans(
 
     def _lattice(self, sums: np.ndarray) -> Lattice:
         """Choose the lattice; its spacing is a matter of the rough spread of the rows only."""
-        (mean,), (n_rows,) = to_floats(sums)
-        mean /= n_rows
-        first, second = np.split(mean, 2)
-        variance = float(np.maximum(second * _SQUARE_UNIT - first * first, 0.0).mean())
+        (total,), (n_rows,) = to_floats(sums)
+        mean, square = total.reshape(2, -1) / n_rows
+        gaps = np.maximum(square * _SQUARE_UNIT - mean * mean, 0.0)
+        variance = float(gaps.sum()) / gaps.size
         power = round(math.log2(variance) / 2) if variance else 0
-        return Lattice(self._seed, self.quantum * 2.0**power, self.n_clusters, self.max_iter)
+        spacing = self.quantum * 2.0**power / self.n_clusters ** (1 / gaps.size)
+        return Lattice(self._seed, spacing, self.n_clusters, self.max_iter)
 
     def _start(self, lattice: Lattice, rows: np.ndarray) -> Runs:
         samples = self._samples
-        nothing = np.empty(0), np.empty((0, samples.X.shape[1]))
         return Runs(
-            Run.start(number, lattice, samples.X, rows, samples.id_hashes(), *nothing)
+            Run.start(number, lattice, samples.X, rows, samples.id_hashes())
             for number in range(self.n_init)
         )
 
-    def _attributes(self, sums: np.ndarray, runs: Runs) -> dict[str, Any]:
+    def _attributes(self, sums: np.ndarray, lattice: Lattice, runs: Runs) -> dict[str, Any]:
         best = min(runs, key=lambda run: run.inertia)
         return {
             "_sums": sums,
             "_runs": runs,
-            "cluster_centers_": best.path[-1].copy(),
-            "inertia_": best.inertia,
+            "cluster_centers_": best.means,
             "n_iter_": len(best.totals),
-            "spacing_": self._lattice(sums).spacing,
+            "spacing_": lattice.spacing,
         }
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
@@ -253,24 +257,28 @@ class QuantizedKMeans(
         else:
             runs = self._start(lattice, kept)
             n_refitted = len(runs)
-        attributes = self._attributes(sums, runs)
+        attributes = self._attributes(sums, lattice, runs)
         return Removal(attributes, None, n_refitted, len(runs), "run")
 
-    def _read_lock(self) -> contextlib.AbstractContextManager[Any]:
-        samples = self.__dict__.get("_samples")
-        return contextlib.nullcontext() if samples is None else samples.lock
-
     def _nearest(self, X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return nearest(X, rows, np.ascontiguousarray(self.cluster_centers_.T))
+        return nearest(X, rows, self.cluster_centers_)
+
+    def _nearest_of_rows(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        samples = self.__dict__.get("_samples")
+        if samples is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with samples.lock:
+            return self._nearest(samples.X, samples.slots())
 
     @property
     def labels_(self) -> np.ndarray:
         """Nearest centre of each row held, shape (n_samples,), dtype int32."""
-        samples = self.__dict__.get("_samples")
-        if samples is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'labels_'")
-        with samples.lock:
-            return self._nearest(samples.X, samples.slots())[0].astype(np.int32)
+        return self._nearest_of_rows("labels_")[0].astype(np.int32)
+
+    @property
+    def inertia_(self) -> float:
+        """Sum of the squared distances of the rows held to the nearest centres."""
+        return float(self._nearest_of_rows("inertia_")[1].sum())
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:
@@ -303,7 +311,8 @@ class QuantizedKMeans(
         distances : ndarray of shape (n_samples, n_clusters)
         """
         check_is_fitted(self)
-        return euclidean_distances(self._check_X(X), self.cluster_centers_)
+        X = self._check_X(X)
+        return euclidean_distances(X, self.cluster_centers_.astype(X.dtype))
 
     @reads_one_version
     def score(self, X: Any, y: Any = None) -> float:

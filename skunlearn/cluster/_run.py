@@ -6,33 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._hashing import derive_seed, mix64
-from skunlearn._kernels.counts import count_rows, to_floats
+from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest, next_centers, take_out
-from skunlearn.cluster._seeding import Race
-
-# Squared distances are summed in this unit: exact sums take terms below 2**40.
-_UNIT = 2.0**30
-
-
-def add_up(
-    totals: np.ndarray, X: np.ndarray, labels: np.ndarray, rows: np.ndarray, sign: int = 1
-) -> np.ndarray:
-    """Add rows to exact sums per label, or take them out; returns new sums."""
-    tally = np.zeros((2, totals.shape[1]), dtype=np.int64)
-    return count_rows(totals, tally, X, UNIT_WEIGHTS, labels, rows, np.nan, sign)[0]
-
-
-def no_sums(n_labels: int, n_features: int) -> np.ndarray:
-    """Make exact sums of no rows."""
-    return np.zeros((3, n_labels, n_features + 1), dtype=np.int64)
-
-
-def _spread(totals: np.ndarray, gaps: np.ndarray, sign: int = 1) -> np.ndarray:
-    """Add squared distances to their exact sum, or take them out."""
-    labels = np.zeros(gaps.size, dtype=np.intp)
-    return add_up(totals, (gaps / _UNIT)[:, np.newaxis], labels, np.arange(gaps.size), sign)
+from skunlearn.cluster._seeding import Seeding
+from skunlearn.cluster._sums import add_up, add_up_gaps, no_sums, sums_of_gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +51,8 @@ class Run:
     number : int
         Which run it is.
 
-    times : ndarray of shape (n_clusters,), float64
-        When the winners of the seeds' races arrived.
+    seeding : Seeding
+        How the first centres were chosen.
 
     path : ndarray of shape (n_iter + 1, n_clusters, n_features), float64
         The seeds, then the centres after each iteration.
@@ -87,7 +65,7 @@ class Run:
     """
 
     number: int
-    times: np.ndarray
+    seeding: Seeding
     path: np.ndarray
     totals: np.ndarray
     spread: np.ndarray
@@ -95,23 +73,27 @@ class Run:
     @property
     def inertia(self) -> float:
         """Sum of the squared distances to the last centres."""
-        return float(to_floats(self.spread)[0][0, 0] * _UNIT)
+        return float(sums_of_gaps(self.spread)[0, 0])
+
+    @property
+    def means(self) -> np.ndarray:
+        """Means of the clusters of the last iteration; a cluster without rows keeps its centre."""
+        sums, counts = to_floats(self.totals[-1])
+        centers = self.path[-1].copy()
+        held = counts > 0
+        centers[held] = sums[held] / counts[held, np.newaxis]
+        return centers
 
     @classmethod
     def start(
-        cls,
-        number: int,
-        lattice: Lattice,
-        X: np.ndarray,
-        rows: np.ndarray,
-        id_hashes: np.ndarray,
-        times: np.ndarray,
-        seeds: np.ndarray,
+        cls, number: int, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray
     ) -> Run:
-        """Run k-means on rows, from the first seeds on; `id_hashes` are those of all slots."""
-        race = Race(lattice.seed, number)
-        times, seeds = race.seeds(X, rows, id_hashes[rows], lattice.n_clusters, times, seeds)
-        return cls._go_on(number, lattice, X, rows, times, [seeds], [])
+        """Run k-means on rows; `ids` are the hashes of the ids of all slots."""
+        seeding = Seeding.nothing(X.shape[1])
+        seeding = seeding.until(
+            lattice.n_clusters, lattice.seed, f"seeds of run {number}", X, rows, ids[rows]
+        )
+        return cls._go_on(number, lattice, X, rows, seeding, [seeding.seeds()], [])
 
     @classmethod
     def _go_on(
@@ -120,7 +102,7 @@ class Run:
         lattice: Lattice,
         X: np.ndarray,
         rows: np.ndarray,
-        times: np.ndarray,
+        seeding: Seeding,
         path: list[np.ndarray],
         totals: list[np.ndarray],
     ) -> Run:
@@ -130,49 +112,37 @@ class Run:
         while True:
             if len(path) == len(totals):
                 path.append(next_centers(totals[-1], path[-1], lattice.spacing, phase))
-            before, (now, gaps) = labels, nearest(X, rows, path[-1].T.copy())
+            before, (labels, gaps) = labels, nearest(X, rows, path[-1])
             returned = any(np.array_equal(path[-1], centers) for centers in path[:-1])
             if len(totals) == lattice.max_iter or returned:
-                spread = _spread(no_sums(1, 1), gaps)
-                return cls(number, times, np.stack(path), np.stack(totals), spread)
+                spread = add_up_gaps(no_sums(1, 1), gaps[:, np.newaxis])
+                return cls(number, seeding, np.stack(path), np.stack(totals), spread)
             if before is None:
-                totals.append(add_up(no_sums(*path[0].shape), X, now, rows))
+                totals.append(add_up(no_sums(*path[0].shape), X, labels, rows))
             else:
-                moved = np.flatnonzero(now != before)
+                moved = np.flatnonzero(labels != before)
                 sums = add_up(totals[-1], X, before[moved], rows[moved], -1)
-                totals.append(add_up(sums, X, now[moved], rows[moved]))
-            labels = now
+                totals.append(add_up(sums, X, labels[moved], rows[moved]))
 
     def without(
-        self,
-        lattice: Lattice,
-        X: np.ndarray,
-        rows: np.ndarray,
-        id_hashes: np.ndarray,
-        kept: np.ndarray,
+        self, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray, kept: np.ndarray
     ) -> Run:
         """Return the run that the rows `kept` give, which are all but `rows`."""
-        seeds = self.path[0]
-        race = Race(lattice.seed, self.number)
-        n_rounds = race.rounds_without(X, rows, id_hashes[rows], self.times, seeds)
-        if n_rounds < lattice.n_clusters:
-            first = self.times[:n_rounds], seeds[:n_rounds]
-            return self.start(self.number, lattice, X, kept, id_hashes, *first)
-        phase = lattice.phase(self.number, X.shape[1])
+        number, purpose = self.number, f"seeds of run {self.number}"
+        seeding = self.seeding.without(lattice.seed, purpose, X, rows, ids[rows], kept.size)
+        if seeding.times.size < lattice.n_clusters:
+            seeding = seeding.until(lattice.n_clusters, lattice.seed, purpose, X, kept, ids[kept])
+            seeds = seeding.seeds()
+            if not np.array_equal(seeds, self.path[0]):
+                return self._go_on(number, lattice, X, kept, seeding, [seeds], [])
+        phase = lattice.phase(number, X.shape[1])
         totals, n_valid = take_out(self.path, self.totals, X, rows, lattice.spacing, phase)
         if n_valid < len(self.path):
-            return self._go_on(
-                self.number,
-                lattice,
-                X,
-                kept,
-                self.times.copy(),
-                list(self.path[:n_valid]),
-                list(totals[:n_valid]),
-            )
-        gaps = nearest(X, rows, self.path[-1].T.copy())[1]
-        spread = _spread(self.spread, gaps, -1)
-        return Run(self.number, self.times.copy(), self.path.copy(), totals, spread)
+            path = list(self.path[:n_valid])
+            return self._go_on(number, lattice, X, kept, seeding, path, list(totals[:n_valid]))
+        gaps = nearest(X, rows, self.path[-1])[1]
+        spread = add_up_gaps(self.spread, gaps[:, np.newaxis], sign=-1)
+        return Run(number, seeding, self.path.copy(), totals, spread)
 
 
 class Runs(list[Run]):
@@ -181,5 +151,8 @@ class Runs(list[Run]):
     def wipe(self) -> None:
         """Overwrite them, when others take their place."""
         for run in self:
-            for array in (run.times, run.path, run.totals, run.spread):
+            seeding = run.seeding
+            for array in (seeding.times, seeding.candidates, seeding.sums):
+                array.fill(0)
+            for array in (run.path, run.totals, run.spread):
                 array.fill(0)
