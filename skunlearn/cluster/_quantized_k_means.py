@@ -292,6 +292,7 @@ class QuantizedKMeans(
         Returns
         -------
         labels : ndarray of shape (n_samples,), dtype int32
+            Number of the nearest centre.
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -309,6 +310,7 @@ class QuantizedKMeans(
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
+            Euclidean distance to each centre.
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -329,6 +331,7 @@ class QuantizedKMeans(
         Returns
         -------
         score : float
+            Minus the sum of squared distances to the nearest centre.
         """
         check_is_fitted(self)
         X = self._check_X(X)
