@@ -292,6 +292,7 @@ class QuantizedKMeans(
         Returns
         -------
         labels : ndarray of shape (n_samples,), dtype int32
+            Places in `cluster_centers_`.
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -309,6 +310,7 @@ class QuantizedKMeans(
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
+            Of the dtype of X.
         """
         check_is_fitted(self)
         X = self._check_X(X)
@@ -329,6 +331,7 @@ class QuantizedKMeans(
         Returns
         -------
         score : float
+            The nearer the rows to centres, the greater.
         """
         check_is_fitted(self)
         X = self._check_X(X)
