@@ -1,4 +1,4 @@
-"""Kernel ridge regression that forgets rows, under the name it has in :mod:`sklearn`."""
+"""Kernel ridge regression that forgets rows, under its scikit-learn name."""
 
 from __future__ import annotations
 

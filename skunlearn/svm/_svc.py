@@ -126,7 +126,6 @@ class SVC(ClassifierMixin, BaseSVM):
 
     See Also
     --------
-    LinearSVC : Linear, for many rows.
     SVR : For regression.
 
     Notes
