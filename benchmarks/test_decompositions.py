@@ -12,7 +12,7 @@ from skunlearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
     QuadraticDiscriminantAnalysis,
 )
-from skunlearn.linear_model import RidgeClassifier
+from skunlearn.linear_model import RidgeClassifier, RidgeCV
 
 SIZES = [(1, 450), (1000, 18)]
 
@@ -78,3 +78,15 @@ def test_ridge_classifier(race, rng, table, size, count, mark):
     model = RidgeClassifier(class_weight="balanced")
     theirs = sklearn.linear_model.RidgeClassifier(class_weight="balanced")
     run(race, rng, table, model, theirs, size, count, mark, score_gap(table[0][:1000]))
+
+
+@pytest.mark.parametrize(("cv", "mark"), [(None, 2), (5, 8)])
+def test_ridge_cv(race, rng, table, cv, mark):
+    X = table[0]
+    y = X @ rng.normal(size=50) + rng.normal(size=len(X))
+
+    def gap(ours, theirs):
+        return np.abs(ours.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
+
+    theirs = sklearn.linear_model.RidgeCV(cv=cv)
+    run(race, rng, (X, y), RidgeCV(cv=cv), theirs, 1, 20, mark, gap)

@@ -51,6 +51,7 @@ WEIGHTS = (
 DIRECT = {"check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers"}
 EXPECTED = {
     "Ridge": DIRECT,
+    "RidgeCV": dict.fromkeys(WEIGHTS, "the check gives `cv` as positions of rows, which raises"),
     "RidgeClassifier": DIRECT,
     "SVC": dict.fromkeys(WEIGHTS, SCALE),
     "SVR": dict.fromkeys(WEIGHTS, SCALE),

@@ -6,6 +6,7 @@ from skunlearn.linear_model._logistic import LogisticRegression
 from skunlearn.linear_model._poisson import PoissonRegressor
 from skunlearn.linear_model._ridge import Ridge
 from skunlearn.linear_model._ridge_classifier import RidgeClassifier
+from skunlearn.linear_model._ridge_cv import RidgeCV
 from skunlearn.linear_model._tweedie import TweedieRegressor
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LogisticRegression",
     "PoissonRegressor",
     "Ridge",
+    "RidgeCV",
     "RidgeClassifier",
     "TweedieRegressor",
 ]
