@@ -102,7 +102,8 @@ class Inverse:
     def __init__(self, matrix: np.ndarray, error: float) -> None:
         n = len(matrix)
         self._matrix = matrix
-        self._taken = np.empty((int(np.sqrt(n)), n))
+        # Zeros, since fresh memory may hold what has just been freed.
+        self._taken = np.zeros((int(np.sqrt(n)), n))
         self.n_taken = 0
         self.places = np.arange(n)
         self.error = error
