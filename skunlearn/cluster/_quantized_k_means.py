@@ -129,6 +129,7 @@ class QuantizedKMeans(
     _unlearning_tags = UnlearningTags("bitwise")
     cluster_centers_: np.ndarray
     _runs: Runs
+    _lattice: Lattice
 
     def __init__(
         self,
@@ -186,7 +187,7 @@ class QuantizedKMeans(
         self._seed = self._choose_seed(self.random_state)
         rows = self._samples.slots()
         sums = self._add_up(no_sums(1, 2 * X.shape[1]), rows, 1)
-        lattice = self._lattice(sums)
+        lattice = self._choose_lattice(sums)
         self.__dict__.update(self._attributes(sums, lattice, self._start(lattice, rows)))
         n_found = len(np.unique(self.labels_))
         if n_found < self.n_clusters:
@@ -209,7 +210,7 @@ class QuantizedKMeans(
         both = np.concatenate([X, X * X / _SQUARE_UNIT], axis=1)
         return add_up(sums, both, np.zeros(len(X), dtype=np.intp), np.arange(len(X)), sign)
 
-    def _lattice(self, sums: np.ndarray) -> Lattice:
+    def _choose_lattice(self, sums: np.ndarray) -> Lattice:
         """Choose the lattice; its spacing is a matter of the rough spread of the rows only."""
         (total,), (n_rows,) = to_floats(sums)
         mean, square = total.reshape(2, -1) / n_rows
@@ -231,6 +232,7 @@ class QuantizedKMeans(
         return {
             "_sums": sums,
             "_runs": runs,
+            "_lattice": lattice,
             "cluster_centers_": best.means,
             "n_iter_": len(best.totals),
             "spacing_": lattice.spacing,
@@ -245,9 +247,9 @@ class QuantizedKMeans(
                 "was changed."
             )
         sums = self._add_up(self._sums, rows, -1)
-        lattice = self._lattice(sums)
+        lattice = self._choose_lattice(sums)
         kept = samples.slots_without(rows)
-        if lattice.spacing == self.spacing_:
+        if lattice == self._lattice and len(self._runs) == self.n_init:
             X, hashes = samples.X, samples.id_hashes()
             runs = Runs(run.without(lattice, X, rows, hashes, kept) for run in self._runs)
             n_refitted = sum(

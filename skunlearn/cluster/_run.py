@@ -51,6 +51,9 @@ class Run:
     number : int
         Which run it is.
 
+    phase : ndarray of shape (n_features,), float64
+        Where on each axis the lattice begins, in units of its spacing.
+
     seeding : Seeding
         How the first centres were chosen.
 
@@ -65,6 +68,7 @@ class Run:
     """
 
     number: int
+    phase: np.ndarray
     seeding: Seeding
     path: np.ndarray
     totals: np.ndarray
@@ -93,12 +97,14 @@ class Run:
         seeding = seeding.until(
             lattice.n_clusters, lattice.seed, f"seeds of run {number}", X, rows, ids[rows]
         )
-        return cls._go_on(number, lattice, X, rows, seeding, [seeding.seeds()], [])
+        phase = lattice.phase(number, X.shape[1])
+        return cls._go_on(number, phase, lattice, X, rows, seeding, [seeding.seeds()], [])
 
     @classmethod
     def _go_on(
         cls,
         number: int,
+        phase: np.ndarray,
         lattice: Lattice,
         X: np.ndarray,
         rows: np.ndarray,
@@ -107,7 +113,6 @@ class Run:
         totals: list[np.ndarray],
     ) -> Run:
         """Iterate until centres return to where they were, which on a lattice they must."""
-        phase = lattice.phase(number, X.shape[1])
         labels = None
         while True:
             if len(path) == len(totals):
@@ -116,7 +121,7 @@ class Run:
             returned = any(np.array_equal(path[-1], centers) for centers in path[:-1])
             if len(totals) == lattice.max_iter or returned:
                 spread = add_up_gaps(no_sums(1, 1), gaps[:, np.newaxis])
-                return cls(number, seeding, np.stack(path), np.stack(totals), spread)
+                return cls(number, phase, seeding, np.stack(path), np.stack(totals), spread)
             if before is None:
                 totals.append(add_up(no_sums(*path[0].shape), X, labels, rows))
             else:
@@ -128,21 +133,21 @@ class Run:
         self, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray, kept: np.ndarray
     ) -> Run:
         """Return the run that the rows `kept` give, which are all but `rows`."""
-        number, purpose = self.number, f"seeds of run {self.number}"
+        number, phase, purpose = self.number, self.phase.copy(), f"seeds of run {self.number}"
         seeding = self.seeding.without(lattice.seed, purpose, X, rows, ids[rows], kept.size)
         if seeding.times.size < lattice.n_clusters:
             seeding = seeding.until(lattice.n_clusters, lattice.seed, purpose, X, kept, ids[kept])
             seeds = seeding.seeds()
             if not np.array_equal(seeds, self.path[0]):
-                return self._go_on(number, lattice, X, kept, seeding, [seeds], [])
-        phase = lattice.phase(number, X.shape[1])
+                return self._go_on(number, phase, lattice, X, kept, seeding, [seeds], [])
         totals, n_valid = take_out(self.path, self.totals, X, rows, lattice.spacing, phase)
         if n_valid < len(self.path):
             path = list(self.path[:n_valid])
-            return self._go_on(number, lattice, X, kept, seeding, path, list(totals[:n_valid]))
+            sums = list(totals[:n_valid])
+            return self._go_on(number, phase, lattice, X, kept, seeding, path, sums)
         gaps = nearest(X, rows, self.path[-1])[1]
         spread = add_up_gaps(self.spread, gaps[:, np.newaxis], sign=-1)
-        return Run(number, seeding, self.path.copy(), totals, spread)
+        return Run(number, phase, seeding, self.path.copy(), totals, spread)
 
 
 class Runs(list[Run]):
@@ -154,5 +159,5 @@ class Runs(list[Run]):
             seeding = run.seeding
             for array in (seeding.times, seeding.candidates, seeding.sums):
                 array.fill(0)
-            for array in (run.path, run.totals, run.spread):
+            for array in (run.phase, run.path, run.totals, run.spread):
                 array.fill(0)

@@ -168,3 +168,12 @@ def test_bad_input_is_refused():
     with pytest.raises(NotUnlearnableError, match="leave 1 rows for 2 clusters"):
         model.unlearn([0, 1])
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.fast
+def test_parameters_set_since_fit_hold_as_in_a_new_fit(global_random_seed):
+    X = np.random.default_rng(global_random_seed).normal(size=(200, 3))
+    for changes in ({"n_clusters": 5}, {"n_init": 2}, {"max_iter": 1}, {"quantum": 0.1}):
+        model = QuantizedKMeans(4, random_state=0).fit(X).set_params(**changes).unlearn(0)
+        again = QuantizedKMeans(**model.get_params()).fit(X[1:], sample_ids=range(1, 200))
+        assert_bitwise(model, again)

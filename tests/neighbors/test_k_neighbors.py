@@ -85,7 +85,7 @@ def test_law_where_many_distances_are_equal(Model, data):
     "parameters",
     [
         {},
-        {"weights": None, "n_jobs": 2},
+        {"weights": None},
         {"algorithm": "brute", "metric": "cosine"},
         {"algorithm": "ball_tree", "metric": manhattan},
         {"metric": "minkowski", "p": 3, "metric_params": {"w": np.array([1.0, 2.0, 0.5])}},
