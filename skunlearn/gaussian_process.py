@@ -1,4 +1,4 @@
-"""Gaussian process regression that forgets rows, under the name it has in :mod:`sklearn`."""
+"""Gaussian process regression that forgets rows, under its scikit-learn name."""
 
 from __future__ import annotations
 
