@@ -56,9 +56,10 @@ def test_equal_scikit_learn_before_and_after(kernel, targets, normalize_y, globa
             assert_allclose(ours, other, rtol=1e-7, atol=1e-7)
         assert_allclose(model.sample_y(X[:3]), theirs.sample_y(X[:3]), atol=1e-5)
         theta = theirs.kernel_.theta + 0.1
-        value, gradient = model.log_marginal_likelihood(theta, eval_gradient=True)
-        other, other_gradient = theirs.log_marginal_likelihood(theta, eval_gradient=True)
-        assert_allclose([value, *gradient], [other, *other_gradient])
+        if theta.size:  # scikit-learn 1.6 cannot clone a kernel whose parameters are all fixed
+            value, gradient = model.log_marginal_likelihood(theta, eval_gradient=True)
+            other, other_gradient = theirs.log_marginal_likelihood(theta, eval_gradient=True)
+            assert_allclose([value, *gradient], [other, *other_gradient])
         assert model.log_marginal_likelihood() == model.log_marginal_likelihood_value_
 
 
