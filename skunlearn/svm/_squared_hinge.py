@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
-from scipy.sparse.linalg import LinearOperator, cg
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -46,18 +45,30 @@ def newton_point(X: Any, target: np.ndarray, cost: np.ndarray, start: np.ndarray
     X = X.multiply(root[:, np.newaxis]).tocsr() if sparse.issparse(X) else X * root[:, np.newaxis]
     right = X.T @ (root * target)
     if n_columns > _DENSE:
-
-        def product(vector: np.ndarray) -> np.ndarray:
-            return vector + X.T @ (X @ vector)
-
-        hessian = LinearOperator((n_columns, n_columns), matvec=product, dtype=np.float64)
-        return cg(hessian, right, x0=start, rtol=1e-13, atol=0.0, maxiter=10 * n_columns)[0]
+        return _conjugate_gradients(X, right, start)
     gram = (X.T @ X).toarray() if sparse.issparse(X) else X.T @ X
     gram.flat[:: n_columns + 1] += 1.0
     _, solution, failed = lapack.dposv(gram, right)
     if failed:
         raise ValueError("The rows are too large for the squared hinge loss. Rescale X or C.")
     return solution
+
+
+def _conjugate_gradients(X: Any, right: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Solve ``(I + X'X) w = right`` by products with X alone."""
+    w = start
+    residual = right - w - X.T @ (X @ w)
+    direction, square = residual, float(residual @ residual)
+    enough = (1e-14 * float(np.linalg.norm(right))) ** 2
+    for _ in range(10 * right.size):
+        if square <= enough:
+            break
+        product = direction + X.T @ (X @ direction)
+        step = square / float(direction @ product)
+        w, residual = w + step * direction, residual - step * product
+        former, square = square, float(residual @ residual)
+        direction = residual + square / former * direction
+    return w
 
 
 def minimise(
