@@ -334,13 +334,8 @@ class Machine:
         self.value += shift
         self._join(row, int(state))
 
-    def polish(self) -> float:
+    def polish(self) -> None:
         """Reach the optimum to rounding by active-set steps.
-
-        Returns
-        -------
-        residual : float
-            Largest violation of the optimality conditions, relative to the size of the targets.
 
         Raises
         ------
@@ -352,12 +347,14 @@ class Machine:
             if not size:
                 self._centre_intercept()
                 if self.residual() <= RESIDUAL:
-                    return self.residual()
+                    return
                 self._join(*self._worst_offender())
                 continue
             push = self._margin_targets() - self.value[self._margin]
-            total = -float(self.theta.sum())
-            db, dtheta = self._direction(total, push)
+            if size == 1:  # the sum leaves it no room
+                db, dtheta = float(push[0]), np.zeros(1)
+            else:
+                db, dtheta = self._direction(-float(self.theta.sum()), push)
             bound, place, node = self._first_bound(dtheta)
             change = dtheta @ self._columns[:size] + db
             self._advance(min(bound, 1.0), db, dtheta, change)
@@ -366,9 +363,9 @@ class Machine:
                 continue
             row, state = self._worst_offender()
             if self._violation(row) <= RESIDUAL * self.scale:
-                residual = self.residual()
-                if residual <= RESIDUAL:
-                    return residual
+                if self.residual() <= RESIDUAL:
+                    self._settle_ties()
+                    return
                 self._refresh()
                 self._refactor()
                 continue
@@ -417,15 +414,19 @@ class Machine:
                 self._refactor()
         else:
             raise Degenerate
+        self._settle_ties()
+        slack = np.minimum(self._high - self.value, self.value - self._low)
+        if slack.min() <= _TIED * self.scale or self.residual() > RESIDUAL:
+            raise Degenerate
+        return self.error()
+
+    def _settle_ties(self) -> None:
+        """Take rows off the margin whose coefficients are at a node but for rounding."""
         while self._margin.size and self._rooms().min() <= _TIED * self._width:
             place = int(self._rooms().argmin())
             row = self._margin[place]
             self._settle(place, int(np.abs(self._nodes[row] - self.theta[row]).argmin()))
             self._correct()
-        slack = np.minimum(self._high - self.value, self.value - self._low)
-        if slack.min() <= _TIED * self.scale or self.residual() > RESIDUAL:
-            raise Degenerate
-        return self.error()
 
     def _rooms(self) -> np.ndarray:
         """Return how far each coefficient on the margin is from a node."""

@@ -180,6 +180,14 @@ def test_law_for_any_rows_ids_and_order(data):
             model.purge()
 
 
+@pytest.mark.fast
+def test_few_rows_all_at_their_bounds_reach_the_optimum():
+    for seed in range(200):
+        X, y = draw_table(seed, n=12)
+        model = SVC(kernel="linear", C=0.01).fit(X, y)
+        assert optimality_gap(model, X, y) <= 1e-9
+
+
 def test_rows_without_say_leave_for_nothing():
     X, y = load_breast_cancer(return_X_y=True)
     model = SVC(gamma=1e-5).fit(X, y)
