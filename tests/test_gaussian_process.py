@@ -4,7 +4,7 @@ import sklearn.gaussian_process
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, WhiteKernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern, WhiteKernel
 
 from skunlearn._kernels.cholesky import without_row
 from skunlearn.exceptions import NotUnlearnableError
@@ -31,8 +31,10 @@ def make(kernel=None, **params):
 
 
 def refit(model, X, y):
-    stock = sklearn.gaussian_process.GaussianProcessRegressor(**model.get_params(deep=False))
-    return stock.fit(X, y)
+    params = model.get_params(deep=False)
+    if model.kernel is None:  # before scikit-learn 1.9 another default
+        params["kernel"] = ConstantKernel() * RBF()
+    return sklearn.gaussian_process.GaussianProcessRegressor(**params).fit(X, y)
 
 
 @pytest.mark.fast
