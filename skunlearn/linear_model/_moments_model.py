@@ -56,7 +56,7 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             self,
             X,
             y,
-            accept_sparse=False if self.positive else "csr",
+            accept_sparse="csr" if self.__sklearn_tags__().input_tags.sparse else False,
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,

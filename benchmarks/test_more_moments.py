@@ -1,4 +1,4 @@
-"""Discriminant analyses, PCA and ridge classification against refitting their namesakes."""
+"""What rests on moments, one set or one per class, against refitting the namesakes."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from skunlearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
     QuadraticDiscriminantAnalysis,
 )
-from skunlearn.linear_model import RidgeClassifier, RidgeCV
+from skunlearn.linear_model import ElasticNet, Lasso, RidgeClassifier, RidgeCV
 
 SIZES = [(1, 450), (1000, 18)]
 
@@ -90,3 +90,17 @@ def test_ridge_cv(race, rng, table, cv, mark):
 
     theirs = sklearn.linear_model.RidgeCV(cv=cv)
     run(race, rng, (X, y), RidgeCV(cv=cv), theirs, 1, 20, mark, gap)
+
+
+@pytest.mark.parametrize("model", [Lasso(0.05), ElasticNet(0.05)])
+@pytest.mark.parametrize(("size", "count", "mark"), [(*SIZES[0], 300), (*SIZES[1], 50)])
+def test_elastic_net(race, rng, table, model, size, count, mark):
+    X = table[0]
+    truth = rng.normal(size=50) * (rng.random(50) < 0.4)
+    y = X @ truth + rng.normal(size=len(X))
+
+    def gap(ours, theirs):
+        return np.abs(ours.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
+
+    theirs = getattr(sklearn.linear_model, type(model).__name__)(model.alpha, tol=1e-10)
+    run(race, rng, (X, y), model, theirs, size, count, mark, gap)
