@@ -25,6 +25,8 @@ NAMESAKES = [
     ("discriminant_analysis", "QuadraticDiscriminantAnalysis", "predict"),
     ("linear_model", "Ridge", "predict"),
     ("linear_model", "RidgeClassifier", "predict"),
+    ("linear_model", "RidgeCV", "predict"),
+    ("linear_model", "Lasso", "predict"),
     ("linear_model", "LinearRegression", "predict"),
     ("naive_bayes", "GaussianNB", "predict"),
     ("naive_bayes", "MultinomialNB", "predict"),

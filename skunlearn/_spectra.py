@@ -46,7 +46,7 @@ def spectrum(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Eigenvalues, the largest first, none negative.
 
     vectors : ndarray of shape (n, n)
-        The eigenvectors as rows.
+        The eigenvectors as rows, with signs as they come.
 
     Raises
     ------
@@ -56,8 +56,7 @@ def spectrum(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors, failed = lapack.dsyevd(matrix.T)
     if failed:
         raise LinAlgError("The eigenvalues of the covariance matrix did not converge.")
-    ordered = np.ascontiguousarray(vectors.T[::-1])
-    return np.maximum(values[::-1], 0.0), with_steady_signs(ordered)
+    return np.maximum(values[::-1], 0.0), vectors.T[::-1]
 
 
 def smallest_gap(values: np.ndarray, n_vectors: int) -> float:

@@ -242,7 +242,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         part = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
         mean = part.mean(axis=0)
         _, sizes, axes = linalg.svd(part - mean, full_matrices=False)
-        return self._attributes(moments, mean, sizes**2, with_steady_signs(axes), rows.size)[0]
+        return self._attributes(moments, mean, sizes**2, axes, rows.size)[0]
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         n_left = self._samples.n_samples - rows.size
@@ -290,7 +290,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         dtype = self._samples.X.dtype
         state = {
             "mean_": mean.astype(dtype),
-            "components_": axes[:n_components].astype(dtype),
+            "components_": with_steady_signs(axes[:n_components].copy()).astype(dtype, copy=False),
             "explained_variance_": variance[:n_components].astype(dtype),
             "explained_variance_ratio_": ratio[:n_components].astype(dtype),
             "singular_values_": np.sqrt(values[:n_components]).astype(dtype),

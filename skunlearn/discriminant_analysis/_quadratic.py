@@ -264,7 +264,6 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
             if self.solver == "svd" and TOLERANCE * ratio <= 4.0 * EPS:
                 gaps = self._samples.X[rows] - part.mean
                 _, sizes, axes = linalg.svd(gaps, full_matrices=False)
-                axes = with_steady_signs(axes)
                 values = sizes**2 / part.weight
                 gaussian = self._rotated((values * axes.T) @ axes, values, axes, 0.0)
         return gaussian._replace(error=EPS)
@@ -277,6 +276,7 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
             values = (1.0 - self.reg_param) * values + self.reg_param
             if self.store_covariance and self.reg_param:
                 covariance = (values * axes.T) @ axes
+        axes = with_steady_signs(axes.copy())
         least = min(gap, values[-1])
         error = worn / least if least > 0.0 else np.inf
         return _Gaussian(values, axes.T, covariance, error)

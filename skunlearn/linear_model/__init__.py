@@ -1,6 +1,8 @@
 """Linear models that forget, under the names of :mod:`sklearn.linear_model`."""
 
+from skunlearn.linear_model._elastic_net import ElasticNet
 from skunlearn.linear_model._gamma import GammaRegressor
+from skunlearn.linear_model._lasso import Lasso
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
 from skunlearn.linear_model._poisson import PoissonRegressor
@@ -10,7 +12,9 @@ from skunlearn.linear_model._ridge_cv import RidgeCV
 from skunlearn.linear_model._tweedie import TweedieRegressor
 
 __all__ = [
+    "ElasticNet",
     "GammaRegressor",
+    "Lasso",
     "LinearRegression",
     "LogisticRegression",
     "PoissonRegressor",

@@ -21,7 +21,7 @@ from skunlearn._swap import snapshot
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
-from skunlearn.linear_model._least_squares import EPS, TOLERANCE
+from skunlearn.linear_model._moments_model import EPS, TOLERANCE
 
 
 class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):

@@ -20,7 +20,7 @@ from skunlearn._spectra import spectrum
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
-from skunlearn.linear_model._least_squares import EPS
+from skunlearn.linear_model._moments_model import EPS
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):

@@ -200,7 +200,9 @@ def test_spectra(global_random_seed):
     values, vectors = spectrum(A.T @ A)
     assert_allclose((vectors.T * values) @ vectors, A.T @ A, atol=1e-12)
     assert (np.diff(values) <= 0).all()
-    assert_array_equal(with_steady_signs(-vectors.copy()), vectors)
+    steady = with_steady_signs(vectors.copy())
+    assert_array_equal(steady[np.arange(5), np.abs(steady).argmax(axis=1)] > 0, True)
+    assert_array_equal(with_steady_signs(-vectors.copy()), steady)
     assert smallest_gap(np.array([4.0, 2.0, 1.0]), 2) == 0.25
     assert smallest_gap(np.array([4.0, 2.0, 1.0]), 3) == 0.25
     assert smallest_gap(np.array([4.0, 2.0, 1.0]), 1) == 0.5

@@ -1,7 +1,8 @@
-"""Discriminant analyses, PCA and ridge classification against refitting their namesakes."""
+"""What rests on moments, one set or one per class, against refitting the namesakes."""
 
 import numpy as np
 import pytest
+import sklearn.base
 import sklearn.decomposition
 import sklearn.discriminant_analysis
 import sklearn.linear_model
@@ -12,7 +13,7 @@ from skunlearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
     QuadraticDiscriminantAnalysis,
 )
-from skunlearn.linear_model import RidgeClassifier, RidgeCV
+from skunlearn.linear_model import ElasticNet, Lasso, RidgeClassifier, RidgeCV
 
 SIZES = [(1, 450), (1000, 18)]
 
@@ -90,3 +91,20 @@ def test_ridge_cv(race, rng, table, cv, mark):
 
     theirs = sklearn.linear_model.RidgeCV(cv=cv)
     run(race, rng, (X, y), RidgeCV(cv=cv), theirs, 1, 20, mark, gap)
+
+
+@pytest.mark.parametrize("model", [Lasso(0.05), ElasticNet(0.05)])
+@pytest.mark.parametrize(("size", "count", "mark"), [(*SIZES[0], 300), (*SIZES[1], 50)])
+def test_elastic_net(race, rng, table, model, size, count, mark):
+    X = table[0]
+    truth = rng.normal(size=50) * (rng.random(50) < 0.4)
+    y = X @ truth + rng.normal(size=len(X))
+
+    def gap(ours, theirs):
+        kept = ours.sample_ids_
+        exact = sklearn.base.clone(theirs).set_params(tol=1e-10, precompute=True)
+        exact.fit(X[kept], y[kept])
+        return np.abs(ours.coef_ - exact.coef_).max() / np.abs(exact.coef_).max()
+
+    theirs = getattr(sklearn.linear_model, type(model).__name__)(model.alpha)
+    run(race, rng, (X, y), model, theirs, size, count, mark, gap)

@@ -1,0 +1,194 @@
+"""A linear model whose rows are held as joint moments: what comes before and after solving."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import check_sample_weight
+from skunlearn._sample_store import SampleStore
+from skunlearn._swap import snapshot
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+
+EPS = float(np.finfo(np.float64).eps)
+
+# Relative float error above which moments are computed anew from the rows that are left.
+TOLERANCE = 1e-9
+
+
+class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
+    """A linear model of targets that follows from joint moments of rows and targets.
+
+    Rows are held in the coordinates they came in; behind an affine transformer that forgets too, a
+    pipeline puts the raw rows here and `_frame`, the transformer's present (shift, scale), in
+    between, so that a change of the transformer costs no pass over the rows.
+    """
+
+    _unlearning_tags: ClassVar[UnlearningTags] = UnlearningTags(
+        "numerical", tolerance=TOLERANCE, pushes_affine=True
+    )
+
+    # Whether the weights of a y of shape (n_samples, 1) are one-dimensional, as in the namesake.
+    _flattens_single_target: ClassVar[bool]
+
+    fit_intercept: bool
+    positive: bool
+
+    @abstractmethod
+    def _refit(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+        """Solve anew on the given rows, as retraining does."""
+
+    @abstractmethod
+    def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+        """Solve without the given rows, behind a transformer of the given form."""
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, sample_ids: Any, **checks: Any) -> None:
+        """Validate, hold the rows, solve."""
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        sources = (X, y, sample_weight)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr" if self.__sklearn_tags__().input_tags.sparse else False,
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, **checks)
+            weight = weight.astype(np.float64)
+            if not weight.sum() > 0.0:
+                raise ValueError("The sum of sample_weight must be positive.")
+        self._single = y.ndim == 1
+        self._hold_samples(
+            X,
+            y.reshape(y.shape[0], -1).astype(np.float64),
+            weight,
+            sources=(sources[0], None, sources[2]),
+            sample_ids=sample_ids,
+        )
+        self._frame = None
+        self.__dict__.update(self._refit(self._samples, self._samples.slots(), None).attributes)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        return self._unlearn_framed(self._samples, rows, self._frame)
+
+    def _removal(
+        self,
+        moments: Any,
+        coef: np.ndarray,
+        mean: np.ndarray,
+        frame: Any,
+        error: float,
+        *,
+        refitted: bool,
+    ) -> Removal:
+        intercept: Any = 0.0
+        if self.fit_intercept:
+            n_features = coef.shape[1]
+            centre = mean[:n_features]
+            if frame is not None:
+                centre = (centre - frame[0]) / frame[1]
+            intercept = mean[n_features:] - coef @ centre
+            if self._single:
+                intercept = intercept[0]
+        if self._samples.X.dtype == np.float32:
+            coef = coef.astype(np.float32)
+            intercept = intercept.astype(np.float32) if self.fit_intercept else 0.0
+        flat = self._single or (self._flattens_single_target and len(coef) == 1)
+        attributes = {
+            "_moments": moments,
+            "_frame": frame,
+            "coef_": coef[0] if flat else coef,
+            "intercept_": intercept,
+        }
+        guarantee = Guarantee("numerical", "state", TOLERANCE, error)
+        return Removal(attributes, guarantee, int(refitted))
+
+    def _push_affine(self, rows: np.ndarray, source: SampleStore, frame: Any) -> Removal:
+        """Unlearn where an affine transformer in front takes the new form `frame`.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Slots to remove.
+
+        source : SampleStore
+            The transformer's rows, aligned with those held here.
+
+        frame : tuple of (shift, scale)
+            The transformer after the removal.
+
+        Returns
+        -------
+        removal : Removal
+            The first time, also a store that holds the transformer's rows in place of the
+            transformed ones, so that nothing is kept in the coordinates of a former transformer.
+        """
+        if self._frame is not None:
+            return self._unlearn_framed(self._samples, rows, frame)
+        raw = self._samples.with_table(np.array(source.X))
+        removal = self._refit(raw, raw.slots_without(rows), frame)
+        removal.attributes["_samples"] = raw
+        return removal
+
+    def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
+        y = self._samples.y[rows]
+        return y[:, 0] if self._single else y
+
+    def _as_stored_targets(self, y: Any) -> np.ndarray:
+        return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+
+    def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
+        """Find the ids of training rows that equal the given rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Rows to look for, as this estimator sees them.
+
+        y : array-like of shape (n_queries,) or (n_queries, n_targets), default=None
+            If given, targets must be equal as well.
+
+        Returns
+        -------
+        sample_ids : ndarray of shape (n_found,)
+            Distinct ids of the rows equal to any of the queries, in training order.
+        """
+        if y is not None:
+            y = self._as_stored_targets(y)
+        samples = self._check_samples()
+        if self._frame is None:
+            return super().find_samples(X, y)
+        shift, scale = (part.astype(samples.X.dtype) for part in self._frame)
+        view = snapshot(self)
+        view._samples = samples.with_table((samples.X - shift) / scale)
+        view._frame = None
+        return view.find_samples(X, y)
+
+    @reads_one_version
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict with the linear model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted values.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
+        return X @ self.coef_.T + self.intercept_
