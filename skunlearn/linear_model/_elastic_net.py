@@ -283,7 +283,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         gaps = np.array([solution.gap for solution in solutions]) / n_samples
         n_iter = [solution.n_iter for solution in solutions]
         single = len(solutions) == 1
-        removal.attributes["dual_gap_"] = gaps[0] if single else gaps
+        removal.attributes["dual_gap_"] = float(gaps[0]) if single else gaps
         removal.attributes["n_iter_"] = n_iter[0] if single else n_iter
         return removal
 
