@@ -67,11 +67,6 @@ EXPECTED = {
 }
 
 
-# scikit-learn's own classes hold their rows as well, with nothing else to predict from.
-ROWS = {"check_predictor_holds_no_rows": "neighbours are rows"}
-EXPECTED_OF_OURS = {"KNeighborsClassifier": ROWS, "KNeighborsRegressor": ROWS}
-
-
 def expected_failures(estimator):
     return EXPECTED.get(type(estimator).__name__, {})
 
@@ -81,10 +76,6 @@ def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
 
-def expected_failures_of_ours(estimator):
-    return EXPECTED_OF_OURS.get(type(estimator).__name__, {})
-
-
-@parametrize_with_unlearning_checks(INSTANCES, expected_failed_checks=expected_failures_of_ours)
+@parametrize_with_unlearning_checks(INSTANCES)
 def test_unlearning_contract(estimator, check):
     check(estimator)

@@ -87,7 +87,7 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         "metric_params": [dict, None],
         "n_jobs": [Integral, None],
     }
-    _unlearning_tags = UnlearningTags("bitwise")
+    _unlearning_tags = UnlearningTags("bitwise", predicts_with_rows=True)
     _namesake: ClassVar[type]
     _index: SearchIndex
     metric: Any
