@@ -62,16 +62,19 @@ def take_out(hessian, gram, X, y, weights, rows, theta, reference, kind, power, 
     -------
     hessian, gram : ndarray
         Without the rows.
-    gradient : ndarray of shape (n_params,)
-        Sum of ``w phi' x`` over the rows, at `theta`.
+    sides : ndarray of shape (1 + n_rows, n_params)
+        Sum of ``w phi' x`` over the rows, at `theta`; then each row's ``sqrt(w phi'') x``, whose
+        squares were taken out of the curvature.
     """
     n_features = X.shape[1]
     n_params = theta.size
     hessian = hessian.copy()
     gram = gram.copy()
-    gradient = np.zeros(n_params)
+    sides = np.zeros((1 + rows.size, n_params))
+    gradient = sides[0]
     x = np.ones(n_params)
-    for row in rows:
+    for place in range(rows.size):
+        row = rows[place]
         now, then = 0.0, 0.0
         for j in range(n_features):
             x[j] = np.float64(X[row, j])
@@ -83,8 +86,10 @@ def take_out(hessian, gram, X, y, weights, rows, theta, reference, kind, power, 
             w *= class_weight[1] if y[row] > 0.5 else class_weight[0]
         slope = w * derivatives(kind, power, now, y[row])[0]
         bend = w * derivatives(kind, power, then, y[row])[1]
+        root = np.sqrt(bend)
         for i in range(n_params):
             gradient[i] += slope * x[i]
+            sides[1 + place, i] = root * x[i]
             scaled = bend * x[i]
             for j in range(n_params):
                 hessian[i, j] -= scaled * x[j]
@@ -93,4 +98,4 @@ def take_out(hessian, gram, X, y, weights, rows, theta, reference, kind, power, 
                 scaled = w * x[i]
                 for j in range(n_params):
                     gram[i, j] -= scaled * x[j]
-    return hessian, gram, gradient
+    return hessian, gram, sides

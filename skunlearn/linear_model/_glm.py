@@ -26,17 +26,15 @@ from skunlearn.linear_model._glm_solver import (
     Problem,
     State,
     certify,
-    distance_from_residual,
     largest_norm,
+    measured,
     polish,
     state_at,
+    step_without_pass,
 )
 
 # Relative error to the optimum that a polished model keeps below.
 TOLERANCE = 1e-9
-
-# Largest third derivative of the logistic loss by its predictor.
-_LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
 
 # Relative error of a downdated Hessian from which on it is evaluated anew.
 _WORN = 1e-9
@@ -144,33 +142,49 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """Measure the gradient, from which requests without a pass start."""
         if state.gram is None:
             return state
-        found = certify(problem, state, Factor(problem.full(state.hessian)))
-        return replace(state, gradient=found.gradient, residual=found.residual)
+        factor = Factor(problem.full(state.hessian))
+        return measured(problem, state, factor, certify(problem, state, factor))
 
     @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        samples, state = self._samples, self._state
         tally = self._tally_without(rows)
         if tally is None:
             return self._refit_without(rows)
-        serves_without_pass = np.isfinite(state.residual)
-        weights = self._weights() if serves_without_pass else self._weights_without(rows)
-        problem = self._problem(weights)
-        hessian, gram, gone = problem.loss.take_out(
-            samples, rows, state.hessian, state.gram, state.theta, state.reference
+        if np.isfinite(self._state.residual):
+            removal = self._unlearn_without_pass(rows, tally)
+            if removal is not None:
+                return removal
+        return self._unlearn_with_pass(rows, tally)
+
+    def _unlearn_without_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal | None:
+        """Take a Newton step whose bound needs no pass; None if that is beyond the budget."""
+        problem, state = self._problem(self._weights()), self._state
+        found = step_without_pass(problem, state, rows, self._take_out(problem, rows))
+        if found is None or not found[1] <= self.bound_budget:
+            return None
+        return self._removal(found[0], tally, Guarantee("bounded", "output", bound=found[1]))
+
+    def _take_out(
+        self, problem: Problem, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        state = self._state
+        return problem.loss.take_out(
+            self._samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
-        reference, peak = state.reference.copy(), state.peak
+
+    def _unlearn_with_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
+        problem, state = self._problem(self._weights_without(rows)), self._state
+        hessian, gram, sides = self._take_out(problem, rows)
+        reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
         left = hessian.diagonal() + problem.penalty
         if not (EPS * (peak + state.penalty) * left.size <= _WORN * left).all():
-            problem = self._problem(self._weights_without(rows))
             here = state_at(problem, state.theta, state.radius)
-            hessian, reference, peak = here.hessian, here.reference, here.peak
+            hessian, reference, peak, n_out = here.hessian, here.reference, here.peak, 0
         factor = Factor(problem.full(hessian))
-        gradient = state.gradient + (problem.penalty - state.penalty) * state.theta - gone
-        step = factor.solve(gradient)
+        change = (problem.penalty - state.penalty) * state.theta
+        step = factor.solve(state.gradient + change - sides[0])
         reach = problem.loss.concordance * state.radius * float(np.linalg.norm(step))
-        too_long = not reach < _LONGEST_STEP
-        if too_long:
+        if not reach < _LONGEST_STEP:
             step = np.zeros(step.size)
         after = replace(
             state,
@@ -178,36 +192,34 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             reference=reference,
             hessian=hessian,
             peak=peak,
+            n_out=n_out,
             gram=gram,
             penalty=problem.penalty,
             gradient=np.zeros(step.size),
             residual=np.inf,
         )
-        if serves_without_pass:
-            if not too_long:
-                after.residual = state.residual + _step_error(state, step, gram)
-            bound = distance_from_residual(problem, after, factor)
-            if bound <= self.bound_budget:
-                return self._removal(after, tally, Guarantee("bounded", "output", bound=bound))
-            problem = self._problem(self._weights_without(rows))
         if self.unlearning != "polished":
             found = certify(problem, after, factor)
             if found.loose:
-                after, found = _certify_at_home(problem, after)
+                after, factor, found = _certify_at_home(problem, after)
             if found.bound <= self.bound_budget:
-                return self._certified(after, tally, found)
+                return self._certified(problem, after, factor, found, tally)
         after, error, _ = polish(problem, after)
         if self.unlearning == "polished" and error <= TOLERANCE:
             guarantee = Guarantee("numerical", "output", TOLERANCE, error)
             return self._removal(after, tally, guarantee, n_refitted=1)
-        after, found = _certify_at_home(problem, after)
-        return self._certified(after, tally, found, n_refitted=1)
+        return self._certified(problem, *_certify_at_home(problem, after), tally, n_refitted=1)
 
     def _certified(
-        self, state: State, tally: dict[str, Any], found: Certificate, n_refitted: int = 0
+        self,
+        problem: Problem,
+        state: State,
+        factor: Factor,
+        found: Certificate,
+        tally: dict[str, Any],
+        n_refitted: int = 0,
     ) -> Removal:
-        residual = np.inf if state.gram is None else found.residual
-        state = replace(state, gradient=found.gradient, residual=residual)
+        state = measured(problem, state, factor, found)
         guarantee = Guarantee("bounded", "output", bound=found.bound)
         return self._removal(state, tally, guarantee, n_refitted)
 
@@ -262,8 +274,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             factor = Factor(problem.full(state.hessian))
             found = certify(problem, state, factor)
             if found.loose:
-                state, found = _certify_at_home(problem, state)
-                factor = Factor(problem.full(state.hessian))
+                state, factor, found = _certify_at_home(problem, state)
         rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
@@ -289,18 +300,11 @@ def _at_home(problem: Problem, state: State) -> State:
     return replace(here, gram=state.gram, gradient=state.gradient.copy(), residual=state.residual)
 
 
-def _certify_at_home(problem: Problem, state: State) -> tuple[State, Certificate]:
+def _certify_at_home(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:
     """Certify with the Hessian evaluated where the model stands."""
     state = replace(_at_home(problem, state), radius=_radius(problem))
-    return state, certify(problem, state, Factor(problem.full(state.hessian)), sharply=True)
-
-
-def _step_error(state: State, step: np.ndarray, gram: np.ndarray) -> float:
-    """Bound by how much a Newton step with a stale Hessian misses the zero of the gradient."""
-    moved = float(np.linalg.norm(state.theta - state.reference))
-    reach = moved + 0.5 * float(np.linalg.norm(step))
-    spread = float(np.linalg.norm(gram)) * max(float(step @ gram @ step), 0.0)
-    return _LOGISTIC_THIRD * state.radius * reach * float(np.sqrt(spread))
+    factor = Factor(problem.full(state.hessian))
+    return state, factor, certify(problem, state, factor, sharply=True)
 
 
 def _radius(problem: Problem) -> float:

@@ -16,7 +16,9 @@ from scipy import sparse, special
 from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
 from skunlearn._sample_store import SampleStore
 
+# Most rows of a block, and most bytes: a block that fits the cache is read from memory once.
 BLOCK = 2048
+_BLOCK_BYTES = 3 << 18
 _NO_GRAM = np.empty((0, 0))
 
 
@@ -34,11 +36,29 @@ class Slope:
 
     bend : float
         Sum over rows of ``w phi''``.
+
+    terms : float
+        How many numbers were added one by one, at most.
     """
 
     gradient: np.ndarray
     size: float
     bend: float
+    terms: float
+
+
+def blocks(X: Any) -> list[slice]:
+    """Split the rows of a table into blocks that fit the cache."""
+    n_rows, n_features = X.shape
+    step = BLOCK
+    if not sparse.issparse(X):
+        step = min(BLOCK, max(64, _BLOCK_BYTES // (8 * n_features)))
+    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+
+
+def _n_terms(spans: list[slice]) -> float:
+    """Return how many numbers a sum within blocks, and then over blocks, adds one by one."""
+    return spans[0].stop - spans[0].start + len(spans)
 
 
 class SingleLoss:
@@ -78,10 +98,19 @@ class SingleLoss:
         """Return linear predictors, zero for rows that weigh nothing: theirs may overflow."""
         return np.where(w != 0.0, self.predictors(X, theta), 0.0)
 
+    def farthest(self, X: Any, weights: np.ndarray, gap: np.ndarray) -> float:
+        """Return the largest change of a row's predictor where parameters change by `gap`."""
+        return max(
+            float(np.abs(self._seen(X[span], gap, weights[span])).max()) for span in blocks(X)
+        )
+
     def first(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Differentiate by the predictor."""
         if self.kind == LOGISTIC:
-            return special.expit(eta) - y
+            # numpy's vectorised exp takes a tenth of scipy's expit; overflow gives the limit, 0
+            chance = np.exp(-eta)
+            chance += 1.0
+            return np.reciprocal(chance, out=chance) - y
         if self.kind == NORMAL:
             return eta - y
         if self.kind == POISSON:
@@ -93,8 +122,8 @@ class SingleLoss:
     def second(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Differentiate twice by the predictor."""
         if self.kind == LOGISTIC:
-            chance = special.expit(eta)
-            return chance * special.expit(-eta)
+            tail = np.exp(-np.abs(eta))
+            return tail / (1.0 + tail) ** 2
         if self.kind == NORMAL:
             return np.ones_like(eta)
         if self.kind == POISSON:
@@ -123,23 +152,32 @@ class SingleLoss:
             return weights
         return weights * self.class_weight[(y > 0.5).astype(np.intp)]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
         """Sum gradients in one pass; rows of weight zero do not count."""
+        slope = self._slope(X, y, weights, theta)
+        if not np.isfinite(slope.gradient).all():
+            seen = weights != 0.0
+            slope = self._slope(X[seen], y[seen], weights[seen], theta)
+        return slope
+
+    def _slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
         gradient = np.zeros(theta.size)
-        size = bend = 0.0
+        pull = self.weights_of(y, weights)
+        bend = 0.25 * float(pull.sum()) if self.kind == LOGISTIC else 0.0
+        pull = pull.copy() if pull is weights else pull
+        spans = blocks(X)
         n_features = X.shape[1]
-        for start in range(0, X.shape[0], BLOCK):
-            span = slice(start, start + BLOCK)
-            part = X[span]
-            w = self.weights_of(y[span], weights[span])
-            eta = self._seen(part, theta, w)
-            pull = w * self.first(eta, y[span])
-            gradient[:n_features] += pull @ part
-            if self.fit_intercept:
-                gradient[-1] += pull.sum()
-            size += np.abs(pull).sum()
-            bend += float(w @ self.second(eta, y[span])) if self.kind != LOGISTIC else w.sum() / 4
-        return Slope(gradient, float(size), float(bend))
+        for span in spans:
+            part, target, here = X[span], y[span], pull[span]
+            eta = self.predictors(part, theta)
+            if self.kind != LOGISTIC:
+                bend += float(here @ self.second(eta, target))
+            here *= self.first(eta, target)
+            gradient[:n_features] += here @ part
+        if self.fit_intercept:
+            gradient[-1] = pull.sum()
+        return Slope(gradient, float(np.abs(pull, out=pull).sum()), bend, _n_terms(spans))
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
@@ -164,8 +202,7 @@ class SingleLoss:
 
     def _weighted_gram(self, X: Any, factor: Any, n_params: int) -> np.ndarray:
         total = np.zeros((n_params, n_params))
-        for start in range(0, X.shape[0], BLOCK):
-            span = slice(start, start + BLOCK)
+        for span in blocks(X):
             root = np.sqrt(factor(X[span], span))
             part = X[span]
             if sparse.issparse(part):
@@ -192,7 +229,11 @@ class SingleLoss:
         theta: np.ndarray,
         reference: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Take rows out of the curvature and the gram, and sum their gradients at `theta`."""
+        """Take rows out of the curvature and the gram.
+
+        Third comes an array of shape (1 + n_rows, n_params): the sum of the rows' gradients at
+        `theta`, and then the rows times the root of their curvature.
+        """
         X, y, weights = samples.X, samples.y, samples.sample_weight
         assert y is not None
         assert weights is not None
@@ -249,13 +290,18 @@ class SoftmaxLoss:
         """Multiply sample weights by class weights."""
         return weights * self.class_weight[y.astype(np.intp)]
 
+    def farthest(self, X: Any, weights: np.ndarray, gap: np.ndarray) -> float:
+        """Return the largest change of a row's predictors where parameters change by `gap`."""
+        sizes = [np.linalg.norm(self.predictors(X[span], gap), axis=1) for span in blocks(X)]
+        return float(np.concatenate(sizes)[weights != 0.0].max())
+
     def slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
         """Sum gradients in one pass; rows of weight zero do not count."""
         gradient = np.zeros((self.n_classes, theta.size // self.n_classes))
         size = bend = 0.0
         n_features = X.shape[1]
-        for start in range(0, X.shape[0], BLOCK):
-            span = slice(start, start + BLOCK)
+        spans = blocks(X)
+        for span in spans:
             part = X[span]
             pull = special.softmax(self.predictors(part, theta), axis=1)
             pull[np.arange(pull.shape[0]), y[span].astype(np.intp)] -= 1.0
@@ -266,7 +312,7 @@ class SoftmaxLoss:
                 gradient[:, -1] += pull.sum(axis=0)
             size += np.abs(pull).sum()
             bend += w.sum()
-        return Slope(gradient.ravel(), float(size), float(bend))
+        return Slope(gradient.ravel(), float(size), float(bend), _n_terms(spans))
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
@@ -278,8 +324,7 @@ class SoftmaxLoss:
         """Sum curvatures, shape (n_params, n_params)."""
         n_each = theta.size // self.n_classes
         total = np.zeros((self.n_classes, n_each, self.n_classes, n_each))
-        for start in range(0, X.shape[0], BLOCK):
-            span = slice(start, start + BLOCK)
+        for span in blocks(X):
             part = X[span]
             chance = special.softmax(self.predictors(part, theta), axis=1)
             w = self.weights_of(y[span], weights[span])
@@ -304,7 +349,7 @@ class SoftmaxLoss:
         theta: np.ndarray,
         reference: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Take rows out of the curvature, and sum their gradients at `theta`."""
+        """Take rows out of the curvature; third comes the sum of their gradients at `theta`."""
         X, y, weights = samples.take(rows)
         curvature = self.hessian(X, y, weights, reference)
-        return hessian - curvature, gram, self.slope(X, y, weights, theta).gradient
+        return hessian - curvature, gram, self.slope(X, y, weights, theta).gradient[None]

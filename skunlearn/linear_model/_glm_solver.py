@@ -6,6 +6,7 @@ gradient, ``||v||_H = sqrt(v' H v)``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +15,24 @@ from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from skunlearn._column_moments import power_of_two_above
-from skunlearn.linear_model._glm_losses import BLOCK, Slope
+from skunlearn.linear_model._glm_losses import Slope, blocks
 
 EPS = float(np.finfo(np.float64).eps)
 
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12
+
+# Largest third derivative of the logistic loss by its predictor.
+_LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
+
+# Up to here the change of predictors is not worth a pass over the rows to know it exactly.
+_NEAR_BY = 0.1
+
+# How many times too large a contraction bounded by the norms of rows may be to look at the rows.
+_WORTH_A_LOOK = 30.0
+
+# Share of the curvature that rows may take with them in a step without a pass.
+_MOST_LEVERAGE = 0.25
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,11 @@ class Problem:
         """Compute the rows' part of H."""
         return self.loss.hessian(self.X, self.y, self.weights, theta)
 
+    def farthest(self, gap: np.ndarray) -> float:
+        """Bound the change of predictors where parameters change by `gap`, in one pass."""
+        far = self.loss.farthest(self.X, self.weights, gap)
+        return self.loss.concordance * far * (1.0 + 1e-6)
+
     def full(self, hessian: np.ndarray) -> np.ndarray:
         """Complete the rows' part of H by the penalty."""
         matrix = hessian.copy()
@@ -105,6 +123,18 @@ class State:
 
     residual : float
         Bound on the norm of the gradient at `theta`; infinite where none is known.
+
+    unknown : float
+        Bound on the norm of the difference between the gradient at `theta` and `gradient`.
+
+    least : float
+        Where the residual is known, a lower bound of the eigenvalues of H at `reference`.
+
+    spread : float
+        Where the residual is known, an upper bound of the eigenvalues of `gram`.
+
+    n_out : int
+        Rows taken out of `hessian` since it was evaluated.
     """
 
     theta: np.ndarray
@@ -116,13 +146,18 @@ class State:
     gradient: np.ndarray
     peak: np.ndarray
     residual: float = np.inf
+    unknown: float = np.inf
+    least: float = 0.0
+    spread: float = np.inf
+    n_out: int = 0
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
         for buffer in (self.theta, self.reference, self.hessian, self.gram, self.gradient):
             if buffer is not None:
                 buffer.fill(0)
-        self.residual = np.inf
+        self.residual = self.unknown = self.spread = np.inf
+        self.least = 0.0
 
 
 def state_at(problem: Problem, theta: np.ndarray, radius: float) -> State:
@@ -174,10 +209,27 @@ def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -
     It comes from the sums within a block and over blocks, from the predictors, and from the
     evaluation of the derivative.
     """
-    n_rows, n_features = problem.X.shape
-    terms = min(n_rows, BLOCK) + n_rows / BLOCK + 8
-    predictors = (n_features + 3) * radius * float(np.linalg.norm(theta))
-    return EPS / 2 * radius * (terms * slope.size + predictors * slope.bend)
+    predictors = (problem.X.shape[1] + 3) * radius * _size(theta)
+    return EPS / 2 * radius * ((slope.terms + 8) * slope.size + predictors * slope.bend)
+
+
+def wear(problem: Problem, state: State) -> float:
+    """Bound the rounding error of the Hessian and of its Cholesky factor, in the spectral norm.
+
+    It comes from the sums over rows, from the predictors, from taking rows out, and from the
+    factorisation, each in proportion to the trace of what was summed.
+    """
+    spans = blocks(problem.X)
+    terms = spans[0].stop + len(spans) + state.n_out + 4 * state.theta.size + 16
+    predictors = (problem.X.shape[1] + 3) * state.radius * _size(state.reference)
+    trace = float(state.peak.sum() + problem.penalty.sum())
+    if problem.pin is not None:
+        trace += float(np.trace(problem.pin))
+    return EPS / 2 * (terms + problem.loss.concordance * predictors) * trace
+
+
+def _size(vector: np.ndarray) -> float:
+    return math.sqrt(vector @ vector)
 
 
 @dataclass(frozen=True)
@@ -196,8 +248,8 @@ class Certificate:
     gradient : ndarray of shape (n_params,)
         G at theta, as computed.
 
-    residual : float
-        Bound on the Euclidean norm of the exact G.
+    slack : float
+        Bound on the Euclidean norm of what the exact G differs from that by.
 
     loose : bool
         Whether the Hessian at theta, or the rows' exact norms, would give a clearly better bound.
@@ -206,8 +258,13 @@ class Certificate:
     bound: float
     stretch: float
     gradient: np.ndarray
-    residual: float
+    slack: float
     loose: bool
+
+    @property
+    def residual(self) -> float:
+        """Bound on the Euclidean norm of the exact G."""
+        return _size(self.gradient) + self.slack
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -251,12 +308,16 @@ def certify(
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
     slope = problem.slope(state.theta)
     slack = rounding(problem, slope, state.theta, radius)
-    size = np.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
-    nu = (1.0 + 1e-8) * float(size) + slack * float(np.sqrt(inverse_norm))
-    bound, stretch, ratio = _distance(problem, state, radius, inverse_norm, nu)
-    residual = float(np.linalg.norm(slope.gradient)) + slack
-    loose = not sharply and (stretch > 1.02 or ratio > 0.02)
-    return Certificate(bound, stretch, slope.gradient, residual, loose)
+    worn = wear(problem, state) * inverse_norm
+    if not worn < 0.5:
+        return Certificate(np.inf, np.inf, slope.gradient, slack, not sharply)
+    inverse_norm /= 1.0 - worn
+    size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
+    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - worn) + slack * math.sqrt(inverse_norm)
+    moved = _reach(problem, radius, state.theta - state.reference)
+    bound, stretch, ratio = _distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
+    loose = not sharply and (stretch > 1.1 or ratio > 0.1)
+    return Certificate(bound, stretch / math.sqrt(1.0 - worn), slope.gradient, slack, loose)
 
 
 def largest_norm(problem: Problem) -> float:
@@ -267,25 +328,125 @@ def largest_norm(problem: Problem) -> float:
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
-def distance_from_residual(problem: Problem, state: State, factor: Factor) -> float:
-    """Bound the distance to the optimum from the bound on the gradient that the state carries."""
-    nu = state.residual * float(np.sqrt(factor.inverse_norm))
-    return _distance(problem, state, state.radius, factor.inverse_norm, nu)[0]
+def _reach(problem: Problem, radius: float, gap: np.ndarray) -> float:
+    """Bound the logarithm of the change of H where parameters change by `gap`.
+
+    By the norms of the rows, or by a pass over the rows where those do not keep it small.
+    """
+    far = problem.loss.concordance * radius * _size(gap)
+    return far if far <= _NEAR_BY else min(far, problem.farthest(gap))
 
 
 def _distance(
-    problem: Problem, state: State, radius: float, inverse_norm: float, nu: float
+    reach: float, moved: float, inverse_norm: float, nu: float
 ) -> tuple[float, float, float]:
     """Return the bound, the stretch of the norm, and ``kappa nu``."""
-    reach = problem.loss.concordance * radius
-    moved = float(np.linalg.norm(state.theta - state.reference))
-    stretch = float(np.exp(min(0.5 * reach * moved, 300.0)))
+    stretch = math.exp(min(0.5 * moved, 300.0))
     nu *= stretch
-    kappa = reach * float(np.sqrt(inverse_norm)) * stretch
+    kappa = reach * math.sqrt(inverse_norm) * stretch
     if not kappa * nu < 1.0:
         return np.inf, stretch, np.inf
-    bound = float(-np.log1p(-kappa * nu) / kappa) if kappa > 0.0 else nu
+    bound = -math.log1p(-kappa * nu) / kappa if kappa > 0.0 else nu
     return bound, stretch, kappa * nu
+
+
+def measured(problem: Problem, state: State, factor: Factor, found: Certificate) -> State:
+    """Note what steps without a pass start from, where the state keeps the sum of x x'."""
+    if state.gram is None:
+        return replace(state, gradient=found.gradient)
+    least = float(np.linalg.eigvalsh(factor.matrix)[0]) - wear(problem, state)
+    spread = float(np.linalg.eigvalsh(state.gram)[-1]) * (1.0 + 1e-6)
+    return replace(
+        state,
+        gradient=found.gradient,
+        residual=found.residual,
+        unknown=found.slack,
+        least=max(least, 0.0),
+        spread=spread,
+    )
+
+
+def step_without_pass(
+    problem: Problem, state: State, rows: np.ndarray, parts: tuple[np.ndarray, ...]
+) -> tuple[State, float] | None:
+    """Take a Newton step, and bound the distance to the optimum without a pass over the rows.
+
+    A step s from theta misses the zero of the gradient by the integral of ``(H - H~) s`` along it.
+    A logistic row's curvature changes by at most a constant times the change of its predictor, so
+    that this is at most ``sqrt(|K| s'Ks)`` times the constant, the rows' norm, and the distance
+    from where H~ was evaluated; K is the weighted sum of ``x x'``. Eigenvalues of H~ shrink, where
+    rows leave, by no more than a factor of 1 plus what the rows have of curvature, measured by
+    the new H~.
+
+    Parameters
+    ----------
+    problem : Problem
+        With the weights as before; of a logistic loss.
+    state : State
+        With a known residual.
+    rows : ndarray of dtype intp
+        Rows to remove.
+    parts : tuple of ndarray
+        From the loss's ``take_out``.
+
+    Returns
+    -------
+    state, bound : (State, float) or None
+        None where the step cannot be trusted.
+    """
+    hessian, gram, sides = parts
+    right = sides.copy()
+    right[0] = state.gradient - sides[0]
+    least = state.least
+    if problem.penalty is not state.penalty:
+        right[0] += (problem.penalty - state.penalty) * state.theta
+        penalised = state.penalty > 0.0
+        ratios = problem.penalty[penalised] / state.penalty[penalised]
+        least *= min(1.0, ratios.min(initial=1.0))
+    _, solution, failed = lapack.dposv(
+        problem.full(hessian).T, right.T, overwrite_a=True, overwrite_b=True
+    )
+    leverage = float(np.vdot(sides[1:], solution.T[1:]))
+    if failed or not leverage <= _MOST_LEVERAGE:
+        return None
+    least *= (1.0 - 1e-5) / (1.0 + leverage)
+    worn = wear(problem, state)
+    if not worn <= 1e-6 * least:
+        return None
+    step = solution[:, 0]
+    theta = state.theta - step
+    radius, length = state.radius, _size(step)
+    size = _size(theta) + length
+    heft = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
+    residual = (
+        state.unknown
+        + _LOGISTIC_THIRD
+        * radius
+        * (_size(state.theta - state.reference) + 0.5 * length)
+        * math.sqrt(state.spread * max(float(step @ gram @ step), 0.0))
+        + worn * (length + size)
+        + EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * heft
+    )
+    moved = problem.loss.concordance * radius * _size(theta - state.reference)
+    bound = _distance(
+        problem.loss.concordance * radius, moved, 1.0 / least, residual / math.sqrt(least)
+    )[0]
+    after = State(
+        theta,
+        state.reference.copy(),
+        hessian,
+        gram,
+        radius,
+        problem.penalty,
+        np.zeros(theta.size),
+        state.peak,
+        residual,
+        residual,
+        least,
+        state.spread,
+        state.n_out + rows.size,
+    )
+    return after, bound
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -330,8 +491,10 @@ def polish(
             factor = Factor(problem.full(hessian))
             step = factor.solve(slope.gradient)
         theta = _descend(problem, theta, step, slope.gradient, state.radius)
-        reach = problem.loss.concordance * state.radius
-        contraction = np.expm1(min(reach * float(np.linalg.norm(theta - reference)), 50.0))
+        moved = problem.loss.concordance * state.radius * _size(theta - reference)
+        if error * moved <= _WORTH_A_LOOK * target < error * moved:
+            moved = min(moved, problem.farthest(theta - reference))
+        contraction = math.expm1(min(moved, 50.0))
         if contraction * error <= target:
             error *= contraction
             break
@@ -345,6 +508,7 @@ def polish(
         penalty=problem.penalty,
         gradient=np.zeros(theta.size),
         residual=np.inf,
+        n_out=state.n_out if hessian is state.hessian else 0,
     )
     return there, max(error, EPS), n_passes
 

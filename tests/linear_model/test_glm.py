@@ -265,11 +265,12 @@ def test_kernel_takes_rows_out(global_random_seed):
         loss.power,
         loss.class_weight,
     )
-    hessian, gram, gradient = kernels.take_out(*inputs)
+    hessian, gram, sides = kernels.take_out(*inputs)
     assert_allclose(hessian, loss.hessian(X[kept], y[kept], weights[kept], reference), atol=1e-12)
     assert_allclose(gram, loss.gram(X[kept], y[kept], weights[kept], 4), atol=1e-12)
-    assert_allclose(gradient, loss.slope(X[rows], y[rows], weights[rows], theta).gradient)
-    for a, b in zip((hessian, gram, gradient), kernels.take_out.py_func(*inputs), strict=True):
+    assert_allclose(inputs[0] - sides[1:].T @ sides[1:], hessian, atol=1e-12)
+    assert_allclose(sides[0], loss.slope(X[rows], y[rows], weights[rows], theta).gradient)
+    for a, b in zip((hessian, gram, sides), kernels.take_out.py_func(*inputs), strict=True):
         assert_allclose(a, b, atol=1e-13)
 
 
