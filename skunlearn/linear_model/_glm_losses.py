@@ -37,28 +37,33 @@ class Slope:
     bend : float
         Sum over rows of ``w phi''``.
 
-    terms : float
-        How many numbers were added one by one, at most.
+    far : float
+        Largest change of a row's predictor along the way that was asked about; its Euclidean norm
+        where there are several predictors.
     """
 
     gradient: np.ndarray
     size: float
     bend: float
-    terms: float
+    far: float = np.inf
 
 
-def blocks(X: Any) -> list[slice]:
-    """Split the rows of a table into blocks that fit the cache."""
-    n_rows, n_features = X.shape
-    step = BLOCK
-    if not sparse.issparse(X):
-        step = min(BLOCK, max(64, _BLOCK_BYTES // (8 * n_features)))
-    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
+def block_size(X: Any) -> int:
+    """Return how many rows of a table make a block."""
+    if sparse.issparse(X):
+        return BLOCK
+    return min(BLOCK, max(64, _BLOCK_BYTES // (8 * X.shape[1])))
 
 
-def _n_terms(spans: list[slice]) -> float:
-    """Return how many numbers a sum within blocks, and then over blocks, adds one by one."""
-    return spans[0].stop - spans[0].start + len(spans)
+def n_terms(X: Any) -> float:
+    """Return how many numbers sums within blocks, and then over blocks, add one by one."""
+    size = block_size(X)
+    return size + X.shape[0] / size + 1
+
+
+def _blocks(X: Any) -> list[slice]:
+    size = block_size(X)
+    return [slice(start, start + size) for start in range(0, X.shape[0], size)]
 
 
 class SingleLoss:
@@ -90,27 +95,26 @@ class SingleLoss:
 
     def predictors(self, X: Any, theta: np.ndarray) -> np.ndarray:
         """Return linear predictors, shape (n_rows,)."""
-        if self.fit_intercept:
-            return X @ theta[:-1] + theta[-1]
-        return X @ theta
+        if not self.fit_intercept:
+            return X @ theta
+        eta = X @ theta[:-1]
+        eta += theta[-1]
+        return eta
 
     def _seen(self, X: Any, theta: np.ndarray, w: np.ndarray) -> np.ndarray:
         """Return linear predictors, zero for rows that weigh nothing: theirs may overflow."""
         return np.where(w != 0.0, self.predictors(X, theta), 0.0)
 
-    def farthest(self, X: Any, weights: np.ndarray, gap: np.ndarray) -> float:
-        """Return the largest change of a row's predictor where parameters change by `gap`."""
-        return max(
-            float(np.abs(self._seen(X[span], gap, weights[span])).max()) for span in blocks(X)
-        )
-
     def first(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Differentiate by the predictor."""
         if self.kind == LOGISTIC:
             # numpy's vectorised exp takes a tenth of scipy's expit; overflow gives the limit, 0
-            chance = np.exp(-eta)
-            chance += 1.0
-            return np.reciprocal(chance, out=chance) - y
+            part = np.negative(eta)
+            np.exp(part, out=part)
+            part += 1.0
+            np.reciprocal(part, out=part)
+            part -= y
+            return part
         if self.kind == NORMAL:
             return eta - y
         if self.kind == POISSON:
@@ -153,31 +157,50 @@ class SingleLoss:
         return weights * self.class_weight[(y > 0.5).astype(np.intp)]
 
     @np.errstate(over="ignore", invalid="ignore")
-    def slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
-        """Sum gradients in one pass; rows of weight zero do not count."""
-        slope = self._slope(X, y, weights, theta)
-        if not np.isfinite(slope.gradient).all():
-            seen = weights != 0.0
-            slope = self._slope(X[seen], y[seen], weights[seen], theta)
-        return slope
+    def slope(
+        self,
+        X: Any,
+        y: np.ndarray,
+        weights: np.ndarray,
+        theta: np.ndarray,
+        way: np.ndarray | None = None,
+    ) -> Slope:
+        """Sum gradients in one pass; rows of weight zero do not count.
 
-    def _slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
+        With `way`, also find how far predictors are changed by adding it to `theta`.
+        """
+        slope = self._slope(X, y, weights, theta, way)
+        if np.isfinite(slope.gradient).all():
+            return slope
+        seen = weights != 0.0
+        return self._slope(X[seen], y[seen], weights[seen], theta, way)
+
+    def _slope(
+        self,
+        X: Any,
+        y: np.ndarray,
+        weights: np.ndarray,
+        theta: np.ndarray,
+        way: np.ndarray | None,
+    ) -> Slope:
         gradient = np.zeros(theta.size)
         pull = self.weights_of(y, weights)
         bend = 0.25 * float(pull.sum()) if self.kind == LOGISTIC else 0.0
         pull = pull.copy() if pull is weights else pull
-        spans = blocks(X)
+        far = np.inf if way is None else 0.0
         n_features = X.shape[1]
-        for span in spans:
+        for span in _blocks(X):
             part, target, here = X[span], y[span], pull[span]
             eta = self.predictors(part, theta)
+            if way is not None:
+                far = max(far, float(np.abs(self._seen(part, way, here)).max()))
             if self.kind != LOGISTIC:
                 bend += float(here @ self.second(eta, target))
             here *= self.first(eta, target)
             gradient[:n_features] += here @ part
         if self.fit_intercept:
             gradient[-1] = pull.sum()
-        return Slope(gradient, float(np.abs(pull, out=pull).sum()), bend, _n_terms(spans))
+        return Slope(gradient, float(np.abs(pull, out=pull).sum()), bend, far)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
@@ -202,7 +225,7 @@ class SingleLoss:
 
     def _weighted_gram(self, X: Any, factor: Any, n_params: int) -> np.ndarray:
         total = np.zeros((n_params, n_params))
-        for span in blocks(X):
+        for span in _blocks(X):
             root = np.sqrt(factor(X[span], span))
             part = X[span]
             if sparse.issparse(part):
@@ -290,29 +313,37 @@ class SoftmaxLoss:
         """Multiply sample weights by class weights."""
         return weights * self.class_weight[y.astype(np.intp)]
 
-    def farthest(self, X: Any, weights: np.ndarray, gap: np.ndarray) -> float:
-        """Return the largest change of a row's predictors where parameters change by `gap`."""
-        sizes = [np.linalg.norm(self.predictors(X[span], gap), axis=1) for span in blocks(X)]
-        return float(np.concatenate(sizes)[weights != 0.0].max())
+    def slope(
+        self,
+        X: Any,
+        y: np.ndarray,
+        weights: np.ndarray,
+        theta: np.ndarray,
+        way: np.ndarray | None = None,
+    ) -> Slope:
+        """Sum gradients in one pass; rows of weight zero do not count.
 
-    def slope(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> Slope:
-        """Sum gradients in one pass; rows of weight zero do not count."""
+        With `way`, also find how far predictors are changed by adding it to `theta`.
+        """
         gradient = np.zeros((self.n_classes, theta.size // self.n_classes))
         size = bend = 0.0
+        far = np.inf if way is None else 0.0
         n_features = X.shape[1]
-        spans = blocks(X)
-        for span in spans:
+        for span in _blocks(X):
             part = X[span]
             pull = special.softmax(self.predictors(part, theta), axis=1)
             pull[np.arange(pull.shape[0]), y[span].astype(np.intp)] -= 1.0
             w = self.weights_of(y[span], weights[span])
+            if way is not None:
+                changes = np.linalg.norm(self.predictors(part, way), axis=1)
+                far = max(far, float(np.where(w != 0.0, changes, 0.0).max()))
             pull *= w[:, None]
             gradient[:, :n_features] += (part.T @ pull).T
             if self.fit_intercept:
                 gradient[:, -1] += pull.sum(axis=0)
             size += np.abs(pull).sum()
             bend += w.sum()
-        return Slope(gradient.ravel(), float(size), float(bend), _n_terms(spans))
+        return Slope(gradient.ravel(), float(size), float(bend), far)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
@@ -324,7 +355,7 @@ class SoftmaxLoss:
         """Sum curvatures, shape (n_params, n_params)."""
         n_each = theta.size // self.n_classes
         total = np.zeros((self.n_classes, n_each, self.n_classes, n_each))
-        for span in blocks(X):
+        for span in _blocks(X):
             part = X[span]
             chance = special.softmax(self.predictors(part, theta), axis=1)
             w = self.weights_of(y[span], weights[span])

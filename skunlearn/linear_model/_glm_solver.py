@@ -15,7 +15,7 @@ from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from skunlearn._column_moments import power_of_two_above
-from skunlearn.linear_model._glm_losses import Slope, blocks
+from skunlearn.linear_model._glm_losses import Slope, n_terms
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -25,11 +25,8 @@ TARGET = 1e-12
 # Largest third derivative of the logistic loss by its predictor.
 _LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
 
-# Up to here the change of predictors is not worth a pass over the rows to know it exactly.
+# Up to here a bound on the change of predictors is as good as its exact value.
 _NEAR_BY = 0.1
-
-# How many times too large a contraction bounded by the norms of rows may be to look at the rows.
-_WORTH_A_LOOK = 30.0
 
 # Share of the curvature that rows may take with them in a step without a pass.
 _MOST_LEVERAGE = 0.25
@@ -64,9 +61,12 @@ class Problem:
     penalty: np.ndarray
     pin: np.ndarray | None = None
 
-    def slope(self, theta: np.ndarray) -> Slope:
-        """Compute the gradient of F and what bounds its rounding, in one pass."""
-        slope = self.loss.slope(self.X, self.y, self.weights, theta)
+    def slope(self, theta: np.ndarray, way: np.ndarray | None = None) -> Slope:
+        """Compute the gradient of F and what bounds its rounding, in one pass.
+
+        With `way`, also find how far predictors are changed by adding it to `theta`.
+        """
+        slope = self.loss.slope(self.X, self.y, self.weights, theta, way)
         return replace(slope, gradient=slope.gradient + self.penalty * theta)
 
     def value(self, theta: np.ndarray) -> float:
@@ -77,11 +77,6 @@ class Problem:
     def hessian(self, theta: np.ndarray) -> np.ndarray:
         """Compute the rows' part of H."""
         return self.loss.hessian(self.X, self.y, self.weights, theta)
-
-    def farthest(self, gap: np.ndarray) -> float:
-        """Bound the change of predictors where parameters change by `gap`, in one pass."""
-        far = self.loss.farthest(self.X, self.weights, gap)
-        return self.loss.concordance * far * (1.0 + 1e-6)
 
     def full(self, hessian: np.ndarray) -> np.ndarray:
         """Complete the rows' part of H by the penalty."""
@@ -210,7 +205,7 @@ def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -
     evaluation of the derivative.
     """
     predictors = (problem.X.shape[1] + 3) * radius * _size(theta)
-    return EPS / 2 * radius * ((slope.terms + 8) * slope.size + predictors * slope.bend)
+    return EPS / 2 * radius * ((n_terms(problem.X) + 8) * slope.size + predictors * slope.bend)
 
 
 def wear(problem: Problem, state: State) -> float:
@@ -219,8 +214,7 @@ def wear(problem: Problem, state: State) -> float:
     It comes from the sums over rows, from the predictors, from taking rows out, and from the
     factorisation, each in proportion to the trace of what was summed.
     """
-    spans = blocks(problem.X)
-    terms = spans[0].stop + len(spans) + state.n_out + 4 * state.theta.size + 16
+    terms = n_terms(problem.X) + state.n_out + 4 * state.theta.size + 16
     predictors = (problem.X.shape[1] + 3) * state.radius * _size(state.reference)
     trace = float(state.peak.sum() + problem.penalty.sum())
     if problem.pin is not None:
@@ -306,7 +300,10 @@ def certify(
         radius = min(radius, largest_norm(problem))
         if np.isfinite(inverse_norm):
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
-    slope = problem.slope(state.theta)
+    way = state.reference - state.theta
+    slope = problem.slope(
+        state.theta, way if _reach(problem, radius, way, np.inf) > _NEAR_BY else None
+    )
     slack = rounding(problem, slope, state.theta, radius)
     worn = wear(problem, state) * inverse_norm
     if not worn < 0.5:
@@ -314,7 +311,7 @@ def certify(
     inverse_norm /= 1.0 - worn
     size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
     nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - worn) + slack * math.sqrt(inverse_norm)
-    moved = _reach(problem, radius, state.theta - state.reference)
+    moved = _reach(problem, radius, way, slope.far)
     bound, stretch, ratio = _distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
     loose = not sharply and (stretch > 1.1 or ratio > 0.1)
     return Certificate(bound, stretch / math.sqrt(1.0 - worn), slope.gradient, slack, loose)
@@ -328,13 +325,13 @@ def largest_norm(problem: Problem) -> float:
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
-def _reach(problem: Problem, radius: float, gap: np.ndarray) -> float:
-    """Bound the logarithm of the change of H where parameters change by `gap`.
+def _reach(problem: Problem, radius: float, way: np.ndarray, far: float) -> float:
+    """Bound the logarithm of the change of H where parameters change by `way`.
 
-    By the norms of the rows, or by a pass over the rows where those do not keep it small.
+    By the norms of the rows, and by the largest change of a predictor where it is known.
     """
-    far = problem.loss.concordance * radius * _size(gap)
-    return far if far <= _NEAR_BY else min(far, problem.farthest(gap))
+    longest = radius * _size(way)
+    return problem.loss.concordance * min(longest, far * (1.0 + 1e-6) + 1e-10 * longest)
 
 
 def _distance(
@@ -367,7 +364,7 @@ def measured(problem: Problem, state: State, factor: Factor, found: Certificate)
 
 
 def step_without_pass(
-    problem: Problem, state: State, rows: np.ndarray, parts: tuple[np.ndarray, ...]
+    problem: Problem, state: State, rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray | None, np.ndarray]
 ) -> tuple[State, float] | None:
     """Take a Newton step, and bound the distance to the optimum without a pass over the rows.
 
@@ -395,10 +392,11 @@ def step_without_pass(
         None where the step cannot be trusted.
     """
     hessian, gram, sides = parts
+    assert gram is not None
     right = sides.copy()
     right[0] = state.gradient - sides[0]
     least = state.least
-    if problem.penalty is not state.penalty:
+    if not np.array_equal(problem.penalty, state.penalty):
         right[0] += (problem.penalty - state.penalty) * state.theta
         penalised = state.penalty > 0.0
         ratios = problem.penalty[penalised] / state.penalty[penalised]
@@ -477,9 +475,13 @@ def polish(
     factor = Factor(problem.full(hessian))
     before = error = np.inf
     n_passes = 0
+    way = reference - theta
+    anchor, moved = theta, None if way.any() else 0.0
     while n_passes < max_passes:
-        slope = problem.slope(theta)
+        slope = problem.slope(theta, way if moved is None else None)
         n_passes += 1
+        if moved is None:
+            moved = _reach(problem, state.radius, way, slope.far)
         step = factor.solve(slope.gradient)
         decrement = float(np.sqrt(max(slope.gradient @ step, 0.0)))
         size = float(np.sqrt(max(theta @ factor.matrix @ theta, 0.0)))
@@ -490,11 +492,10 @@ def polish(
             reference, hessian = theta.copy(), problem.hessian(theta)
             factor = Factor(problem.full(hessian))
             step = factor.solve(slope.gradient)
+            anchor, moved = theta, 0.0
         theta = _descend(problem, theta, step, slope.gradient, state.radius)
-        moved = problem.loss.concordance * state.radius * _size(theta - reference)
-        if error * moved <= _WORTH_A_LOOK * target < error * moved:
-            moved = min(moved, problem.farthest(theta - reference))
-        contraction = math.expm1(min(moved, 50.0))
+        reach = moved + _reach(problem, state.radius, theta - anchor, np.inf)
+        contraction = math.expm1(min(reach, 50.0))
         if contraction * error <= target:
             error *= contraction
             break

@@ -304,15 +304,16 @@ class LogisticRegression(ClassifierMixin, GLM):
     def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         n_classes = self.classes_.size
         codes = self._samples.y[rows].astype(np.intp)
-        weighing = codes[self._weights()[rows] != 0.0]
-        left = self._n_per_class - np.bincount(codes, minlength=n_classes)
-        counted = self._n_weighing - np.bincount(weighing, minlength=n_classes)
-        if (counted > 0).sum() < 2:
+        left = counted = self._n_per_class - np.bincount(codes, minlength=n_classes)
+        if self._n_weighing is not self._n_per_class:
+            weighing = codes[self._weights()[rows] != 0.0]
+            counted = self._n_weighing - np.bincount(weighing, minlength=n_classes)
+        if np.count_nonzero(counted) < 2:
             raise NotUnlearnableError(
                 "The request would leave one class only, and LogisticRegression needs two: "
                 f"{self.classes_[counted.argmax()]!r}. Nothing was changed."
             )
-        if (left == 0).any():
+        if not left.all():
             return None
         return {"_n_per_class": left, "_n_weighing": counted}
 
