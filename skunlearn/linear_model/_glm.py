@@ -263,7 +263,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """Evaluate the Hessian where the model stands, so that no former model is kept."""
         problem, state = self._problem(self._weights()), self._state
         state = replace(state, radius=_radius(problem), gram=copy(state.gram))
-        return {"_state": _at_home(problem, state)}
+        return {"_state": self._measured(problem, _at_home(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
         """Bound predictors' distance from the optimum's; one pass over the rows held."""
@@ -297,7 +297,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 def _at_home(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
     here = state_at(problem, state.theta, state.radius)
-    return replace(here, gram=state.gram, gradient=state.gradient.copy(), residual=state.residual)
+    return replace(here, gram=state.gram, gradient=state.gradient.copy())
 
 
 def _certify_at_home(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:

@@ -117,16 +117,14 @@ class State:
         taking rows out of it has lost since.
 
     residual : float
-        Bound on the norm of the gradient at `theta`; infinite where none is known.
-
-    unknown : float
-        Bound on the norm of the difference between the gradient at `theta` and `gradient`.
+        Bound on what the gradient at `theta` differs from `gradient` by, in the norm of the inverse
+        of H at `reference`; infinite where none is known.
 
     least : float
         Where the residual is known, a lower bound of the eigenvalues of H at `reference`.
 
     spread : float
-        Where the residual is known, an upper bound of the eigenvalues of `gram`.
+        Where the residual is known, an upper bound of the eigenvalues of `gram` relative to H.
 
     n_out : int
         Rows taken out of `hessian` since it was evaluated.
@@ -141,7 +139,6 @@ class State:
     gradient: np.ndarray
     peak: np.ndarray
     residual: float = np.inf
-    unknown: float = np.inf
     least: float = 0.0
     spread: float = np.inf
     n_out: int = 0
@@ -151,7 +148,7 @@ class State:
         for buffer in (self.theta, self.reference, self.hessian, self.gram, self.gradient):
             if buffer is not None:
                 buffer.fill(0)
-        self.residual = self.unknown = self.spread = np.inf
+        self.residual = self.spread = np.inf
         self.least = 0.0
 
 
@@ -349,18 +346,14 @@ def _distance(
 
 def measured(problem: Problem, state: State, factor: Factor, found: Certificate) -> State:
     """Note what steps without a pass start from, where the state keeps the sum of x x'."""
-    if state.gram is None:
-        return replace(state, gradient=found.gradient)
-    least = float(np.linalg.eigvalsh(factor.matrix)[0]) - wear(problem, state)
-    spread = float(np.linalg.eigvalsh(state.gram)[-1]) * (1.0 + 1e-6)
-    return replace(
-        state,
-        gradient=found.gradient,
-        residual=found.residual,
-        unknown=found.slack,
-        least=max(least, 0.0),
-        spread=spread,
-    )
+    state = replace(state, gradient=found.gradient, residual=np.inf)
+    if state.gram is not None and factor.definite:
+        least = float(np.linalg.eigvalsh(factor.matrix)[0]) - wear(problem, state)
+        if least > 0.0:
+            relative = linalg.eigh(state.gram, factor.matrix, eigvals_only=True)
+            state.least, state.spread = least, float(relative[-1]) * (1.0 + 1e-5)
+            state.residual = found.slack / math.sqrt(least)
+    return state
 
 
 def step_without_pass(
@@ -370,10 +363,10 @@ def step_without_pass(
 
     A step s from theta misses the zero of the gradient by the integral of ``(H - H~) s`` along it.
     A logistic row's curvature changes by at most a constant times the change of its predictor, so
-    that this is at most ``sqrt(|K| s'Ks)`` times the constant, the rows' norm, and the distance
-    from where H~ was evaluated; K is the weighted sum of ``x x'``. Eigenvalues of H~ shrink, where
-    rows leave, by no more than a factor of 1 plus what the rows have of curvature, measured by
-    the new H~.
+    that in the norm of the inverse of H~ this is at most ``sqrt(m s'Ks)`` times the constant, the
+    rows' norm, and the distance from where H~ was evaluated; K is the weighted sum of ``x x'``, m
+    its largest eigenvalue relative to H~. Where rows leave, H~ shrinks by no more than a factor of
+    1 plus what they have of curvature, measured by the new H~.
 
     Parameters
     ----------
@@ -395,19 +388,20 @@ def step_without_pass(
     assert gram is not None
     right = sides.copy()
     right[0] = state.gradient - sides[0]
-    least = state.least
+    kept = 1.0 - 1e-5
     if not np.array_equal(problem.penalty, state.penalty):
         right[0] += (problem.penalty - state.penalty) * state.theta
         penalised = state.penalty > 0.0
         ratios = problem.penalty[penalised] / state.penalty[penalised]
-        least *= min(1.0, ratios.min(initial=1.0))
+        kept *= min(1.0, ratios.min(initial=1.0))
     _, solution, failed = lapack.dposv(
         problem.full(hessian).T, right.T, overwrite_a=True, overwrite_b=True
     )
     leverage = float(np.vdot(sides[1:], solution.T[1:]))
     if failed or not leverage <= _MOST_LEVERAGE:
         return None
-    least *= (1.0 - 1e-5) / (1.0 + leverage)
+    kept /= 1.0 + leverage
+    least, spread = kept * state.least, state.spread / kept
     worn = wear(problem, state)
     if not worn <= 1e-6 * least:
         return None
@@ -416,19 +410,13 @@ def step_without_pass(
     radius, length = state.radius, _size(step)
     size = _size(theta) + length
     heft = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
-    residual = (
-        state.unknown
-        + _LOGISTIC_THIRD
-        * radius
-        * (_size(state.theta - state.reference) + 0.5 * length)
-        * math.sqrt(state.spread * max(float(step @ gram @ step), 0.0))
-        + worn * (length + size)
-        + EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * heft
-    )
+    reach = radius * (_size(state.theta - state.reference) + 0.5 * length)
+    missed = _LOGISTIC_THIRD * reach * math.sqrt(spread * max(float(step @ gram @ step), 0.0))
+    rounded = worn * (length + size)
+    rounded += EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * heft
+    residual = state.residual / math.sqrt(kept) + missed + rounded / math.sqrt(least)
     moved = problem.loss.concordance * radius * _size(theta - state.reference)
-    bound = _distance(
-        problem.loss.concordance * radius, moved, 1.0 / least, residual / math.sqrt(least)
-    )[0]
+    bound = _distance(problem.loss.concordance * radius, moved, 1.0 / least, residual)[0]
     after = State(
         theta,
         state.reference.copy(),
@@ -439,9 +427,8 @@ def step_without_pass(
         np.zeros(theta.size),
         state.peak,
         residual,
-        residual,
         least,
-        state.spread,
+        spread,
         state.n_out + rows.size,
     )
     return after, bound
