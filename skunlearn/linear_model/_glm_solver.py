@@ -357,7 +357,10 @@ def measured(problem: Problem, state: State, factor: Factor, found: Certificate)
 
 
 def step_without_pass(
-    problem: Problem, state: State, rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray | None, np.ndarray]
+    problem: Problem,
+    state: State,
+    rows: np.ndarray,
+    parts: tuple[np.ndarray, np.ndarray | None, np.ndarray],
 ) -> tuple[State, float] | None:
     """Take a Newton step, and bound the distance to the optimum without a pass over the rows.
 
