@@ -71,7 +71,7 @@ class Passage:
         self.guarantees: list[Guarantee] = []
         self.steps: list[tuple[str, Any]] = []
         # What reaches the next step if it differs from what that step was fitted on: the rows
-        # left, as they are now, or the affine map that makes them from rows a step holds.
+        # left, as they are now, or the affine maps, former and present, of rows a step holds.
         self._changed = False
         self._current: Any = None
         self._views: list[Any] = []
@@ -107,15 +107,18 @@ class Passage:
                 f"The request would leave step {name!r} without rows. Nothing was changed."
             )
         source = self._source
-        if self._changed and not (
-            source is not None
-            and step._unlearning_tags.pushes_affine
-            and (getattr(step, "_frame", None) is not None or store.aligned_with(source[0]))
-        ):
-            self._refit_unlearner(name, step, store, rows)
-            return "refitted"
+        removal: Removal | None
         if self._changed:
-            removal = step._push_affine(rows, *source)
+            removal = None
+            if (
+                source is not None
+                and step._unlearning_tags.pushes_affine
+                and (getattr(step, "_frame", None) is not None or store.aligned_with(source[0]))
+            ):
+                removal = step._push_affine(rows, *source)
+            if removal is None:
+                self._refit_unlearner(name, step, store, rows)
+                return "refitted"
             way = "pushed through"
         elif rows.size:
             removal = step._unlearn(rows)
@@ -133,7 +136,7 @@ class Passage:
                 self._views.append(after)
             elif rows.size:
                 if hasattr(after, "_affine_map"):
-                    self._source = (store, after._affine_map())
+                    self._source = (store, step._affine_map(), after._affine_map())
                 self._current = lambda: (
                     after._outputs_without(self.ids),
                     store.ids_of(store.slots_without(rows)),
@@ -147,7 +150,7 @@ class Passage:
         kept = store.slots_without(rows)
         ids = store.ids_of(kept)
         fresh = clone(step)
-        fresh._seed_to_keep = step.__dict__.get("_seed")
+        step._hand_on(fresh)
         arguments = {"sample_ids": ids}
         if store.sample_weight is not None:
             arguments["sample_weight"] = store.sample_weight[kept]

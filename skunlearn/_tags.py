@@ -28,7 +28,7 @@ class UnlearningTags:
 
     pushes_affine : bool, default=False
         Whether the estimator can follow a change of an affine transformer in front of it
-        without a pass over the rows.
+        without being refitted.
 
     predicts_with_rows : bool, default=False
         Whether predicting takes training rows, so that `to_predictor` hands them on as well.

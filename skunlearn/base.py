@@ -139,6 +139,10 @@ class UnlearnerMixin(CallbackSupportMixin):
             state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
         return [Swap(self, state, None)]
 
+    def _hand_on(self, fresh: Any) -> None:
+        """Give a clone that is to be fitted in this one's place what should stay, or saves work."""
+        fresh._seed_to_keep = self.__dict__.get("_seed")
+
     def _outputs_without(self, ids: np.ndarray) -> Any:
         """Transform the rows held, those with the given ids left out."""
         samples = self._samples
@@ -273,9 +277,13 @@ class UnlearnerMixin(CallbackSupportMixin):
             targets = None if y is None else np.asarray(y)
             if targets is not None and len(targets) != query.shape[0]:
                 raise ValueError(f"X has {query.shape[0]} rows, but y has {len(targets)}.")
-            ids = samples.ids_of(samples.find(query, targets))
+            ids = samples.ids_of(self._find(query, targets))
             first = {key: place for place, key in reversed(list(enumerate(as_keys(ids))))}
             return ids[sorted(first.values())]
+
+    def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
+        """Return the slots of the rows equal to any of the queries."""
+        return self._samples.find(X, y)
 
     def _as_stored(self, X: Any) -> Any:
         """Validate queries and bring them into the form in which rows are held."""

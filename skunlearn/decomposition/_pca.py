@@ -11,6 +11,7 @@ from scipy import linalg, sparse, special
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from skunlearn._affine import AffineMap
 from skunlearn._class_moments import moments_of, moments_without
 from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
@@ -450,6 +451,14 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             Mean of :meth:`score_samples`.
         """
         return float(self.score_samples(X).mean())
+
+    def _affine_map(self) -> AffineMap:
+        """Return the map that `transform` is."""
+        axes = self.components_
+        if self.whiten:
+            spread = np.sqrt(self.explained_variance_)
+            axes = axes / np.maximum(spread, np.finfo(axes.dtype).eps)[:, None]
+        return AffineMap(self.mean_, np.ones(self.mean_.size), axes)
 
     @property
     def _n_features_out(self) -> int:

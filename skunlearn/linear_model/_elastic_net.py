@@ -13,6 +13,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._affine import moments_seen
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._sample_store import SampleStore
@@ -292,7 +293,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
     ) -> list[Solution]:
         """Solve for each target, from the given weights or from zero."""
         n_features = self.n_features_in_
-        scale = np.ones(n_features) if frame is None else frame[1]
+        moments, scale = moments_seen(moments, frame, n_features)
         gram, right = normal_equations(moments.scatter, scale, 0.0)
         solutions = []
         for target in range(len(right)):

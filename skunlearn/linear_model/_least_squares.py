@@ -10,6 +10,7 @@ import numpy as np
 from scipy import linalg, optimize, sparse
 from scipy.linalg import lapack
 
+from skunlearn._affine import moments_seen
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import assess, normal_equations
 from skunlearn._sample_store import SampleStore
@@ -99,8 +100,8 @@ class LeastSquares(MomentsModel):
     ) -> tuple[np.ndarray | None, float]:
         """Solve the normal equations; the solution is None where they are not to be trusted."""
         n_features = self.n_features_in_
+        moments, scale = moments_seen(moments, frame, n_features)
         n_targets = moments.mean.size - n_features
-        scale = np.ones(n_features) if frame is None else frame[1]
         scatter, peak, n_updates = moments.scatter, moments.peak, moments.n_updates
         if penalties.count(penalties[0]) == n_targets:
             return self._solve_with(penalties[0], scatter, peak, scale, n_updates)
@@ -145,7 +146,7 @@ class LeastSquares(MomentsModel):
             mean = np.average(np.hstack([X, y]), axis=0, weights=weight)
         X, y = X - mean[: X.shape[1]], y - mean[X.shape[1] :]
         if frame is not None:
-            X /= frame[1]
+            X = frame.steps(X)
         if weight is not None:
             root = np.sqrt(weight)[:, None]
             X, y = X * root, y * root

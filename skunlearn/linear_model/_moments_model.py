@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skunlearn._affine import AffineMap, find_near
 from skunlearn._compat import check_sample_weight
 from skunlearn._sample_store import SampleStore
-from skunlearn._swap import snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 
@@ -25,8 +25,8 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     """A linear model of targets that follows from joint moments of rows and targets.
 
     Rows are held in the coordinates they came in; behind an affine transformer that forgets too, a
-    pipeline puts the raw rows here and `_frame`, the transformer's present (shift, scale), in
-    between, so that a change of the transformer costs no pass over the rows.
+    pipeline puts the raw rows here and `_frame`, the transformer's present map, in between, so that
+    a change of the transformer costs no pass over the rows.
     """
 
     _unlearning_tags: ClassVar[UnlearningTags] = UnlearningTags(
@@ -94,11 +94,10 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     ) -> Removal:
         intercept: Any = 0.0
         if self.fit_intercept:
-            n_features = coef.shape[1]
-            centre = mean[:n_features]
+            centre, target = mean[: -len(coef)], mean[-len(coef) :]
             if frame is not None:
-                centre = (centre - frame[0]) / frame[1]
-            intercept = mean[n_features:] - coef @ centre
+                centre = frame.of(centre)
+            intercept = target - coef @ centre
             if self._single:
                 intercept = intercept[0]
         if self._samples.X.dtype == np.float32:
@@ -114,8 +113,10 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         return Removal(attributes, guarantee, int(refitted))
 
-    def _push_affine(self, rows: np.ndarray, source: SampleStore, frame: Any) -> Removal:
-        """Unlearn where an affine transformer in front takes the new form `frame`.
+    def _push_affine(
+        self, rows: np.ndarray, source: SampleStore, before: AffineMap, frame: AffineMap
+    ) -> Removal | None:
+        """Unlearn where an affine transformer in front changes.
 
         Parameters
         ----------
@@ -125,18 +126,23 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         source : SampleStore
             The transformer's rows, aligned with those held here.
 
-        frame : tuple of (shift, scale)
-            The transformer after the removal.
+        before, frame : AffineMap
+            The transformer before and after the removal.
 
         Returns
         -------
-        removal : Removal
-            The first time, also a store that holds the transformer's rows in place of the
+        removal : Removal or None
+            None where only a refit can follow: there is another number of features, or no intercept
+            to take up a shift. The first time, also a store that holds the transformer's rows in place of the
             transformed ones, so that nothing is kept in the coordinates of a former transformer.
         """
+        if frame.n_features != self.n_features_in_ or (
+            frame.shift.any() and not self.fit_intercept
+        ):
+            return None
         if self._frame is not None:
             return self._unlearn_framed(self._samples, rows, frame)
-        raw = self._samples.with_table(np.array(source.X))
+        raw = self._samples.with_table(source.X.copy())
         removal = self._refit(raw, raw.slots_without(rows), frame)
         removal.attributes["_samples"] = raw
         return removal
@@ -164,16 +170,15 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         sample_ids : ndarray of shape (n_found,)
             Distinct ids of the rows equal to any of the queries, in training order.
         """
+        self._check_samples()
         if y is not None:
             y = self._as_stored_targets(y)
-        samples = self._check_samples()
+        return super().find_samples(X, y)
+
+    def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
         if self._frame is None:
-            return super().find_samples(X, y)
-        shift, scale = (part.astype(samples.X.dtype) for part in self._frame)
-        view = snapshot(self)
-        view._samples = samples.with_table((samples.X - shift) / scale)
-        view._frame = None
-        return view.find_samples(X, y)
+            return super()._find(X, y)
+        return find_near(self._samples, self._frame, X, y)
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:

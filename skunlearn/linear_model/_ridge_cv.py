@@ -13,6 +13,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import KFold
 
 from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._affine import moments_seen
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._sample_store import SampleStore
@@ -235,8 +236,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             values, axes = spectrum(X @ X.T)
             X = axes.T * np.sqrt(values)
         else:
-            scale = np.ones(X.shape[1]) if frame is None else frame[1]
-            values, axes = spectrum(normal_equations(moments.scatter, scale, 0.0)[0])
+            seen, scale = moments_seen(moments, frame, X.shape[1])
+            values, axes = spectrum(normal_equations(seen.scatter, scale, 0.0)[0])
             X = X @ axes.T
         gains = 1.0 / (values[:, None] + alphas)
         leverage = (X * X) @ gains
@@ -300,7 +301,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
                 )
             X, y = samples.X[rows[test]], samples.y[rows[test]]
             if frame is not None:
-                X = (X - frame[0]) / frame[1]
+                X = frame.of(X)
             if self._single:
                 y = y[:, 0]
             extras = {}

@@ -12,6 +12,7 @@ from sklearn.utils.sparsefuncs import inplace_column_scale
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skunlearn import _column_moments
+from skunlearn._affine import AffineMap
 from skunlearn._compat import check_sample_weight, fit_context
 from skunlearn._kernels.columns import rounding, scale_of
 from skunlearn._tags import UnlearningTags
@@ -272,12 +273,12 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
             X += self.mean_.astype(X.dtype, copy=False)
         return X
 
-    def _affine_map(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (shift, scale) such that ``transform(X) == (X - shift) / scale``."""
+    def _affine_map(self) -> AffineMap:
+        """Return the map that `transform` is."""
         n_features = self.n_features_in_
         shift = self.mean_ if self.with_mean else np.zeros(n_features)
         scale = self.scale_ if self.with_std else np.ones(n_features)
-        return shift, scale
+        return AffineMap(shift, scale)
 
     def to_predictor(self) -> sklearn.preprocessing.StandardScaler:
         """Return scikit-learn's own scaler for deployment.
