@@ -157,7 +157,7 @@ class Passage:
         _fit(name, fresh, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
         fresh.__dict__.pop("_seed_to_keep", None)
         self.swaps += step._adopt(fresh)
-        self.guarantees.append(step._static_guarantee())
+        self.guarantees.append(fresh._guarantee_of_fit())
         self.removals.append(Removal({}, n_refitted=1))
         self._source = None
         self._views.append(fresh)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from skunlearn._hashing import hash_ids
 from skunlearn._ids import Kind, as_keys, shown
@@ -328,12 +329,19 @@ class SampleStore:
             self.__dict__.update(self._without_empty_slots())
 
     def aligned_with(self, other: SampleStore) -> bool:
-        """Tell whether both stores hold the same ids in the same slots."""
-        return (
-            self.n_slots == other.n_slots
-            and np.array_equal(self.slots(), other.slots())
-            and np.array_equal(self.ids, other.ids)
-        )
+        """Tell whether both stores hold the same ids in the same order."""
+        return self.n_samples == other.n_samples and np.array_equal(self.ids, other.ids)
+
+    def with_rows_of(self, other: SampleStore) -> SampleStore:
+        """Copy the store with the rows of an aligned one in the place of its own, in its slots."""
+        places = np.full(self.n_slots, other.n_slots)
+        places[self.slots()] = other.slots()
+        if sparse.issparse(other.X):
+            blank = sparse.csr_array((1, other.X.shape[1]), dtype=other.X.dtype)
+            return self.with_table(sparse.vstack([other.X, blank], format="csr")[places])
+        X = np.zeros((self.n_slots, *other.X.shape[1:]), dtype=other.X.dtype)
+        X[self.slots()] = other.X[other.slots()]
+        return self.with_table(X)
 
     def with_table(self, X: Any) -> SampleStore:
         """Copy the store with another table in the place of X, slot for slot."""

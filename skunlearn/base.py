@@ -113,6 +113,10 @@ class UnlearnerMixin(CallbackSupportMixin):
         tags = self._unlearning_tags
         return Guarantee(tags.kind, tags.scope, tags.tolerance)
 
+    def _guarantee_of_fit(self) -> Guarantee:
+        """Return what a model promises that was fitted anew for a request."""
+        return self._static_guarantee()
+
     def _choose_seed(self, random_state: Any) -> int:
         """Draw the seed of a fit; a pipeline that refits a step hands on the one it had."""
         kept = self.__dict__.pop("_seed_to_keep", None)

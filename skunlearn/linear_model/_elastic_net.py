@@ -12,8 +12,8 @@ from scipy import sparse
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._affine import moments_seen
+from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._sample_store import SampleStore

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +13,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
+from skunlearn._affine import AffineMap, find_near
 from skunlearn._report import Guarantee
-from skunlearn._swap import Removal
+from skunlearn._sample_store import SampleStore
+from skunlearn._swap import Removal, snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
@@ -31,6 +32,7 @@ from skunlearn.linear_model._glm_solver import (
     polish,
     state_at,
     step_without_pass,
+    wear,
 )
 
 # Relative error to the optimum that a polished model keeps below.
@@ -45,6 +47,15 @@ _LONGEST_STEP = 30.0
 # Relative error at which the Hessian is evaluated once more, to serve the requests to come.
 _NEAR = 1e-4
 
+# How far a transformer's shift and scale may have moved, in units of its former scale.
+_FARTHEST_FRAME = 8.0
+
+# Relative rounding error at which a Hessian counts as singular.
+_SINGULAR = 1e-3
+
+# Rows that are looked at to tell whether a transformer made them.
+_N_COMPARED = 64
+
 # A fit starts from the optimum on every step-th row, if the step is at least this long.
 _LEAST_STEP = 8
 
@@ -54,12 +65,19 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
     removed row weighs nothing, so that passes run over the whole table.
+
+    Behind an affine transformer that forgets too, rows and parameters stay in the coordinates in
+    which the rows came, until `purge`: `_base` holds the transformer's shift and scale as they were
+    then, and `_frame` what they are now, seen from those coordinates. There a new scale is a new
+    penalty, and a new shift a new intercept.
     """
 
     fit_intercept: bool
     max_iter: int
     unlearning: str
     bound_budget: float
+    _base: np.ndarray | None
+    _frame: np.ndarray | None
 
     @abstractmethod
     def _problem(self, weights: np.ndarray) -> Problem:
@@ -83,8 +101,8 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     @property
     def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
         if self.unlearning == "polished":
-            return UnlearningTags("numerical", "output", TOLERANCE)
-        return UnlearningTags("bounded", "output")
+            return UnlearningTags("numerical", "output", TOLERANCE, pushes_affine=True)
+        return UnlearningTags("bounded", "output", pushes_affine=True)
 
     def _solve(self, sources: Any, X: Any, y: np.ndarray, weight: Any, sample_ids: Any) -> None:
         """Hold validated rows and find the optimum."""
@@ -93,6 +111,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         elif not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
+        self._base = self._frame = None
         problem = self._problem(self._weights())
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
@@ -121,9 +140,12 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _start(self, problem: Problem) -> State:
         """Start at a guess, or where a part of the rows has its optimum."""
         theta = self._guess(problem)
+        former = self.__dict__.pop("_former", theta[:0])
         radius = _radius(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
-        if step >= _LEAST_STEP and problem.weights[::step].any():
+        if former.size == theta.size and np.isfinite(former).all():
+            theta = former
+        elif step >= _LEAST_STEP and problem.weights[::step].any():
             fewer = replace(
                 problem,
                 X=problem.X[::step],
@@ -135,8 +157,12 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             )[0].theta
         state = state_at(problem, theta, radius)
         if self.unlearning == "newton" and self._serves_without_pass():
-            state.gram = problem.loss.gram(problem.X, problem.y, problem.weights, theta.size)
+            state.gram = self._gram(problem)
         return state
+
+    @staticmethod
+    def _gram(problem: Problem) -> np.ndarray:
+        return problem.loss.gram(problem.X, problem.y, problem.weights, problem.penalty.size)
 
     def _measured(self, problem: Problem, state: State) -> State:
         """Measure the gradient, from which requests without a pass start."""
@@ -241,29 +267,148 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         attributes = {"_state": state, **tally, **self._attributes(state.theta)}
         return Removal(attributes, guarantee, n_refitted)
 
+    def _push_affine(
+        self, rows: np.ndarray, source: SampleStore, before: AffineMap, after: AffineMap
+    ) -> Removal | None:
+        """Unlearn where an affine transformer in front changes.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Slots to remove.
+
+        source : SampleStore
+            The transformer's rows, aligned with those held here.
+
+        before, after : AffineMap
+            The transformer before and after the removal.
+
+        Returns
+        -------
+        removal : Removal or None
+            None where only a refit can follow: for a map that is not column by column, a shift
+            without an intercept to take it up, a scale so different that the rows would lose
+            digits, a class that vanishes, or rows that were not made by `before`.
+        """
+        if after.axes is not None:
+            return None
+        dtype = self._samples.X.dtype
+        base = before.as_in(dtype) if self._base is None else AffineMap(*self._base)
+        frame = after.as_in(dtype).after(base)
+        if (
+            (frame.shift.any() and not self.fit_intercept)
+            or not (np.abs(frame.shift) <= _FARTHEST_FRAME).all()
+            or not (np.abs(np.log(frame.scale)) <= np.log(_FARTHEST_FRAME)).all()
+            or self._tally_without(rows) is None
+            or (self._base is None and not self._came_from(source, base))
+        ):
+            return None
+        view = snapshot(self)
+        view._frame = np.stack([frame.shift, frame.scale])
+        removal = view._unlearn(rows)
+        state = removal.attributes["_state"]
+        if not state.penalty.any():
+            # A column that has become constant has no weight of its own.
+            problem = view._problem(self._weights())
+            factor = Factor(problem.full(state.hessian))
+            if not wear(problem, state) * factor.inverse_norm < _SINGULAR:
+                return None
+        removal.attributes["_frame"] = view._frame
+        if self._base is None:
+            removal.attributes["_base"] = np.stack([base.shift, base.scale])
+        return removal
+
+    @property
+    def _place(self) -> AffineMap | None:
+        """The transformer in front as a map of the coordinates in which rows are held."""
+        return None if self._frame is None else AffineMap(*self._frame)
+
+    def _came_from(self, source: SampleStore, base: AffineMap) -> bool:
+        """Tell from some rows whether the rows held are those of a transformer, mapped."""
+        some = slice(None, None, max(1, self._samples.n_samples // _N_COMPARED))
+        held, raw = (store.X[store.slots()[some]] for store in (self._samples, source))
+        held, raw = (X.toarray() if sparse.issparse(X) else X for X in (held, raw))
+        tolerance = 100 * np.finfo(held.dtype).eps
+        return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
+
+    def _seen(self, theta: np.ndarray) -> np.ndarray:
+        """Express parameters in the coordinates in which rows come now."""
+        place = self._place
+        if place is None:
+            return theta
+        table = theta.reshape(-1, self.n_features_in_ + self.fit_intercept).copy()
+        weights = table[:, : self.n_features_in_]
+        if self.fit_intercept:
+            table[:, -1] += weights @ place.shift
+        weights *= place.scale
+        return table.ravel()
+
+    def _penalised(self, strength: float) -> np.ndarray:
+        """Return the penalty of one predictor's parameters, the intercept's being zero."""
+        penalty = np.full(self.n_features_in_ + self.fit_intercept, strength)
+        place = self._place
+        if place is not None:
+            penalty[: self.n_features_in_] *= place.scale**2
+        if self.fit_intercept:
+            penalty[-1] = 0.0
+        return penalty
+
+    def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
+        place = self._place
+        if place is None:
+            return super()._find(X, y)
+        return find_near(self._samples, place, X, y)
+
+    def _hand_on(self, fresh: Any) -> None:
+        super()._hand_on(fresh)
+        fresh._former = self._seen(self._state.theta)
+
     def _refit_without(self, rows: np.ndarray) -> Removal:
         """Fit a clone on the rows left, where the model changes its shape."""
         samples = self._samples
         kept = samples.slots_without(rows)
         X, _, weight = samples.take(kept)
+        place = self._place
+        X = X if place is None else place.of(X)
         fresh = clone(self).fit(
             X, self._fit_targets(kept), sample_weight=weight, sample_ids=samples.ids_of(kept)
         )
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
             fresh.feature_names_in_ = names
-        guarantee = None
-        if self.unlearning != "polished":
-            problem, state = fresh._problem(fresh._weights()), fresh._state
-            found = certify(problem, state, Factor(problem.full(state.hessian)))
-            guarantee = Guarantee("bounded", "output", bound=found.bound)
+        guarantee = fresh._guarantee_of_fit()
         return Removal({}, guarantee, n_refitted=1, swaps=tuple(self._adopt(fresh)))
+
+    def _guarantee_of_fit(self) -> Guarantee:
+        if self.unlearning == "polished":
+            return self._static_guarantee()
+        problem, state = self._problem(self._weights()), self._state
+        found = certify(problem, state, Factor(problem.full(state.hessian)))
+        return Guarantee("bounded", "output", bound=found.bound)
 
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian where the model stands, so that no former model is kept."""
-        problem, state = self._problem(self._weights()), self._state
-        state = replace(state, radius=_radius(problem), gram=copy(state.gram))
-        return {"_state": self._measured(problem, _at_home(problem, state))}
+        attributes: dict[str, Any] = {}
+        view, state = self, self._state
+        place = self._place
+        if place is not None:
+            view = snapshot(self)
+            attributes = {"_samples": self._mapped_samples(place), "_base": None, "_frame": None}
+            view.__dict__.update(attributes)
+            state = replace(state, theta=self._seen(state.theta))
+        problem = view._problem(view._weights())
+        gram = None if state.gram is None else view._gram(problem)
+        state = replace(state, radius=_radius(problem), gram=gram)
+        return attributes | {"_state": view._measured(problem, _at_home(problem, state))}
+
+    def _mapped_samples(self, place: AffineMap) -> SampleStore:
+        """Return the rows left in the coordinates in which rows come now."""
+        samples = self._samples
+        slots = samples.slots()
+        X, y, weight = samples.take(slots)
+        mapped = SampleStore(place.of(X), y, weight, samples.ids_of(slots))
+        mapped.lock = samples.lock
+        return mapped
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
         """Bound predictors' distance from the optimum's; one pass over the rows held."""
@@ -275,7 +420,10 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             found = certify(problem, state, factor)
             if found.loose:
                 state, factor, found = _certify_at_home(problem, state)
-        rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+            place = self._place
+            rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+            if place is not None:
+                rows = rows * place.scale + place.shift
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
         sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))

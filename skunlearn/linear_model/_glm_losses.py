@@ -57,7 +57,7 @@ def block_size(X: Any) -> int:
 
 def n_terms(X: Any) -> float:
     """Return how many numbers sums within blocks, and then over blocks, add one by one."""
-    size = block_size(X)
+    size = min(block_size(X), X.shape[0])
     return size + X.shape[0] / size + 1
 
 

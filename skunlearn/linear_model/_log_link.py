@@ -98,9 +98,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
 
     def _problem(self, weights: np.ndarray) -> Problem:
         samples = self._samples
-        penalty = np.full(self.n_features_in_ + self.fit_intercept, self.alpha * weights.sum())
-        if self.fit_intercept:
-            penalty[-1] = 0.0
+        penalty = self._penalised(self.alpha * weights.sum())
         loss = SingleLoss(self._power(), self.fit_intercept, np.ones(2))
         return Problem(loss, samples.X, samples.y, weights, penalty)
 
@@ -112,6 +110,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         return theta
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
+        theta = self._seen(theta)
         if self._samples.X.dtype == np.float32:
             theta = theta.astype(np.float32)
         intercept = theta[-1] if self.fit_intercept else 0.0

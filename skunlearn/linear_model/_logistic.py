@@ -274,17 +274,14 @@ class LogisticRegression(ClassifierMixin, GLM):
     def _problem(self, weights: np.ndarray) -> Problem:
         samples = self._samples
         n_classes = self.classes_.size
-        n_each = self.n_features_in_ + self.fit_intercept
-        strength = 0.0 if self.penalty is None else 1.0 / self.C
-        penalty = np.full(n_each, strength)
-        if self.fit_intercept:
-            penalty[-1] = 0.0
+        penalty = self._penalised(0.0 if self.penalty is None else 1.0 / self.C)
+        n_each = penalty.size
         factors = self._class_factors(weights)
         if n_classes == 2:
             single = SingleLoss(None, self.fit_intercept, factors)
             return Problem(single, samples.X, samples.y, weights, penalty)
         free = np.flatnonzero(penalty == 0.0)
-        pin = None
+        pin: np.ndarray | None = None
         if free.size:
             pin = np.zeros((n_classes, n_each, n_classes, n_each))
             pin[:, free, :, free] = weights.sum() / n_classes**2
@@ -319,7 +316,7 @@ class LogisticRegression(ClassifierMixin, GLM):
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
         n_each = self.n_features_in_ + self.fit_intercept
-        table = theta.reshape(-1, n_each)
+        table = self._seen(theta).reshape(-1, n_each)
         if self._samples.X.dtype == np.float32:
             table = table.astype(np.float32)
         coef = table[:, : self.n_features_in_].copy()

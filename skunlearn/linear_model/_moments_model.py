@@ -133,8 +133,9 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         -------
         removal : Removal or None
             None where only a refit can follow: there is another number of features, or no intercept
-            to take up a shift. The first time, also a store that holds the transformer's rows in place of the
-            transformed ones, so that nothing is kept in the coordinates of a former transformer.
+            to take up a shift. The first time, also a store that holds the transformer's rows in
+            place of the transformed ones, so that nothing is kept in the coordinates of a former
+            transformer.
         """
         if frame.n_features != self.n_features_in_ or (
             frame.shift.any() and not self.fit_intercept
@@ -142,7 +143,7 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             return None
         if self._frame is not None:
             return self._unlearn_framed(self._samples, rows, frame)
-        raw = self._samples.with_table(source.X.copy())
+        raw = self._samples.with_rows_of(source)
         removal = self._refit(raw, raw.slots_without(rows), frame)
         removal.attributes["_samples"] = raw
         return removal

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import KFold
 
-from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._affine import moments_seen
+from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._sample_store import SampleStore
