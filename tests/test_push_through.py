@@ -54,7 +54,7 @@ def draw(rng, kind, n=240, d=4):
 
 def exact(model):
     """Return scikit-learn's counterpart, solved as far as it goes."""
-    parameters = {"solver": "newton-cholesky", "tol": 1e-14, "max_iter": 10_000}
+    parameters = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000}
     names = ("C", "alpha", "power", "fit_intercept", "class_weight")
     parameters |= {k: v for k, v in model.get_params().items() if k in names}
     namesake = getattr(sklearn.linear_model, type(model).__name__)
@@ -105,7 +105,7 @@ def test_glms_behind_a_scaler_equal_a_refitted_pipeline(kind, weighted, global_r
     assert pipe.unlearning_report_.guarantee.kind == "numerical"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_any_sequence_of_requests(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -189,6 +189,7 @@ def test_what_only_a_refit_can_follow(global_random_seed):
     assert ways(pipe)[1] == "refitted"
     theirs = refitted(head, X[pipe.sample_ids_], y[pipe.sample_ids_])
     assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    head = sklearn.base.clone(head)
     # but a scale alone is followed
     pipe = make_pipeline(StandardScaler(with_mean=False), head).fit(X, y).unlearn([5])
     assert ways(pipe)[1] == "pushed through"
@@ -249,15 +250,15 @@ def test_sparse_and_float32_rows(head, global_random_seed):
     S = sparse.random(240, 5, density=0.5, format="csr", random_state=global_random_seed)
     pipe = make_pipeline(StandardScaler(with_mean=False), head).fit(S, y).unlearn([3, 100])
     assert ways(pipe)[1] == "pushed through"
-    again = make_pipeline(StandardScaler(with_mean=False), head)
+    again = make_pipeline(StandardScaler(with_mean=False), sklearn.base.clone(head))
     kept = pipe.sample_ids_
-    coef = again.fit(S.toarray()[kept], y[kept])[-1].coef_
-    assert_allclose(pipe[-1].coef_, coef, atol=1e-9)
+    again.fit(S.toarray()[kept], y[kept])
+    assert_allclose(pipe[-1].coef_, again[-1].coef_, atol=1e-9)
     assert_array_equal(pipe[-1].find_samples(pipe[0].transform(S[[7]])), [7])
     pipe = make_pipeline(StandardScaler(), head).fit(X.astype(np.float32), y).unlearn([3, 100])
     assert ways(pipe)[1] == "pushed through"
     assert pipe[-1].coef_.dtype == np.float32
-    again = make_pipeline(StandardScaler(), head).fit(X[kept], y[kept])
+    again = make_pipeline(StandardScaler(), sklearn.base.clone(head)).fit(X[kept], y[kept])
     assert_allclose(pipe[-1].coef_, again[-1].coef_, atol=1e-3)
 
 
@@ -266,7 +267,7 @@ PROJECTED = [
     LinearRegression(),
     RidgeCV(),
     RidgeClassifier(),
-    ElasticNet(alpha=0.01, tol=1e-12, max_iter=100_000),
+    ElasticNet(alpha=0.01, tol=1e-12, max_iter=10_000),
 ]
 
 
@@ -307,7 +308,7 @@ def test_what_pca_makes_a_refit_of(global_random_seed):
     for head in (Ridge(), LogisticRegression(), Ridge(fit_intercept=False)):
         pipe = make_pipeline(PCA(0.95), head).fit(X, y).unlearn(np.arange(4))
         assert ways(pipe) == ["unlearned", "refitted"]
-        again = make_pipeline(PCA(0.95), head).fit(X[4:], y[4:])
+        again = make_pipeline(PCA(0.95), sklearn.base.clone(head)).fit(X[4:], y[4:])
         assert pipe[-1].coef_.shape == again[-1].coef_.shape
         assert_allclose(pipe.predict(X), again.predict(X), atol=1e-8)
 

@@ -247,7 +247,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
             raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
         moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
         solutions = self._solve(moments, frame, None)
-        squares = moments.scatter.diagonal()[self.n_features_in_ :]
+        squares = moments.scatter.diagonal()[-len(solutions) :]
         if any(s.gap > self.tol * square for s, square in zip(solutions, squares, strict=True)):
             warnings.warn(
                 "Coordinate descent did not converge: the duality gap is larger than tol times the "

@@ -143,7 +143,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         former = self.__dict__.pop("_former", theta[:0])
         radius = _radius(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
-        if former.size == theta.size and np.isfinite(former).all():
+        if former.size == theta.size and problem.penalty.any():
             theta = former
         elif step >= _LEAST_STEP and problem.weights[::step].any():
             fewer = replace(
