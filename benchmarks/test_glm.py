@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import sklearn.linear_model
+import sklearn.pipeline
+import sklearn.preprocessing
 from sklearn.datasets import make_classification
 
 from benchmarks.tools import scaled
 from skunlearn.linear_model import LogisticRegression
+from skunlearn.pipeline import make_pipeline
+from skunlearn.preprocessing import StandardScaler
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +58,20 @@ def test_one_percent(race, table, rng):
     refit = {"solver": "newton-cholesky", "tol": 1e-10}
     task = "Logistic, bounded, 1 %; refit to 1e-10"
     against(race, table, task, "bounded", refit, batches, 33)
+
+
+def test_behind_a_scaler(race, table, rng):
+    X, y = table
+    rows = rng.permutation(len(y))[:60].tolist()
+    pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+
+    def refit(kept=slice(None)):
+        exact = sklearn.linear_model.LogisticRegression(solver="newton-cholesky", tol=1e-12)
+        scaler = sklearn.preprocessing.StandardScaler()
+        return sklearn.pipeline.make_pipeline(scaler, exact).fit(X[kept], y[kept])
+
+    def gap():
+        exact = refit(pipe.sample_ids_)[-1].coef_
+        return np.abs(pipe[-1].coef_ - exact).max() / np.abs(exact).max()
+
+    race("StandardScaler + Logistic; refit to 1e-12", pipe, rows, refit, mark=25, gap=gap)

@@ -47,7 +47,8 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
        :class:`~sklearn.frozen.FrozenEstimator` passes, unchanged;
     2. a step that can unlearn does so;
     3. where that changed what the rows left look like, the next step is brought up to date: by
-       algebra if it can (an affine transformer in front of a linear model, no pass over the rows),
+       algebra if it can (a scaler in front of a linear or generalised linear model, PCA in front of
+       a linear one: no refit, and no pass over the rows but what the model itself takes),
        otherwise by fitting it on the rows as they look now;
     4. a step that remembers rows and cannot forget is an error, unless ``on_memory='refit'``.
 

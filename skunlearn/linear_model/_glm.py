@@ -13,13 +13,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
-from skunlearn._affine import AffineMap, find_near
 from skunlearn._report import Guarantee
-from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, snapshot
 from skunlearn._tags import UnlearningTags
-from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
+from skunlearn.linear_model._glm_frame import FollowsTransformer
+from skunlearn.linear_model._glm_no_pass import measured, step_without_pass
 from skunlearn.linear_model._glm_solver import (
     EPS,
     Certificate,
@@ -28,11 +27,8 @@ from skunlearn.linear_model._glm_solver import (
     State,
     certify,
     largest_norm,
-    measured,
     polish,
     state_at,
-    step_without_pass,
-    wear,
 )
 
 # Relative error to the optimum that a polished model keeps below.
@@ -47,37 +43,20 @@ _LONGEST_STEP = 30.0
 # Relative error at which the Hessian is evaluated once more, to serve the requests to come.
 _NEAR = 1e-4
 
-# How far a transformer's shift and scale may have moved, in units of its former scale.
-_FARTHEST_FRAME = 8.0
-
-# Relative rounding error at which a Hessian counts as singular.
-_SINGULAR = 1e-3
-
-# Rows that are looked at to tell whether a transformer made them.
-_N_COMPARED = 64
-
 # A fit starts from the optimum on every step-th row, if the step is at least this long.
 _LEAST_STEP = 8
 
 
-class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
+class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     """A penalised generalised linear model that holds its rows.
 
     Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
     removed row weighs nothing, so that passes run over the whole table.
-
-    Behind an affine transformer that forgets too, rows and parameters stay in the coordinates in
-    which the rows came, until `purge`: `_base` holds the transformer's shift and scale as they were
-    then, and `_frame` what they are now, seen from those coordinates. There a new scale is a new
-    penalty, and a new shift a new intercept.
     """
 
-    fit_intercept: bool
     max_iter: int
     unlearning: str
     bound_budget: float
-    _base: np.ndarray | None
-    _frame: np.ndarray | None
 
     @abstractmethod
     def _problem(self, weights: np.ndarray) -> Problem:
@@ -185,22 +164,19 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _unlearn_without_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal | None:
         """Take a Newton step whose bound needs no pass; None if that is beyond the budget."""
         problem, state = self._problem(self._weights()), self._state
-        found = step_without_pass(problem, state, rows, self._take_out(problem, rows))
+        parts = problem.loss.take_apart(
+            self._samples, rows, state.hessian, state.gram, state.theta, state.reference
+        )
+        found = step_without_pass(problem, state, rows, parts)
         if found is None or not found[1] <= self.bound_budget:
             return None
         return self._removal(found[0], tally, Guarantee("bounded", "output", bound=found[1]))
 
-    def _take_out(
-        self, problem: Problem, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        state = self._state
-        return problem.loss.take_out(
-            self._samples, rows, state.hessian, state.gram, state.theta, state.reference
-        )
-
     def _unlearn_with_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
         problem, state = self._problem(self._weights_without(rows)), self._state
-        hessian, gram, sides = self._take_out(problem, rows)
+        hessian, gram, gone = problem.loss.take_out(
+            self._samples, rows, state.hessian, state.gram, state.theta, state.reference
+        )
         reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
         left = hessian.diagonal() + problem.penalty
         if not (EPS * (peak + state.penalty) * left.size <= _WORN * left).all():
@@ -208,7 +184,7 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             hessian, reference, peak, n_out = here.hessian, here.reference, here.peak, 0
         factor = Factor(problem.full(hessian))
         change = (problem.penalty - state.penalty) * state.theta
-        step = factor.solve(state.gradient + change - sides[0])
+        step = factor.solve(state.gradient + change - gone)
         reach = problem.loss.concordance * state.radius * float(np.linalg.norm(step))
         if not reach < _LONGEST_STEP:
             step = np.zeros(step.size)
@@ -267,98 +243,6 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         attributes = {"_state": state, **tally, **self._attributes(state.theta)}
         return Removal(attributes, guarantee, n_refitted)
 
-    def _push_affine(
-        self, rows: np.ndarray, source: SampleStore, before: AffineMap, after: AffineMap
-    ) -> Removal | None:
-        """Unlearn where an affine transformer in front changes.
-
-        Parameters
-        ----------
-        rows : ndarray of dtype intp
-            Slots to remove.
-
-        source : SampleStore
-            The transformer's rows, aligned with those held here.
-
-        before, after : AffineMap
-            The transformer before and after the removal.
-
-        Returns
-        -------
-        removal : Removal or None
-            None where only a refit can follow: for a map that is not column by column, a shift
-            without an intercept to take it up, a scale so different that the rows would lose
-            digits, a class that vanishes, or rows that were not made by `before`.
-        """
-        if after.axes is not None:
-            return None
-        dtype = self._samples.X.dtype
-        base = before.as_in(dtype) if self._base is None else AffineMap(*self._base)
-        frame = after.as_in(dtype).after(base)
-        if (
-            (frame.shift.any() and not self.fit_intercept)
-            or not (np.abs(frame.shift) <= _FARTHEST_FRAME).all()
-            or not (np.abs(np.log(frame.scale)) <= np.log(_FARTHEST_FRAME)).all()
-            or self._tally_without(rows) is None
-            or (self._base is None and not self._came_from(source, base))
-        ):
-            return None
-        view = snapshot(self)
-        view._frame = np.stack([frame.shift, frame.scale])
-        removal = view._unlearn(rows)
-        state = removal.attributes["_state"]
-        if not state.penalty.any():
-            # A column that has become constant has no weight of its own.
-            problem = view._problem(self._weights())
-            factor = Factor(problem.full(state.hessian))
-            if not wear(problem, state) * factor.inverse_norm < _SINGULAR:
-                return None
-        removal.attributes["_frame"] = view._frame
-        if self._base is None:
-            removal.attributes["_base"] = np.stack([base.shift, base.scale])
-        return removal
-
-    @property
-    def _place(self) -> AffineMap | None:
-        """The transformer in front as a map of the coordinates in which rows are held."""
-        return None if self._frame is None else AffineMap(*self._frame)
-
-    def _came_from(self, source: SampleStore, base: AffineMap) -> bool:
-        """Tell from some rows whether the rows held are those of a transformer, mapped."""
-        some = slice(None, None, max(1, self._samples.n_samples // _N_COMPARED))
-        held, raw = (store.X[store.slots()[some]] for store in (self._samples, source))
-        held, raw = (X.toarray() if sparse.issparse(X) else X for X in (held, raw))
-        tolerance = 100 * np.finfo(held.dtype).eps
-        return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
-
-    def _seen(self, theta: np.ndarray) -> np.ndarray:
-        """Express parameters in the coordinates in which rows come now."""
-        place = self._place
-        if place is None:
-            return theta
-        table = theta.reshape(-1, self.n_features_in_ + self.fit_intercept).copy()
-        weights = table[:, : self.n_features_in_]
-        if self.fit_intercept:
-            table[:, -1] += weights @ place.shift
-        weights *= place.scale
-        return table.ravel()
-
-    def _penalised(self, strength: float) -> np.ndarray:
-        """Return the penalty of one predictor's parameters, the intercept's being zero."""
-        penalty = np.full(self.n_features_in_ + self.fit_intercept, strength)
-        place = self._place
-        if place is not None:
-            penalty[: self.n_features_in_] *= place.scale**2
-        if self.fit_intercept:
-            penalty[-1] = 0.0
-        return penalty
-
-    def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
-        place = self._place
-        if place is None:
-            return super()._find(X, y)
-        return find_near(self._samples, place, X, y)
-
     def _hand_on(self, fresh: Any) -> None:
         super()._hand_on(fresh)
         fresh._former = self._seen(self._state.theta)
@@ -400,15 +284,6 @@ class GLM(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         gram = None if state.gram is None else view._gram(problem)
         state = replace(state, radius=_radius(problem), gram=gram)
         return attributes | {"_state": view._measured(problem, _at_home(problem, state))}
-
-    def _mapped_samples(self, place: AffineMap) -> SampleStore:
-        """Return the rows left in the coordinates in which rows come now."""
-        samples = self._samples
-        slots = samples.slots()
-        X, y, weight = samples.take(slots)
-        mapped = SampleStore(place.of(X), y, weight, samples.ids_of(slots))
-        mapped.lock = samples.lock
-        return mapped
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
         """Bound predictors' distance from the optimum's; one pass over the rows held."""

@@ -252,7 +252,20 @@ class SingleLoss:
         theta: np.ndarray,
         reference: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Take rows out of the curvature and the gram.
+        """Take rows out of the curvature and the gram, and sum their gradients at `theta`."""
+        hessian, gram, sides = self.take_apart(samples, rows, hessian, gram, theta, reference)
+        return hessian, gram, sides[0]
+
+    def take_apart(
+        self,
+        samples: SampleStore,
+        rows: np.ndarray,
+        hessian: np.ndarray,
+        gram: np.ndarray | None,
+        theta: np.ndarray,
+        reference: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Take rows out as `take_out` does, and show what they had of the curvature.
 
         Third comes an array of shape (1 + n_rows, n_params): the sum of the rows' gradients at
         `theta`, and then the rows times the root of their curvature.
@@ -380,7 +393,7 @@ class SoftmaxLoss:
         theta: np.ndarray,
         reference: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        """Take rows out of the curvature; third comes the sum of their gradients at `theta`."""
+        """Take rows out of the curvature, and sum their gradients at `theta`."""
         X, y, weights = samples.take(rows)
         curvature = self.hessian(X, y, weights, reference)
-        return hessian - curvature, gram, self.slope(X, y, weights, theta).gradient[None]
+        return hessian - curvature, gram, self.slope(X, y, weights, theta).gradient

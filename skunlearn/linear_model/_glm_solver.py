@@ -22,14 +22,8 @@ EPS = float(np.finfo(np.float64).eps)
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12
 
-# Largest third derivative of the logistic loss by its predictor.
-_LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
-
 # Up to here a bound on the change of predictors is as good as its exact value.
 _NEAR_BY = 0.1
-
-# Share of the curvature that rows may take with them in a step without a pass.
-_MOST_LEVERAGE = 0.25
 
 
 @dataclass(frozen=True)
@@ -201,7 +195,7 @@ def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -
     It comes from the sums within a block and over blocks, from the predictors, and from the
     evaluation of the derivative.
     """
-    predictors = (problem.X.shape[1] + 3) * radius * _size(theta)
+    predictors = (problem.X.shape[1] + 3) * radius * norm(theta)
     return EPS / 2 * radius * ((n_terms(problem.X) + 8) * slope.size + predictors * slope.bend)
 
 
@@ -212,14 +206,15 @@ def wear(problem: Problem, state: State) -> float:
     factorisation, each in proportion to the trace of what was summed.
     """
     terms = n_terms(problem.X) + state.n_out + 4 * state.theta.size + 16
-    predictors = (problem.X.shape[1] + 3) * state.radius * _size(state.reference)
+    predictors = (problem.X.shape[1] + 3) * state.radius * norm(state.reference)
     trace = float(state.peak.sum() + problem.penalty.sum())
     if problem.pin is not None:
         trace += float(np.trace(problem.pin))
     return EPS / 2 * (terms + problem.loss.concordance * predictors) * trace
 
 
-def _size(vector: np.ndarray) -> float:
+def norm(vector: np.ndarray) -> float:
+    """Return the Euclidean norm."""
     return math.sqrt(vector @ vector)
 
 
@@ -255,7 +250,7 @@ class Certificate:
     @property
     def residual(self) -> float:
         """Bound on the Euclidean norm of the exact G."""
-        return _size(self.gradient) + self.slack
+        return norm(self.gradient) + self.slack
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -309,7 +304,7 @@ def certify(
     size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
     nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - worn) + slack * math.sqrt(inverse_norm)
     moved = _reach(problem, radius, way, slope.far)
-    bound, stretch, ratio = _distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
+    bound, stretch, ratio = distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
     loose = not sharply and (stretch > 1.1 or ratio > 0.1)
     return Certificate(bound, stretch / math.sqrt(1.0 - worn), slope.gradient, slack, loose)
 
@@ -327,14 +322,35 @@ def _reach(problem: Problem, radius: float, way: np.ndarray, far: float) -> floa
 
     By the norms of the rows, and by the largest change of a predictor where it is known.
     """
-    longest = radius * _size(way)
+    longest = radius * norm(way)
     return problem.loss.concordance * min(longest, far * (1.0 + 1e-6) + 1e-10 * longest)
 
 
-def _distance(
+def distance(
     reach: float, moved: float, inverse_norm: float, nu: float
 ) -> tuple[float, float, float]:
-    """Return the bound, the stretch of the norm, and ``kappa nu``."""
+    """Bound the distance to the optimum.
+
+    Parameters
+    ----------
+    reach : float
+        Largest third derivative relative to the second, times the largest norm of a row.
+    moved : float
+        Logarithm of the most that H has changed since it was evaluated.
+    inverse_norm : float
+        Of the inverse of H as it was evaluated.
+    nu : float
+        Norm of the gradient, in that of the inverse of H as it was evaluated.
+
+    Returns
+    -------
+    bound : float
+        In the norm of H.
+    stretch : float
+        By what the norm may have changed.
+    ratio : float
+        ``kappa nu`` of :func:`certify`.
+    """
     stretch = math.exp(min(0.5 * moved, 300.0))
     nu *= stretch
     kappa = reach * math.sqrt(inverse_norm) * stretch
@@ -342,99 +358,6 @@ def _distance(
         return np.inf, stretch, np.inf
     bound = -math.log1p(-kappa * nu) / kappa if kappa > 0.0 else nu
     return bound, stretch, kappa * nu
-
-
-def measured(problem: Problem, state: State, factor: Factor, found: Certificate) -> State:
-    """Note what steps without a pass start from, where the state keeps the sum of x x'."""
-    state = replace(state, gradient=found.gradient, residual=np.inf)
-    if state.gram is not None and factor.definite:
-        least = float(np.linalg.eigvalsh(factor.matrix)[0]) - wear(problem, state)
-        if least > 0.0:
-            relative = linalg.eigh(state.gram, factor.matrix, eigvals_only=True)
-            state.least, state.spread = least, float(relative[-1]) * (1.0 + 1e-5)
-            state.residual = found.slack / math.sqrt(least)
-    return state
-
-
-def step_without_pass(
-    problem: Problem,
-    state: State,
-    rows: np.ndarray,
-    parts: tuple[np.ndarray, np.ndarray | None, np.ndarray],
-) -> tuple[State, float] | None:
-    """Take a Newton step, and bound the distance to the optimum without a pass over the rows.
-
-    A step s from theta misses the zero of the gradient by the integral of ``(H - H~) s`` along it.
-    A logistic row's curvature changes by at most a constant times the change of its predictor, so
-    that in the norm of the inverse of H~ this is at most ``sqrt(m s'Ks)`` times the constant, the
-    rows' norm, and the distance from where H~ was evaluated; K is the weighted sum of ``x x'``, m
-    its largest eigenvalue relative to H~. Where rows leave, H~ shrinks by no more than a factor of
-    1 plus what they have of curvature, measured by the new H~.
-
-    Parameters
-    ----------
-    problem : Problem
-        With the weights as before; of a logistic loss.
-    state : State
-        With a known residual.
-    rows : ndarray of dtype intp
-        Rows to remove.
-    parts : tuple of ndarray
-        From the loss's ``take_out``.
-
-    Returns
-    -------
-    state, bound : (State, float) or None
-        None where the step cannot be trusted.
-    """
-    hessian, gram, sides = parts
-    assert gram is not None
-    right = sides.copy()
-    right[0] = state.gradient - sides[0]
-    kept = 1.0 - 1e-5
-    if not np.array_equal(problem.penalty, state.penalty):
-        right[0] += (problem.penalty - state.penalty) * state.theta
-        penalised = state.penalty > 0.0
-        ratios = problem.penalty[penalised] / state.penalty[penalised]
-        kept *= min(1.0, ratios.min(initial=1.0))
-    _, solution, failed = lapack.dposv(
-        problem.full(hessian).T, right.T, overwrite_a=True, overwrite_b=True
-    )
-    leverage = float(np.vdot(sides[1:], solution.T[1:]))
-    if failed or not leverage <= _MOST_LEVERAGE:
-        return None
-    kept /= 1.0 + leverage
-    least, spread = kept * state.least, state.spread / kept
-    worn = wear(problem, state)
-    if not worn <= 1e-6 * least:
-        return None
-    step = solution[:, 0]
-    theta = state.theta - step
-    radius, length = state.radius, _size(step)
-    size = _size(theta) + length
-    heft = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
-    reach = radius * (_size(state.theta - state.reference) + 0.5 * length)
-    missed = _LOGISTIC_THIRD * reach * math.sqrt(spread * max(float(step @ gram @ step), 0.0))
-    rounded = worn * (length + size)
-    rounded += EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * heft
-    residual = state.residual / math.sqrt(kept) + missed + rounded / math.sqrt(least)
-    moved = problem.loss.concordance * radius * _size(theta - state.reference)
-    bound = _distance(problem.loss.concordance * radius, moved, 1.0 / least, residual)[0]
-    after = State(
-        theta,
-        state.reference.copy(),
-        hessian,
-        gram,
-        radius,
-        problem.penalty,
-        np.zeros(theta.size),
-        state.peak,
-        residual,
-        least,
-        spread,
-        state.n_out + rows.size,
-    )
-    return after, bound
 
 
 @np.errstate(over="ignore", invalid="ignore")

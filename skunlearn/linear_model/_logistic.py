@@ -115,6 +115,12 @@ class LogisticRegression(ClassifierMixin, GLM):
     Requests reuse a Hessian that was evaluated at an earlier solution. Until :meth:`purge` does so
     anew, the private state depends on former solutions: scope 'output'.
 
+    Behind a :class:`skunlearn.preprocessing.StandardScaler` in a
+    :class:`skunlearn.pipeline.Pipeline`, the rows stay as the scaler first made them, also until
+    :meth:`purge`, and its changes become changes of the penalty and the intercept, which is exact.
+    Without an intercept only the scale can be followed so; a scaler that also centres makes for
+    a refit.
+
     References
     ----------
     .. [1] Guo, Goldstein, Hannun, van der Maaten: Certified data removal from machine learning

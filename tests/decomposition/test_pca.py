@@ -184,12 +184,12 @@ def test_float32_stays_float32():
     )
 
 
-def test_a_pipeline_refits_what_comes_after():
+def test_a_pipeline_turns_what_comes_after():
     X = load_wine().data
     y = X[:, 0] - X[:, 5]
     pipe = make_pipeline(PCA(3), Ridge()).fit(X, y).unlearn([1, 2])
     again = make_pipeline(PCA(3), Ridge()).fit(np.delete(X, [1, 2], 0), np.delete(y, [1, 2]))
-    assert [step.way for step in pipe.unlearning_report_.steps] == ["unlearned", "refitted"]
+    assert [step.way for step in pipe.unlearning_report_.steps] == ["unlearned", "pushed through"]
     assert_allclose(pipe.predict(X), again.predict(X), rtol=1e-8)
 
 

@@ -1,0 +1,151 @@
+"""How a generalised linear model follows a transformer in front of it, without being refitted."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from skunlearn._affine import AffineMap, find_near
+from skunlearn._sample_store import SampleStore
+from skunlearn._swap import Removal, snapshot
+from skunlearn.base import UnlearnerMixin
+from skunlearn.linear_model._glm_solver import Factor, Problem, wear
+
+# How far a transformer's shift and scale may have moved, in units of its former scale.
+_FARTHEST_FRAME = 8.0
+
+# Relative rounding error at which a Hessian counts as singular.
+_SINGULAR = 1e-3
+
+# Rows that are looked at to tell whether a transformer made them.
+_N_COMPARED = 64
+
+
+class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
+    """A generalised linear model behind an affine transformer that forgets too.
+
+    Rows and parameters stay in the coordinates in which the rows came, until `purge`: `_base` holds
+    the transformer's shift and scale as they were then, and `_frame` what they are now, seen from
+    those coordinates. There a new scale is a new penalty, and a new shift a new intercept.
+    """
+
+    fit_intercept: bool
+    n_features_in_: int
+    _base: np.ndarray | None
+    _frame: np.ndarray | None
+
+    @abstractmethod
+    def _problem(self, weights: np.ndarray) -> Problem:
+        """State the problem on the rows held, weighted as given."""
+
+    @abstractmethod
+    def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+        """Return attributes that count rows, less the given ones; None if they force a refit."""
+
+    @abstractmethod
+    def _weights(self) -> np.ndarray:
+        """Return the rows' weights, zero for those removed."""
+
+    def _push_affine(
+        self, rows: np.ndarray, source: SampleStore, before: AffineMap, after: AffineMap
+    ) -> Removal | None:
+        """Unlearn where an affine transformer in front changes.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Slots to remove.
+
+        source : SampleStore
+            The transformer's rows, aligned with those held here.
+
+        before, after : AffineMap
+            The transformer before and after the removal.
+
+        Returns
+        -------
+        removal : Removal or None
+            None where only a refit can follow: for a map that is not column by column, a shift
+            without an intercept to take it up, a scale so different that the rows would lose
+            digits, a class that vanishes, or rows that were not made by `before`.
+        """
+        if after.axes is not None:
+            return None
+        dtype = self._samples.X.dtype
+        base = before.as_in(dtype) if self._base is None else AffineMap(*self._base)
+        frame = after.as_in(dtype).after(base)
+        if (
+            (frame.shift.any() and not self.fit_intercept)
+            or not (np.abs(frame.shift) <= _FARTHEST_FRAME).all()
+            or not (np.abs(np.log(frame.scale)) <= np.log(_FARTHEST_FRAME)).all()
+            or self._tally_without(rows) is None
+            or (self._base is None and not self._came_from(source, base))
+        ):
+            return None
+        view = snapshot(self)
+        view._frame = np.stack([frame.shift, frame.scale])
+        removal = view._unlearn(rows)
+        state = removal.attributes["_state"]
+        if not state.penalty.any():
+            # A column that has become constant has no weight of its own.
+            problem = view._problem(self._weights())
+            factor = Factor(problem.full(state.hessian))
+            if not wear(problem, state) * factor.inverse_norm < _SINGULAR:
+                return None
+        removal.attributes["_frame"] = view._frame
+        if self._base is None:
+            removal.attributes["_base"] = np.stack([base.shift, base.scale])
+        return removal
+
+    @property
+    def _place(self) -> AffineMap | None:
+        """The transformer in front as a map of the coordinates in which rows are held."""
+        return None if self._frame is None else AffineMap(*self._frame)
+
+    def _came_from(self, source: SampleStore, base: AffineMap) -> bool:
+        """Tell from some rows whether the rows held are those of a transformer, mapped."""
+        some = slice(None, None, max(1, self._samples.n_samples // _N_COMPARED))
+        held, raw = (store.X[store.slots()[some]] for store in (self._samples, source))
+        held, raw = (X.toarray() if sparse.issparse(X) else X for X in (held, raw))
+        tolerance = 100 * np.finfo(held.dtype).eps
+        return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
+
+    def _seen(self, theta: np.ndarray) -> np.ndarray:
+        """Express parameters in the coordinates in which rows come now."""
+        place = self._place
+        if place is None:
+            return theta
+        table = theta.reshape(-1, self.n_features_in_ + self.fit_intercept).copy()
+        weights = table[:, : self.n_features_in_]
+        if self.fit_intercept:
+            table[:, -1] += weights @ place.shift
+        weights *= place.scale
+        return table.ravel()
+
+    def _penalised(self, strength: float) -> np.ndarray:
+        """Return the penalty of one predictor's parameters, the intercept's being zero."""
+        penalty = np.full(self.n_features_in_ + self.fit_intercept, strength)
+        place = self._place
+        if place is not None:
+            penalty[: self.n_features_in_] *= place.scale**2
+        if self.fit_intercept:
+            penalty[-1] = 0.0
+        return penalty
+
+    def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
+        place = self._place
+        if place is None:
+            return super()._find(X, y)
+        return find_near(self._samples, place, X, y)
+
+    def _mapped_samples(self, place: AffineMap) -> SampleStore:
+        """Return the rows left in the coordinates in which rows come now."""
+        samples = self._samples
+        slots = samples.slots()
+        X, y, weight = samples.take(slots)
+        mapped = SampleStore(place.of(X), y, weight, samples.ids_of(slots))
+        mapped.lock = samples.lock
+        return mapped

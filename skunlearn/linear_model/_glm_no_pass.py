@@ -1,0 +1,120 @@
+"""Newton steps without a pass over the rows, and a bound of what they miss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from scipy import linalg
+from scipy.linalg import lapack
+
+from skunlearn.linear_model._glm_solver import (
+    EPS,
+    Certificate,
+    Factor,
+    Problem,
+    State,
+    distance,
+    norm,
+    wear,
+)
+
+# Largest third derivative of the logistic loss by its predictor.
+_LOGISTIC_THIRD = 1.0 / (6.0 * math.sqrt(3.0))
+
+# Share of the curvature that rows may take with them.
+_MOST_LEVERAGE = 0.25
+
+
+def measured(problem: Problem, state: State, factor: Factor, found: Certificate) -> State:
+    """Note what steps without a pass start from, where the state keeps the sum of x x'."""
+    state = replace(state, gradient=found.gradient, residual=np.inf)
+    if state.gram is not None and factor.definite:
+        least = float(np.linalg.eigvalsh(factor.matrix)[0]) - wear(problem, state)
+        if least > 0.0:
+            relative = linalg.eigh(state.gram, factor.matrix, eigvals_only=True)
+            state.least, state.spread = least, float(relative[-1]) * (1.0 + 1e-5)
+            state.residual = found.slack / math.sqrt(least)
+    return state
+
+
+def step_without_pass(
+    problem: Problem,
+    state: State,
+    rows: np.ndarray,
+    parts: tuple[np.ndarray, np.ndarray | None, np.ndarray],
+) -> tuple[State, float] | None:
+    """Take a Newton step, and bound the distance to the optimum without a pass over the rows.
+
+    A step s from theta misses the zero of the gradient by the integral of ``(H - H~) s`` along it.
+    A logistic row's curvature changes by at most a constant times the change of its predictor, so
+    that in the norm of the inverse of H~ this is at most ``sqrt(m s'Ks)`` times the constant, the
+    rows' norm, and the distance from where H~ was evaluated; K is the weighted sum of ``x x'``, m
+    its largest eigenvalue relative to H~. Where rows leave, H~ shrinks by no more than a factor of
+    1 plus what they have of curvature, measured by the new H~.
+
+    Parameters
+    ----------
+    problem : Problem
+        With the weights as before; of a logistic loss.
+    state : State
+        With a known residual.
+    rows : ndarray of dtype intp
+        Rows to remove.
+    parts : tuple of ndarray
+        From the loss's ``take_out``.
+
+    Returns
+    -------
+    state, bound : (State, float) or None
+        None where the step cannot be trusted.
+    """
+    hessian, gram, sides = parts
+    assert gram is not None
+    right = sides.copy()
+    right[0] = state.gradient - sides[0]
+    kept = 1.0 - 1e-5
+    if not np.array_equal(problem.penalty, state.penalty):
+        right[0] += (problem.penalty - state.penalty) * state.theta
+        penalised = state.penalty > 0.0
+        ratios = problem.penalty[penalised] / state.penalty[penalised]
+        kept *= min(1.0, ratios.min(initial=1.0))
+    _, solution, failed = lapack.dposv(
+        problem.full(hessian).T, right.T, overwrite_a=True, overwrite_b=True
+    )
+    leverage = float(np.vdot(sides[1:], solution.T[1:]))
+    if failed or not leverage <= _MOST_LEVERAGE:
+        return None
+    kept /= 1.0 + leverage
+    least, spread = kept * state.least, state.spread / kept
+    worn = wear(problem, state)
+    if not worn <= 1e-6 * least:
+        return None
+    step = solution[:, 0]
+    theta = state.theta - step
+    radius, length = state.radius, norm(step)
+    size = norm(theta) + length
+    heft = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
+    reach = radius * (norm(state.theta - state.reference) + 0.5 * length)
+    missed = _LOGISTIC_THIRD * reach * math.sqrt(spread * max(float(step @ gram @ step), 0.0))
+    rounded = worn * (length + size)
+    rounded += EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * heft
+    residual = state.residual / math.sqrt(kept) + missed + rounded / math.sqrt(least)
+    moved = problem.loss.concordance * radius * norm(theta - state.reference)
+    bound = distance(problem.loss.concordance * radius, moved, 1.0 / least, residual)[0]
+    after = State(
+        theta,
+        state.reference.copy(),
+        hessian,
+        gram,
+        radius,
+        problem.penalty,
+        np.zeros(theta.size),
+        state.peak,
+        residual,
+        least,
+        spread,
+        state.n_out + rows.size,
+    )
+    return after, bound
