@@ -22,6 +22,9 @@ EPS = float(np.finfo(np.float64).eps)
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12
 
+# Up to here knowing the change of predictors exactly may save a pass when a model is polished.
+_WORTH_A_LOOK = 0.01
+
 # Up to here a bound on the change of predictors is as good as its exact value.
 _NEAR_BY = 0.1
 
@@ -293,9 +296,8 @@ def certify(
         if np.isfinite(inverse_norm):
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
     way = state.reference - state.theta
-    slope = problem.slope(
-        state.theta, way if _reach(problem, radius, way, np.inf) > _NEAR_BY else None
-    )
+    near = _reach(problem, radius, way, np.inf) <= _NEAR_BY
+    slope = problem.slope(state.theta) if near else problem.slope(state.theta, way)
     slack = rounding(problem, slope, state.theta, radius)
     worn = wear(problem, state) * inverse_norm
     if not worn < 0.5:
@@ -389,11 +391,12 @@ def polish(
     before = error = np.inf
     n_passes = 0
     way = reference - theta
-    anchor, moved = theta, None if way.any() else 0.0
+    anchor, moved = theta, _reach(problem, state.radius, way, np.inf)
     while n_passes < max_passes:
-        slope = problem.slope(theta, way if moved is None else None)
+        looks = n_passes == 0 and 0.0 < moved <= _WORTH_A_LOOK
+        slope = problem.slope(theta, way) if looks else problem.slope(theta)
         n_passes += 1
-        if moved is None:
+        if looks:
             moved = _reach(problem, state.radius, way, slope.far)
         step = factor.solve(slope.gradient)
         decrement = float(np.sqrt(max(slope.gradient @ step, 0.0)))

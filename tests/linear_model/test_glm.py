@@ -10,6 +10,7 @@ from scipy import optimize, sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 
 from skunlearn._kernels import glm as kernels
+from skunlearn._sample_store import SampleStore
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import (
     GammaRegressor,
@@ -272,6 +273,29 @@ def test_kernel_takes_rows_out(global_random_seed):
     assert_allclose(sides[0], loss.slope(X[rows], y[rows], weights[rows], theta).gradient)
     for a, b in zip((hessian, gram, sides), kernels.take_out.py_func(*inputs), strict=True):
         assert_allclose(a, b, atol=1e-13)
+
+
+@pytest.mark.parametrize("power", [None, 0.0, 1.5])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_many_rows_are_taken_out_as_few_are(power, fit_intercept, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y, weights = rng.normal(size=(90, 3)), rng.integers(0, 2, 90).astype(float), rng.random(90)
+    loss = SingleLoss(power, fit_intercept, np.array([1.0, 2.0]))
+    n_params = 3 + fit_intercept
+    theta, reference = rng.normal(size=(2, n_params))
+    sums = loss.hessian(X, y, weights, reference), loss.gram(X, y, weights, n_params)
+    store, rows = SampleStore(X, y, weights), np.arange(0, 80, 2)
+    many = loss.take_apart(store, rows, *sums, theta, reference)
+    few = [*loss.take_apart(store, rows[:20], *sums, theta, reference)]
+    few[:2] = loss.take_apart(store, rows[20:], *few[:2], theta, reference)[:2]
+    assert_allclose(many[0], few[0], atol=1e-12)
+    assert_allclose(many[1], few[1], atol=1e-12)
+    assert_allclose(many[2][1:21], few[2][1:], atol=1e-12)
+    gone = loss.slope(X[rows], y[rows], weights[rows], theta).gradient
+    assert_allclose(many[2][0], gone, atol=1e-12)
+    sparse_store = SampleStore(sparse.csr_array(X), y, weights)
+    again = loss.take_apart(sparse_store, rows, *sums, theta, reference)
+    assert_allclose(again[0], many[0], atol=1e-12)
 
 
 def test_find_samples_by_row_and_label():
