@@ -57,8 +57,13 @@ def exact(model):
     parameters = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000}
     names = ("C", "alpha", "power", "fit_intercept", "class_weight")
     parameters |= {k: v for k, v in model.get_params().items() if k in names}
-    namesake = getattr(sklearn.linear_model, type(model).__name__)
-    return namesake(**{k: v for k, v in parameters.items() if k in namesake().get_params()})
+    return namesake(model, parameters)
+
+
+def namesake(model, parameters):
+    """Return scikit-learn's counterpart with those of the parameters that its release has."""
+    cls = getattr(sklearn.linear_model, type(model).__name__)
+    return cls(**{k: v for k, v in parameters.items() if k in cls().get_params()})
 
 
 def refitted(model, X, y, weight=None, **scaling):
@@ -288,7 +293,7 @@ def test_linear_models_behind_pca_equal_a_refitted_pipeline(head, whiten, global
         kept = pipe.sample_ids_
         theirs = sklearn.pipeline.make_pipeline(
             sklearn.decomposition.PCA(3, whiten=whiten, svd_solver="full"),
-            getattr(sklearn.linear_model, type(head).__name__)(**head.get_params()),
+            namesake(head, head.get_params()),
         ).fit(X[kept], y[kept])
         signs = np.sign((pipe[0].components_ * theirs[0].components_).sum(axis=1))
         tolerance = 1e-7 if isinstance(head, ElasticNet) else 1e-10

@@ -110,7 +110,7 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
         some = slice(None, None, max(1, self._samples.n_samples // _N_COMPARED))
         held, raw = (store.X[store.slots()[some]] for store in (self._samples, source))
         held, raw = (X.toarray() if sparse.issparse(X) else X for X in (held, raw))
-        tolerance = 100 * np.finfo(held.dtype).eps
+        tolerance = 1000 * np.finfo(held.dtype).eps
         return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
 
     def _seen(self, theta: np.ndarray) -> np.ndarray:
