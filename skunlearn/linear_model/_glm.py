@@ -264,8 +264,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         return Removal({}, guarantee, n_refitted=1, swaps=tuple(self._adopt(fresh)))
 
     def _guarantee_of_fit(self) -> Guarantee:
-        if self.unlearning == "polished":
-            return self._static_guarantee()
+        static = self._static_guarantee()
+        if static.kind != "bounded":
+            return static
         problem, state = self._problem(self._weights()), self._state
         found = certify(problem, state, Factor(problem.full(state.hessian)))
         return Guarantee("bounded", "output", bound=found.bound)
