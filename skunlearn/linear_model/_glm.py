@@ -310,6 +310,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         predictor = self._as_namesake(namesake)
         for name in ("unlearning", "bound_budget"):
             delattr(predictor, name)
+        for name, value in namesake().get_params(deep=False).items():
+            # parameters that a release of scikit-learn has yet, or already
+            predictor.__dict__.setdefault(name, value)
         return predictor
 
     def __sklearn_tags__(self) -> Any:

@@ -176,6 +176,16 @@ def test_steps_without_polish_come_close_and_purge_forgets_former_models(unlearn
     assert former[0].tobytes() not in pickle.dumps(model)
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_predictor_is_scikit_learns(n_classes, global_random_seed):
+    X, y = draw_classes(np.random.default_rng(global_random_seed), n_classes=n_classes)
+    model = LogisticRegression().fit(X, y).unlearn([3])
+    predictor = model.to_predictor()
+    assert type(predictor) is sklearn.linear_model.LogisticRegression
+    assert_allclose(predictor.predict_proba(X), model.predict_proba(X), atol=1e-12)
+
+
 def test_digits_with_a_full_softmax_hessian(global_random_seed):
     X, y = load_digits(return_X_y=True)
     X, y = X[:600] / 16, y[:600]
