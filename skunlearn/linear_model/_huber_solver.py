@@ -115,6 +115,10 @@ class Problem:
         sums = np.asarray(self.X.T @ pulls)
         return np.vstack([sums, pulls.sum(axis=0)]) if self.fit_intercept else sums
 
+    def inside(self, residuals: np.ndarray, scale: float) -> np.ndarray:
+        """Tell which rows weigh and have a quadratic loss."""
+        return (self.weights > 0.0) & (np.abs(residuals) <= self.epsilon * scale)
+
     def energy(self, rows: np.ndarray) -> float:
         """Sum ``s y^2`` over rows given by a mask."""
         return float((self.weights * rows) @ self.y**2)
@@ -265,32 +269,33 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
     residuals = problem.residuals(theta)
     low = problem.bounded(_SHRINK * state.scale)
     scale = problem.scale(np.abs(residuals), state.scale, low)
-    settled, error, size, n_steps = False, np.inf, np.inf, 0
+    inside = problem.inside(residuals, scale)
+    settled, size, n_steps = False, np.inf, 0
     while True:
-        inside = (problem.weights > 0.0) & (np.abs(residuals) <= problem.epsilon * scale)
-        settled = settled and np.array_equal(inside, state.inside)
         state = _follow(problem, state, inside)
         step, slope, error, unique = _direction(
             problem, state, theta, residuals / scale, scale, scale > low, settled
         )
         before, size = size, float(np.linalg.norm(step * np.sqrt(state.gram.diagonal())))
-        exact = error <= TARGET and (scale > low or low == problem.bounded(low * _SHRINK))
-        final = exact and (
-            size > 0.5 * before or size**2 <= TARGET**2 * problem.energy(state.inside)
-        )
-        if n_steps >= max_steps or not slope < 0.0:
+        small = size > 0.5 * before or size <= TARGET * np.sqrt(problem.energy(state.inside))
+        open_below = scale == low and low > problem.bounded(_SHRINK * low)
+        if n_steps >= max_steps or not (slope < 0.0 or open_below):
             break
-        share = 1.0 if final else _share(problem, theta, step, residuals, scale, low, slope)
+        final = error <= TARGET and small and not open_below
+        whole = final or not slope < 0.0
+        share = 1.0 if whole else _share(problem, theta, step, residuals, scale, low, slope)
         theta = theta + share * step
         residuals = problem.residuals(theta)
         scale = problem.scale(np.abs(residuals), scale, low)
         if final:
             break
         n_steps += 1
-        settled = share == 1.0
-        if scale == low and (settled or error < 1e-6):
+        inside = problem.inside(residuals, scale)
+        settled = share == 1.0 and np.array_equal(inside, state.inside)
+        if scale == low and (settled or error <= TARGET):
             low = problem.bounded(_SHRINK * low)
             scale = problem.scale(np.abs(residuals), scale, low)
+            inside = problem.inside(residuals, scale)
     return replace(state, theta=theta, scale=scale), max(error, EPS), unique, n_steps
 
 
@@ -353,12 +358,12 @@ def _solve_semidefinite(roots: np.ndarray, right: np.ndarray, noise: np.ndarray)
     solution is zero.
     """
     norms = np.linalg.norm(roots, axis=0)
-    unit = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)[:, np.newaxis]
+    unit = (1.0 / np.where(norms > 0.0, norms, 1.0))[:, np.newaxis]
     _, values, rows = linalg.svd(roots * unit.T, full_matrices=False)
     parts = rows @ (right * unit)
     flat = values <= EPS * values.size * values[0]
     mute = (np.abs(rows) @ (noise * unit) >= np.abs(parts)) & flat[:, np.newaxis]
-    values = np.where(flat, np.sqrt(EPS * values.size) * max(values[0], EPS), values)
+    values = np.where(flat, np.sqrt(EPS * values.size) * (values[0] or 1.0), values)
     return (rows.T @ (np.where(mute, 0.0, parts) / values[:, np.newaxis] ** 2)) * unit
 
 
