@@ -89,13 +89,13 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
     Notes
     -----
     The promise is 'numerical' with relative tolerance 1e-9. The curvature is a sum over the rows
-    that are no outliers; it is updated for rows that leave or change sides. Where the optimum is
-    not unique, as without penalty on dependent columns, a request solves from scratch, as `fit`
-    does.
+    that are no outliers; it is updated for rows that leave or change sides.
 
-    Where a good part of the rows can be fitted exactly, the best scale is zero, and the weights
-    are those of least absolute deviations. The scale is then held at 1e-9 of the median of ``|y|``,
-    where scikit-learn holds it at 2e-15.
+    Where a good part of the rows can be fitted exactly, or `epsilon` is close to 1, the best scale
+    is zero and the weights are those of least absolute deviations. The scale is then held at 1e-9
+    of the median of ``|y|``, where scikit-learn holds it at 2e-15; `fit` may need more steps than
+    the default. There, and where the optimum is not unique, as without penalty on dependent
+    columns, a request solves from scratch, as `fit` does.
 
     References
     ----------

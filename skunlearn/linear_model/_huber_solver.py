@@ -27,11 +27,18 @@ EPS = float(np.finfo(np.float64).eps)
 # Relative Newton decrement at which a solution counts as exact; one step more is then made.
 TARGET = 1e-12
 
+# The same once so many steps in a row have not shrunk.
+_STALLED = 1e-10
+_PATIENCE = 5
+
+# Share of a scale above whose bound the optimum is taken to be unique.
+_SUSPECT = 1e-4
+
 # The scale is at least this share of the weighted median of |y|: below, residuals are rounding.
 LEAST_SCALE = 1e-9
 
 # Smallest squared pivot of a matrix of unit diagonal that counts as definite, over EPS.
-_LEAST_PIVOT = 1e3
+_LEAST_PIVOT = 1e5
 
 # Relative error of an updated Gram matrix from which on it is summed anew.
 _WORN = 1e-9
@@ -130,13 +137,23 @@ class Problem:
             return loss.gram(self.X, self.y, self.weights * rows, self.penalty.size)
         return loss.gram(self.X[rows], self.y[rows], self.weights[rows], self.penalty.size)
 
-    def roots(self, rows: np.ndarray, scale: float) -> np.ndarray:
-        """Return B such that ``B'B`` is the Gram matrix of some rows plus the scaled penalty."""
+    @cached_property
+    def norms(self) -> np.ndarray:
+        """Return the norms of columns over rows that weigh, shape (n_params, 1)."""
+        X = self.X.multiply(self.X) if sparse.issparse(self.X) else self.X**2
+        squares = np.asarray(self.weights @ X).ravel()
+        if self.fit_intercept:
+            squares = np.append(squares, self.total)
+        return np.sqrt(squares)[:, np.newaxis]
+
+    def roots(self, weights: np.ndarray, scale: float) -> np.ndarray:
+        """Return B such that ``B'B`` is a weighted Gram matrix plus the scaled penalty."""
+        rows = np.flatnonzero(weights)
         X = self.X[rows]
         X = X.toarray() if sparse.issparse(X) else X
         if self.fit_intercept:
             X = np.hstack([X, np.ones((X.shape[0], 1))])
-        X = X * np.sqrt(self.weights[rows])[:, np.newaxis]
+        X = X * np.sqrt(weights[rows])[:, np.newaxis]
         return np.vstack([X, np.diag(np.sqrt(scale * self.penalty))])
 
     def scale(self, sizes: np.ndarray, guess: float, low: float) -> float:
@@ -244,7 +261,8 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
 
     Given weights and intercept, the best scale is found in passing, so that steps are Newton's in
     the weights on the objective minimised over scales. Where the best scale moves much, steps are
-    Newton's at a fixed scale.
+    Newton's at a fixed scale. Where the rows inside do not determine a step, all rows do, those
+    outside with the curvature of a parabola above their loss.
 
     Parameters
     ----------
@@ -261,7 +279,7 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
     error : float
         Relative Newton decrement.
     unique : bool
-        Whether the curvature at the optimum is definite.
+        Whether the curvature is definite, and the scale far from its bound.
     n_steps : int
         Steps made.
     """
@@ -270,20 +288,24 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
     low = problem.bounded(_SHRINK * state.scale)
     scale = problem.scale(np.abs(residuals), state.scale, low)
     inside = problem.inside(residuals, scale)
-    settled, size, n_steps = False, np.inf, 0
+    settled, size, stalled, n_steps = False, np.inf, 0, 0
     while True:
         state = _follow(problem, state, inside)
         step, slope, error, unique = _direction(
             problem, state, theta, residuals / scale, scale, scale > low, settled
         )
         before, size = size, float(np.linalg.norm(step * np.sqrt(state.gram.diagonal())))
-        small = size > 0.5 * before or size <= TARGET * np.sqrt(problem.energy(state.inside))
+        stalled = stalled + 1 if size > 0.5 * before else 0
+        small = stalled > 0 or size <= TARGET * np.sqrt(problem.energy(state.inside))
         open_below = scale == low and low > problem.bounded(_SHRINK * low)
         if n_steps >= max_steps or not (slope < 0.0 or open_below):
+            error = np.inf if open_below else error
             break
-        final = error <= TARGET and small and not open_below
-        whole = final or not slope < 0.0
-        share = 1.0 if whole else _share(problem, theta, step, residuals, scale, low, slope)
+        enough = _STALLED if stalled >= _PATIENCE else TARGET
+        final = error <= enough and small and not open_below
+        share = 1.0
+        if slope < 0.0:
+            share = _share(problem, theta, step, residuals, scale, low, slope)
         theta = theta + share * step
         residuals = problem.residuals(theta)
         scale = problem.scale(np.abs(residuals), scale, low)
@@ -296,6 +318,7 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
             low = problem.bounded(_SHRINK * low)
             scale = problem.scale(np.abs(residuals), scale, low)
             inside = problem.inside(residuals, scale)
+    unique = unique and scale > problem.bounded(_SUSPECT * scale)
     return replace(state, theta=theta, scale=scale), max(error, EPS), unique, n_steps
 
 
@@ -320,24 +343,26 @@ def _direction(
     curvature = state.gram + np.diag(scale * problem.penalty)
     right = np.stack([-scale * gradient, cross], axis=1)
     solution = _solve_definite(curvature, right)
-    unique = solution is not None
+    unique, complete = solution is not None, True
     if solution is None:
-        noise = 1e-13 * np.sqrt(state.gram.diagonal() * float(pulls @ pulls))
-        roots = problem.roots(state.inside, scale)
-        solution = _solve_semidefinite(roots, right, np.stack([scale * noise, 0.0 * noise], 1))
+        noise = np.array([1e-13 * scale, 0.0]) * problem.norms * np.linalg.norm(pulls)
+        within = problem.weights * state.inside
+        solution, complete = _solve_semidefinite(problem.roots(within, scale), right, noise)
+        if not complete:
+            flattened = problem.weights / np.maximum(np.abs(ratios) / problem.epsilon, 1.0)
+            solution = _solve_semidefinite(problem.roots(flattened, scale), right, noise)[0]
     fixed, along = solution.T
     step, newton = fixed, fixed
     spread = float(pulled @ ratios)
-    if free:
-        rest = spread - float(cross @ along)
-        if rest > 1e-8 * spread:
-            newton = fixed + along * (float(cross @ fixed) / rest)
-            if settled or rest > 0.5 * spread:
-                step = newton
+    if free and spread > 0.0:
+        rest = max(spread - float(cross @ along), 1e-6 * spread)
+        newton = fixed + along * (float(cross @ fixed) / rest)
+        if settled or rest > 0.5 * spread:
+            step = newton
     size = float(theta @ curvature @ theta) + 1e-6 * problem.energy(state.inside)
     decrement = max(float(-gradient @ newton), 0.0) * scale
     error = np.sqrt(decrement / size) if size > 0.0 else float(decrement > 0.0)
-    return step, float(gradient @ step), float(error), unique
+    return step, float(gradient @ step), float(error) if complete else np.inf, unique
 
 
 def _solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
@@ -351,20 +376,21 @@ def _solve_definite(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
     return lapack.dpotrs(factor, right / root)[0] / root
 
 
-def _solve_semidefinite(roots: np.ndarray, right: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Solve with the matrix ``roots' roots`` by singular values.
+def _solve_semidefinite(
+    roots: np.ndarray, right: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Solve with the matrix ``roots' roots`` by singular values that do not vanish.
 
-    Those that vanish are raised, except where the right side is nothing but noise: there the
-    solution is zero.
+    Also tell whether the right side is nothing but noise where they do.
     """
     norms = np.linalg.norm(roots, axis=0)
     unit = (1.0 / np.where(norms > 0.0, norms, 1.0))[:, np.newaxis]
     _, values, rows = linalg.svd(roots * unit.T, full_matrices=False)
     parts = rows @ (right * unit)
     flat = values <= EPS * values.size * values[0]
-    mute = (np.abs(rows) @ (noise * unit) >= np.abs(parts)) & flat[:, np.newaxis]
-    values = np.where(flat, np.sqrt(EPS * values.size) * (values[0] or 1.0), values)
-    return (rows.T @ (np.where(mute, 0.0, parts) / values[:, np.newaxis] ** 2)) * unit
+    complete = bool((np.abs(parts) <= np.abs(rows) @ (noise * unit))[flat, 0].all())
+    solution = rows[~flat].T @ (parts[~flat] / values[~flat, np.newaxis] ** 2)
+    return solution * unit, complete
 
 
 def _share(

@@ -92,6 +92,7 @@ def test_law(data):
         epsilon=data.draw(st.sampled_from([1.2, 1.35, 2.0])),
         alpha=data.draw(st.sampled_from([1e-4, 1.0])),
         fit_intercept=data.draw(st.booleans()),
+        max_iter=1000,
     )
     model.fit(X, y, sample_weight=weight, sample_ids=ids)
     for i in data.draw(st.permutations(sorted(set(ids.tolist()) - {0, 1}))):
