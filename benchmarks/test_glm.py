@@ -6,7 +6,7 @@ import sklearn.linear_model
 from sklearn.datasets import make_classification
 
 from benchmarks.tools import scaled
-from skunlearn.linear_model import LogisticRegression
+from skunlearn.linear_model import HuberRegressor, LogisticRegression
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,27 @@ def test_one_percent(race, table, rng):
     refit = {"solver": "newton-cholesky", "tol": 1e-10}
     task = "Logistic, bounded, 1 %; refit to 1e-10"
     against(race, table, task, "bounded", refit, batches, 33)
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 45), (1000, 18)])
+def test_huber(race, rng, table, size, count):
+    X, _ = table
+    y = X @ rng.normal(size=50) + 0.01 * rng.standard_t(2, size=len(X))
+    shared = {"alpha": 1e-6, "max_iter": 10_000}
+    model = HuberRegressor(**shared).fit(X, y)
+    theirs = sklearn.linear_model.HuberRegressor(tol=1e-8, **shared)
+
+    def gap():
+        theirs.fit(X[model.sample_ids_], y[model.sample_ids_])
+        return np.abs(model.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
+
+    ids = rng.permutation(len(X))[: size * count]
+    race(
+        f"Huber {len(X):,} x 50, {size:,} row(s); refit to 1e-8",
+        model,
+        ids.tolist() if size == 1 else np.split(ids, count),
+        lambda: theirs.fit(X, y),
+        mark=5,
+        gap=gap,
+        refits=3,
+    )
