@@ -30,7 +30,6 @@ NAMESAKES = [
     ("linear_model", "RidgeCV", "predict"),
     ("linear_model", "Lasso", "predict"),
     ("linear_model", "LinearRegression", "predict"),
-    ("linear_model", "HuberRegressor", "predict"),
     ("svm", "LinearSVC", "predict"),
     ("naive_bayes", "GaussianNB", "predict"),
     ("naive_bayes", "MultinomialNB", "predict"),
