@@ -73,7 +73,7 @@ def test_huber(race, rng, size, count):
         model,
         ids.tolist() if size == 1 else np.split(ids, count),
         lambda: theirs.fit(X, y),
-        mark=5,
+        mark=3,
         gap=gap,
         refits=5,
     )
