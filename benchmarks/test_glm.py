@@ -8,7 +8,7 @@ import sklearn.preprocessing
 from sklearn.datasets import make_classification
 
 from benchmarks.tools import scaled
-from skunlearn.linear_model import LogisticRegression
+from skunlearn.linear_model import HuberRegressor, LogisticRegression
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
 
@@ -75,3 +75,26 @@ def test_behind_a_scaler(race, table, rng):
         return np.abs(pipe[-1].coef_ - exact).max() / np.abs(exact).max()
 
     race("StandardScaler + Logistic; refit to 1e-12", pipe, rows, refit, mark=25, gap=gap)
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 45), (1000, 18)])
+def test_huber(race, rng, size, count):
+    n = scaled(100_000)
+    X = rng.normal(size=(n, 50))
+    y = X @ rng.normal(size=50) + rng.standard_t(2, size=n)
+    model, theirs = HuberRegressor().fit(X, y), sklearn.linear_model.HuberRegressor()
+
+    def gap():
+        theirs.fit(X[model.sample_ids_], y[model.sample_ids_])
+        return np.abs(model.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
+
+    ids = rng.permutation(n)[: size * count]
+    race(
+        f"Huber {n:,} x 50, {size:,} row(s); default refit",
+        model,
+        ids.tolist() if size == 1 else np.split(ids, count),
+        lambda: theirs.fit(X, y),
+        mark=3,
+        gap=gap,
+        refits=5,
+    )

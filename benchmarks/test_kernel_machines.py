@@ -4,12 +4,15 @@ import statistics
 
 import numpy as np
 import pytest
+import sklearn.gaussian_process
 import sklearn.kernel_ridge
 import sklearn.svm
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
-from benchmarks.tools import seconds
+from benchmarks.tools import scaled, seconds
+from skunlearn.gaussian_process import GaussianProcessRegressor
 from skunlearn.kernel_ridge import KernelRidge
-from skunlearn.svm import SVC
+from skunlearn.svm import SVC, SVR, LinearSVC
 
 
 def relative(left, right):
@@ -53,24 +56,81 @@ def test_kernel_ridge_purge(benchmark, rng):
     benchmark.pedantic(lambda: None, rounds=1)
 
 
+def path_following(benchmark, rng, task, cls, X, y, mark, **params):
+    """Time requests for random rows, some of which cost nothing, and refits."""
+    model, theirs = cls(**params).fit(X, y), getattr(sklearn.svm, cls.__name__)(**params)
+    n_margin = int((np.abs(model.dual_coef_) < 1.0).sum())
+    ids = rng.permutation(len(X)).tolist()
+    first = seconds(lambda: model.unlearn(ids[0]))
+    ours = [seconds(lambda i=i: model.unlearn(i)) for i in ids[1:201]]
+    refits = [seconds(lambda: theirs.fit(X, y)) for _ in range(9)]
+    fits = [seconds(lambda: cls(**params).fit(X, y)) for _ in range(5)]
+    kept = model.sample_ids_
+    again = cls(**params).fit(X[kept], y[kept])
+    predict = "decision_function" if hasattr(model, "decision_function") else "predict"
+    gap = np.abs(getattr(model, predict)(X) - getattr(again, predict)(X)).max()
+    stock = statistics.median(refits)
+    benchmark.extra_info["ratio"] = stock / statistics.mean(ours)
+    print(
+        f"\n{task} {len(X):,}, {n_margin} rows on the margin: mean "
+        f"{statistics.mean(ours) * 1e3:.2f} ms (mark: {mark}), the first {first * 1e3:.0f} ms, a "
+        f"refit {stock / statistics.mean(ours):.0f} times the mean; decisions within {gap:.1e} of "
+        f"retraining; fit takes {statistics.median(fits) / stock:.2f} times scikit-learn's"
+    )
+    benchmark.pedantic(lambda: None, rounds=1)
+
+
 @pytest.mark.parametrize(("noise", "gamma"), [(0.7, 0.05), (0.4, 0.15)])
 def test_svc(benchmark, rng, noise, gamma):
     X = rng.normal(size=(2000, 10))
     y = np.sign(X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + noise * rng.normal(size=2000))
-    model, theirs = SVC(gamma=gamma).fit(X, y), sklearn.svm.SVC(gamma=gamma)
-    n_margin = int((np.abs(model.dual_coef_) < 1.0).sum())
-    ids = rng.permutation(2000).tolist()
-    first = seconds(lambda: model.unlearn(ids[0]))
-    ours = [seconds(lambda i=i: model.unlearn(i)) for i in ids[1:201]]
-    refits = [seconds(lambda: theirs.fit(X, y)) for _ in range(9)]
-    kept = model.sample_ids_
-    again = SVC(gamma=gamma).fit(X[kept], y[kept])
-    gap = np.abs(model.decision_function(X) - again.decision_function(X)).max()
-    ratio = statistics.median(refits) / statistics.mean(ours)
-    benchmark.extra_info["ratio"] = ratio
-    print(
-        f"\nSVC 2,000, {n_margin} rows on the margin: mean {statistics.mean(ours) * 1e3:.2f} ms "
-        f"(mark: 4), the first {first * 1e3:.0f} ms, a refit {ratio:.0f} times the mean; decisions "
-        f"within {gap:.1e} of retraining"
+    path_following(benchmark, rng, "SVC", SVC, X, y, 4, gamma=gamma)
+
+
+def test_svr(benchmark, rng):
+    X = rng.normal(size=(2000, 10))
+    y = X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + 0.5 * rng.normal(size=2000)
+    path_following(benchmark, rng, "SVR", SVR, X, y, 4, gamma=0.05, epsilon=0.3)
+
+
+def test_linear_svc(race, rng):
+    n = scaled(100_000)
+    X = rng.normal(size=(n, 50))
+    y = (X @ rng.normal(size=50) / 7 + 0.7 * rng.normal(size=n) > 0).astype(int)
+    model, theirs = LinearSVC().fit(X, y), sklearn.svm.LinearSVC()
+    again = LinearSVC()
+    race(
+        f"LinearSVC {n:,} x 50, 1 row(s)",
+        model,
+        rng.permutation(n)[:90].tolist(),
+        lambda: theirs.fit(X, y),
+        mark=5,
+        gap=lambda: relative(
+            model.coef_, again.fit(X[model.sample_ids_], y[model.sample_ids_]).coef_
+        ),
+        refits=3,
     )
-    benchmark.pedantic(lambda: None, rounds=1)
+
+
+@pytest.mark.parametrize(("size", "mark"), [(1, 5), (10, 2)])
+def test_gaussian_process(race, rng, size, mark):
+    X = rng.normal(size=(2000, 5))
+    y = X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=2000)
+    params = {"kernel": RBF(2.0) + WhiteKernel(0.01), "optimizer": None}
+    model = GaussianProcessRegressor(**params).fit(X, y)
+    theirs = sklearn.gaussian_process.GaussianProcessRegressor(**params)
+
+    def gap():
+        kept = model.sample_ids_
+        return relative(model.predict(X[:500]), theirs.fit(X[kept], y[kept]).predict(X[:500]))
+
+    ids = rng.permutation(2000)[: 30 * size]
+    race(
+        f"GaussianProcess 2,000, {size} row(s)",
+        model,
+        ids.tolist() if size == 1 else np.split(ids, 30),
+        lambda: theirs.fit(X, y),
+        mark=mark,
+        gap=gap,
+        refits=5,
+    )

@@ -9,6 +9,7 @@ import sklearn.discriminant_analysis
 import sklearn.linear_model
 import sklearn.naive_bayes
 import sklearn.preprocessing
+import sklearn.svm
 from sklearn.base import is_classifier
 
 import skunlearn.decomposition
@@ -16,6 +17,7 @@ import skunlearn.discriminant_analysis
 import skunlearn.linear_model
 import skunlearn.naive_bayes
 import skunlearn.preprocessing
+import skunlearn.svm
 from benchmarks.tools import scaled, seconds
 
 NAMESAKES = [
@@ -28,6 +30,7 @@ NAMESAKES = [
     ("linear_model", "RidgeCV", "predict"),
     ("linear_model", "Lasso", "predict"),
     ("linear_model", "LinearRegression", "predict"),
+    ("svm", "LinearSVC", "predict"),
     ("naive_bayes", "GaussianNB", "predict"),
     ("naive_bayes", "MultinomialNB", "predict"),
     ("naive_bayes", "BernoulliNB", "predict"),

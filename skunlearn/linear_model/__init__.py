@@ -2,6 +2,7 @@
 
 from skunlearn.linear_model._elastic_net import ElasticNet
 from skunlearn.linear_model._gamma import GammaRegressor
+from skunlearn.linear_model._huber import HuberRegressor
 from skunlearn.linear_model._lasso import Lasso
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
@@ -14,6 +15,7 @@ from skunlearn.linear_model._tweedie import TweedieRegressor
 __all__ = [
     "ElasticNet",
     "GammaRegressor",
+    "HuberRegressor",
     "Lasso",
     "LinearRegression",
     "LogisticRegression",

@@ -82,11 +82,13 @@ class Machine:
         self._margin = np.flatnonzero(~at_node)
         self._low[self._margin], self._high[self._margin] = -np.inf, np.inf
         self.intercept = 0.0
-        self._refresh()
         try:
             self._refactor()
         except Degenerate:
+            self._refresh()
             self._admit_one_by_one()
+        else:
+            self._refresh()
 
     # ---- state of rows
 
@@ -110,16 +112,18 @@ class Machine:
         size = self._margin.size
         n = self.theta.size
         capacity = size + _SPARE
-        columns, inverse = np.zeros((capacity, n)), np.zeros((capacity + 1, capacity + 1))
+        self._columns, inverse = np.zeros((capacity, n)), np.zeros((capacity + 1, capacity + 1))
         if size:
-            columns[:size] = self._kernel_rows(self._margin)
-            inverse[: size + 1, : size + 1] = _bordered_inverse(columns[:size, self._margin])
-        self._columns, self._inverse, self.n_changes = columns, inverse, 0
+            self._columns[:size] = self._kernel_rows(self._margin)
+            gram = self._columns[:size, self._margin]
+            inverse[: size + 1, : size + 1] = _bordered_inverse(gram)
+        self._inverse, self.n_changes = inverse, 0
 
     def _refresh(self) -> None:
         """Compute decision values from scratch, so that rounding does not add up."""
-        held = np.flatnonzero(self.theta)
-        value = np.zeros(self.theta.size)
+        margin = self._margin
+        value = self.theta[margin] @ self._columns[: margin.size]
+        held = np.setdiff1d(np.flatnonzero(self.theta), margin, assume_unique=True)
         for start in range(0, held.size, 512):
             block = held[start : start + 512]
             value += self.theta[block] @ self._kernel_rows(block)
