@@ -21,7 +21,7 @@ _STRENGTH = ("bitwise", "numerical", "bounded", "certified", "distributional", "
 _MEASURES = {
     "numerical": ("tolerance", "error"),
     "bounded": ("bound",),
-    "certified": ("epsilon", "delta"),
+    "certified": ("bound", "epsilon", "delta", "n_releases", "composed_epsilon"),
 }
 
 

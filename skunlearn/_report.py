@@ -24,6 +24,13 @@ SCOPES: dict[str, str] = {
     "state": "nothing the object stores holds a removed row",
     "output": "predictions forget at once; a documented residue is stored until purge()",
 }
+# What a promise of that kind leaves out; printed beside it.
+ASSUMPTIONS: dict[str, str] = {
+    "certified": (
+        "one release compared with one of a retrained model; requests not chosen by looking at "
+        "earlier releases; the object itself stays secret; several releases compose"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,17 @@ class Guarantee:
         Kind 'numerical': the float error estimated for this request, in the unit of `tolerance`.
 
     bound : float, default=None
-        Kind 'bounded': proved distance to the retrained optimum.
+        Kind 'bounded': proved distance to the retrained optimum. Kind 'certified': what of the
+        estimator's budget the secret solution takes.
 
     epsilon, delta : float, default=None
-        Kind 'certified': privacy parameters.
+        Kind 'certified': privacy parameters of one release.
+
+    n_releases : int, default=None
+        Kind 'certified': releases after requests so far.
+
+    composed_epsilon : float, default=None
+        Kind 'certified': privacy parameter of all those releases together, at the same delta.
     """
 
     kind: str
@@ -58,6 +72,8 @@ class Guarantee:
     bound: float | None = None
     epsilon: float | None = None
     delta: float | None = None
+    n_releases: int | None = None
+    composed_epsilon: float | None = None
 
     def __str__(self) -> str:
         extras = [
@@ -65,6 +81,8 @@ class Guarantee:
             for name in ("tolerance", "error", "bound", "epsilon", "delta")
             if (value := getattr(self, name)) is not None
         ]
+        if self.composed_epsilon is not None:
+            extras.append(f"epsilon {self.composed_epsilon:.2g} over {self.n_releases:,} releases")
         return f"{self.kind} ({', '.join([self.scope, *extras])})"
 
 
@@ -146,6 +164,8 @@ class UnlearningReport:
             (f"{self.part}s refitted", f"{self.n_refitted:,} of {self.n_parts:,}"),
             ("guarantee", f"{self.guarantee}: {KINDS[self.guarantee.kind]}"),
         ]
+        if self.guarantee.kind in ASSUMPTIONS:
+            rows.append(("assumed", ASSUMPTIONS[self.guarantee.kind]))
         rows += [(f"step {s.name}", f"{s.way}, {duration(s.seconds)}") for s in self.steps]
         return rows
 

@@ -16,6 +16,7 @@ from skunlearn._compat import CallbackSupportMixin, callback_context, with_callb
 from skunlearn._hashing import draw_seed
 from skunlearn._ids import as_keys, check_sample_ids
 from skunlearn._report import (
+    ASSUMPTIONS,
     KINDS,
     SCOPES,
     Guarantee,
@@ -373,6 +374,8 @@ class UnlearnerMixin(CallbackSupportMixin):
             ("unlearns", f"{tags.kind}: {KINDS[tags.kind]}"),
             ("scope", f"{tags.scope}: {SCOPES[tags.scope]}"),
         ]
+        if tags.kind in ASSUMPTIONS:
+            rows.append(("assumed", ASSUMPTIONS[tags.kind]))
         samples = self.__dict__.get("_samples")
         if samples is not None:
             rows.append(("rows held", f"{samples.n_samples:,}"))
