@@ -1,7 +1,7 @@
 """Linear models that forget, under the names of :mod:`sklearn.linear_model`."""
 
-from skunlearn.linear_model._elastic_net import ElasticNet
 from skunlearn.linear_model._certified_logistic import CertifiedLogisticRegression
+from skunlearn.linear_model._elastic_net import ElasticNet
 from skunlearn.linear_model._gamma import GammaRegressor
 from skunlearn.linear_model._huber import HuberRegressor
 from skunlearn.linear_model._lasso import Lasso

@@ -11,6 +11,7 @@ from unittest import SkipTest
 from sklearn.exceptions import ConvergenceWarning, EstimatorCheckFailedWarning
 
 from skunlearn.utils._checks.atomicity import atomicity_checks
+from skunlearn.utils._checks.certified import certified_checks
 from skunlearn.utils._checks.errors import error_checks
 from skunlearn.utils._checks.hygiene import hygiene_checks
 from skunlearn.utils._checks.inputs import input_checks
@@ -31,6 +32,7 @@ def _checks_for(estimator: Any) -> list[Check]:
     sections = (
         report_checks,
         law_checks,
+        certified_checks,
         input_checks,
         hygiene_checks,
         atomicity_checks,

@@ -375,3 +375,35 @@ class NeedsTwoClasses(Toy):
         if len(np.unique(y)) == 1:
             raise ValueError("two classes are needed, got one class")
         return super().fit(X, y, sample_ids=sample_ids)
+
+
+class Noisy(Toy):
+    """Publishes its means with Gaussian noise, anew with each request."""
+
+    _unlearning_tags = UnlearningTags("certified")
+    _noise = 3.0
+
+    def _model(self, rows):
+        model = super()._model(rows)
+        rng = np.random.default_rng(derive_seed(self._seed, "noise", model["means_"].tobytes()))
+        means = model["means_"] + self._noise * rng.normal(size=model["means_"].shape)
+        return model | {"means_": means}
+
+    def _static_guarantee(self):
+        return Guarantee("certified", epsilon=1.0, delta=1e-5)
+
+
+class StatesNoEpsilon(Noisy):
+    """Claims a certificate and does not say how strong."""
+
+    def _static_guarantee(self):
+        return Guarantee("certified")
+
+
+class HidesTooLittle(Noisy):
+    """Draws new noise, far too little of it, around the means of all rows."""
+
+    _noise = 1e-3
+
+    def _unlearn(self, rows):
+        return Removal(self._model(self._samples.slots()), n_refitted=1)

@@ -71,6 +71,8 @@ DEFECTS = {
     "ClaimsAnotherKind": ("check_report", "claims kind 'certified', the tags promise 'bitwise'"),
     "Miscounts": ("check_report", "more parts than there are"),
     "StatesNoTolerance": ("check_tags_state_the_promise", "states a tolerance"),
+    "StatesNoEpsilon": ("check_report", "must state epsilon and delta"),
+    "HidesTooLittle": ("check_certified_releases", "an epsilon of at least .*; 1 is claimed"),
     "PurgesItsModel": ("check_purge_changes_no_output", "purge changed `weights_`"),
 }
 
@@ -80,7 +82,7 @@ def checks_of(estimator):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("estimator", [_broken.Toy(), StandardScaler()], ids=repr)
+@pytest.mark.parametrize("estimator", [_broken.Toy(), _broken.Noisy(), StandardScaler()], ids=repr)
 def test_no_check_fails_on_an_estimator_that_keeps_the_contract(estimator, global_random_seed):
     results = check_unlearning_estimator(estimator, random_state=global_random_seed)
     assert {record["status"] for record in results} <= {"passed", "skipped"}
@@ -101,9 +103,9 @@ def test_every_broken_toy_is_tested():
     toys = {
         name
         for name, value in vars(_broken).items()
-        if isinstance(value, type) and issubclass(value, _broken.Toy) and value is not _broken.Toy
+        if isinstance(value, type) and issubclass(value, _broken.Toy)
     }
-    assert toys == set(DEFECTS)
+    assert toys == set(DEFECTS) | {"Toy", "Noisy"}
     assert all((getattr(_broken, toy).__doc__ or "").strip() for toy in toys)
 
 

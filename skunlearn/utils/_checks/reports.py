@@ -63,6 +63,15 @@ def _check_guarantee(name: str, guarantee: Any, tags: Any) -> None:
         )
     if tags.scope == "state" and guarantee.scope != "state":
         raise AssertionError(f"{name}: the report claims less than the tags, scope 'state'.")
+    if tags.kind == "certified" and not (
+        guarantee.epsilon is not None
+        and guarantee.epsilon > 0.0
+        and guarantee.delta is not None
+        and 0.0 <= guarantee.delta < 1.0
+    ):
+        raise AssertionError(
+            f"{name}: a report of kind 'certified' must state epsilon and delta: {guarantee}."
+        )
     if guarantee.error is not None and not guarantee.error <= (tags.tolerance or 0.0):
         raise AssertionError(
             f"{name}: the report states an error of {guarantee.error:.2g}, above the tolerance "
