@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.linear_model
 from scipy import linalg, sparse
+from scipy.linalg import lapack
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._column_moments import power_of_two_above
@@ -23,7 +24,7 @@ from skunlearn._swap import Removal, Swap, snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model._certified import TiltedProblem, distance, secret_normal
-from skunlearn.linear_model._glm import _LOGISTIC_THIRD, _LONGEST_STEP, _WORN
+from skunlearn.linear_model._glm import _LOGISTIC_THIRD, _LONGEST_STEP, _WORN, _at_home
 from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, polish, state_at
 from skunlearn.linear_model._logistic import LogisticRegression
 
@@ -122,8 +123,8 @@ class CertifiedLogisticRegression(LogisticRegression):
         solution, which is proved anew with each request, and what is missing to what it may be.
 
     requests_until_refit_ : float
-        Estimate: `budget_left_` by what the last request has spent or, after a fit, by what an
-        average row would. Infinite for 'output'.
+        Estimate, as if what is spent grew with the power 3/2 of the number of requests, at a rate
+        between that of average rows and that of the requests so far. Infinite for 'output'.
 
     n_releases_ : int
         Releases after requests, since `fit`; the composed guarantee in the report covers them all.
@@ -355,9 +356,8 @@ class CertifiedLogisticRegression(LogisticRegression):
                 "declare a max_norm, penalise more, or raise max_iter or bound_budget."
             )
         self.__dict__.update(self._published(problem, state, b"fit"))
-        self.__dict__.update(
-            self._account(spent, self._average_request(problem, state, self._spectrum))
-        )
+        self._rate = self._average_rate(problem, state, self._spectrum)
+        self.__dict__.update(self._account(spent, 0, self._rate))
 
     def _new_key(self) -> bytes:
         if self.random_state is None:
@@ -434,21 +434,28 @@ class CertifiedLogisticRegression(LogisticRegression):
             theta = theta + self.noise_scale_ * noise
         return super()._attributes(theta)
 
-    def _account(self, spent: float, last: float) -> dict[str, Any]:
+    def _account(self, spent: float, n_steps: int = 0, rate: float = np.inf) -> dict[str, Any]:
+        """Return the attributes about the budget after some requests since the last refit.
+
+        `rate` is what average rows spend, by the power 3/2 of their number.
+        """
         total = self._budget() * (1.0 if self._is_tilted else _SHARE)
-        left = max(total - spent, 0.0)
-        until = left / last if self._is_tilted and last > 0.0 else np.inf
+        until = np.inf
+        if self._is_tilted:
+            rate = (spent - _SOLVER_SHARE * total + rate) / (n_steps**1.5 + 1.0)
+            until = max((total / rate) ** (2.0 / 3.0) - n_steps, 0.0)
         return {
             "budget_spent_": spent,
-            "budget_left_": left,
+            "budget_left_": max(total - spent, 0.0),
             "requests_until_refit_": float(until),
+            "_n_steps": n_steps,
         }
 
-    def _average_request(self, problem: Problem, state: State, spectrum: float) -> float:
-        """Estimate what a request for one average row spends right after a fit."""
+    def _average_rate(self, problem: Problem, state: State, spectrum: float) -> float:
+        """Estimate what requests for average rows spend if they move the solution at random."""
         inverse = Factor(problem.full(state.hessian)).inverse
         squares = np.trace(inverse) * np.sum(inverse * state.gram) / self._samples.n_samples**2
-        return float(0.5 * _LOGISTIC_THIRD * state.radius * np.sqrt(spectrum * squares))
+        return float(2.0 / 3.0 * _LOGISTIC_THIRD * state.radius * np.sqrt(spectrum * squares))
 
     @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
@@ -467,7 +474,7 @@ class CertifiedLogisticRegression(LogisticRegression):
                 f"The solution on the rows left is certified to {spent:.2g} of the optimum, but "
                 f"the noise covers {self._limit():.2g}; fit would refuse them. Nothing was changed."
             )
-        attributes = {**tally, **sums, **self._account(spent, 0.0)}
+        attributes = {**tally, **sums, **self._account(spent)}
         return self._release(problem, state, attributes, min(n_refitted, 1))
 
     def _unlearn_within_budget(self, rows: np.ndarray, tally: dict[str, Any] | None) -> Removal:
@@ -475,7 +482,7 @@ class CertifiedLogisticRegression(LogisticRegression):
         state, sums = self._step_without(rows, problem)
         spent = self._spent(problem, state)
         if spent <= self._budget():
-            attributes = {**tally, **sums, **self._account(spent, spent - self.budget_spent_)}
+            attributes = {**tally, **sums, **self._account(spent, self._n_steps + 1, self._rate)}
             return self._release(problem, state, attributes, 0)
         if self.on_exhausted == "raise":
             raise BudgetExhaustedError(
@@ -487,8 +494,8 @@ class CertifiedLogisticRegression(LogisticRegression):
         tilt = self._draw_tilt(n_refits, state.theta.size)
         problem = self._problem(self._weights_without(rows), tilt)
         here = replace(state_at(problem, self._state.theta, state.radius), gram=state.gram)
-        state = polish(problem, here, max_passes=max(self.max_iter, 1))[0]
-        state = self._measured(problem, state)
+        near = polish(problem, here, max_passes=max(self.max_iter, 1))[0]
+        state = self._measured(problem, _at_home(problem, near))
         spent = self._spent(problem, state)
         if not spent <= self._limit():
             raise NotUnlearnableError(
@@ -496,9 +503,10 @@ class CertifiedLogisticRegression(LogisticRegression):
                 "it; fit would refuse the rows left. Nothing was changed."
             )
         spectrum = _largest_eigenvalue(state.gram)
-        account = self._account(spent, self._average_request(problem, state, spectrum))
-        drawn = {"_tilt": tilt, "_n_refits": n_refits, "_spectrum": spectrum}
-        return self._release(problem, state, {**tally, **sums, **account, **drawn}, 1)
+        rate = self._average_rate(problem, state, spectrum)
+        attributes = {**tally, **sums, **self._account(spent, 0, rate)}
+        attributes |= {"_tilt": tilt, "_n_refits": n_refits, "_spectrum": spectrum, "_rate": rate}
+        return self._release(problem, state, attributes, 1)
 
     def _step_without(self, rows: np.ndarray, problem: Problem) -> tuple[State, dict[str, Any]]:
         """Take rows out of the state and make one Newton step; what it misses is in the residual.
@@ -520,13 +528,13 @@ class CertifiedLogisticRegression(LogisticRegression):
             state, sums = self._summed_anew(whole, before)
             if rebalanced:
                 gradient = whole.slope(before.theta).gradient
-        factor = Factor(problem.full(state.hessian))
-        step = factor.solve(gradient)
-        length = float(np.linalg.norm(step))
-        if problem.loss.concordance * state.radius * length < _LONGEST_STEP:
+        matrix = problem.full(state.hessian)
+        _, step, failed = lapack.dposv(matrix, gradient)
+        length = float(np.sqrt(step @ step))
+        if not failed and problem.loss.concordance * state.radius * length < _LONGEST_STEP:
             if self._is_tilted:
-                missed = factor.matrix @ step - gradient
-                state.residual = before.residual + float(np.linalg.norm(missed))
+                missed = matrix @ step - gradient
+                state.residual = before.residual + float(np.sqrt(missed @ missed))
                 state.residual += self._step_error(rows, state, step, length)
             state.theta = before.theta - step
         else:
@@ -542,7 +550,7 @@ class CertifiedLogisticRegression(LogisticRegression):
         across = float(np.sqrt(max(step @ state.gram @ step, 0.0)))
         error = _LOGISTIC_THIRD * state.radius * reach * np.sqrt(self._spectrum) * across
         weight = float(self._weights()[rows].sum()) * self._heaviest
-        bend = state.radius * float(np.linalg.norm(before.theta)) * size
+        bend = state.radius * float(np.sqrt(before.theta @ before.theta)) * size
         rounding = state.radius * weight * (rows.size + size + bend)
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
         return float(error + EPS * rounding)
@@ -602,7 +610,11 @@ class CertifiedLogisticRegression(LogisticRegression):
     def _purge(self) -> dict[str, Any]:
         problem = self._problem(self._weights())
         state, sums = self._summed_anew(problem, self._state)
-        return {"_state": state, **sums}
+        return {
+            "_state": state,
+            **sums,
+            "_rate": self._average_rate(problem, state, sums["_spectrum"]),
+        }
 
     prediction_bound = available_if(_no_bound)(LogisticRegression.prediction_bound)
 
