@@ -39,7 +39,7 @@ def weakest(guarantees: list[Guarantee]) -> Guarantee:
     kind = max((g.kind for g in guarantees), key=_STRENGTH.index)
     scope = "output" if any(g.scope == "output" for g in guarantees) else "state"
 
-    def largest(name: str) -> float | None:
+    def largest(name: str) -> Any:
         values = [getattr(g, name) for g in guarantees if getattr(g, name) is not None]
         return max(values, default=None)
 

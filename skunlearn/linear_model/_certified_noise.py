@@ -34,6 +34,17 @@ class TiltedProblem(Problem):
         return super().value(theta) + float(np.sum(self.tilt * theta))
 
 
+def digest(*parts: bytes) -> bytes:
+    """Hash byte strings to 32 bytes."""
+    framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return hashlib.blake2b(framed, digest_size=32).digest()
+
+
+def largest_eigenvalue(matrix: np.ndarray) -> float:
+    """Return an upper bound of the largest eigenvalue, close to it."""
+    return float(np.linalg.eigvalsh(matrix)[-1]) * (1.0 + 1e-10)
+
+
 def secret_normal(key: bytes, purpose: bytes, size: int) -> np.ndarray:
     """Draw standard normal numbers that nobody without the key can tell from random ones.
 

@@ -1,0 +1,398 @@
+"""How certified logistic regression forgets: bounds, noise, budget, account."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.linalg import lapack
+
+from skunlearn._column_moments import power_of_two_above
+from skunlearn._hashing import draw_seed
+from skunlearn._privacy import gaussian_epsilon, gaussian_mu
+from skunlearn._report import Guarantee
+from skunlearn._swap import Removal, Swap
+from skunlearn._tags import UnlearningTags
+from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
+from skunlearn.linear_model._certified_noise import (
+    TiltedProblem,
+    digest,
+    distance,
+    largest_eigenvalue,
+    secret_normal,
+)
+from skunlearn.linear_model._glm import _LOGISTIC_THIRD, _LONGEST_STEP, _WORN, _at_home
+from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, polish, state_at
+from skunlearn.linear_model._logistic import LogisticRegression
+
+# Share of the distance that the noise covers which either side may use; the rest is for rounding.
+_SHARE = 0.49
+
+# Share of the gradient residual that the noise covers which the solver may use, on either side.
+_SOLVER_SHARE = 0.01
+
+# Rows may exceed a declared norm by this much, relatively: what scaling them to it leaves.
+_NORM_SLACK = 1e-6
+
+
+class CertifiedRemoval(LogisticRegression):
+    """The private part of certified logistic regression; its parameters come with the public one.
+
+    With `mechanism` 'guo2020' the loss is tilted by a random linear term and the solution is
+    published as it is; with 'output' the solution is kept secret and published with noise.
+    """
+
+    # What a LogisticRegression can choose and this model cannot.
+    penalty = "deprecated"
+    l1_ratio = 0.0
+    dual = False
+    solver = "lbfgs"
+    unlearning = "newton"
+
+    epsilon: float
+    delta: float
+    mechanism: str
+    max_norm: float | None
+    on_exhausted: str
+    bound_budget: float | None  # type: ignore[assignment]
+
+    @property
+    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+        return UnlearningTags("certified", "output")
+
+    def _refuse_unsupported(self) -> None:
+        if self._is_tilted and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' weighs all rows anew with each request, which has no "
+                "bound without a pass over the rows; use mechanism='output', or a dict."
+            )
+
+    @property
+    def _is_tilted(self) -> bool:
+        return self.mechanism == "guo2020"
+
+    def _serves_without_pass(self) -> bool:
+        return True
+
+    def _budget(self) -> float:
+        if self.bound_budget is not None:
+            return self.bound_budget
+        return 1.0 if self._is_tilted else 0.01
+
+    def _mu(self) -> float:
+        """Return the budget in units of the noise's standard deviation."""
+        mu = gaussian_mu(self.epsilon, self.delta)
+        if self._is_tilted:
+            mu = min(mu, self.epsilon / np.sqrt(2.0 * np.log(1.5 / self.delta)))
+        return float(mu)
+
+    def _solve(self, sources: Any, X: Any, y: np.ndarray, weight: Any, sample_ids: Any) -> None:
+        if self.classes_.size > 2:
+            raise ValueError(
+                "Only binary classification is supported. For more classes use "
+                "LogisticRegression(unlearning='bounded'), which proves how far it is from the "
+                f"retrained model, without noise. The target has {self.classes_.size} classes."
+            )
+        X = self._within_norm(X)
+        before = self.__dict__.pop("_seed_to_keep", None)
+        self._seed = self._new_key() if before is None else digest(before, b"refit")
+        self.noise_scale_ = self._budget() / self._mu()
+        self._tilt = self._draw_tilt(b"fit", X.shape[1] + self.fit_intercept)
+        self._terms = self._chosen()
+        self._n_refits = 0
+        self.n_releases_ = 0
+        super()._solve(sources, X, y, weight, sample_ids)
+        problem = self._problem(self._weights())
+        state = self._state
+        state.radius = min(state.radius, self._declared_radius())
+        self._peak = power_of_two_above(state.gram.diagonal())
+        self._spectrum = largest_eigenvalue(state.gram)
+        self._heaviest = float(problem.loss.class_weight.max())
+        spent = self._spent(problem, state)
+        if not spent <= self._limit():
+            raise ValueError(
+                f"After {int(self.n_iter_[0])} passes the solution is certified to {spent:.2g} of "
+                f"the optimum, but the noise covers {self._limit():.2g}: scale the columns, "
+                "declare a max_norm, penalise more, or raise max_iter or bound_budget."
+            )
+        self.__dict__.update(self._published(problem, state, b"fit"))
+        self._rate = self._average_rate(problem, state, self._spectrum)
+        self.__dict__.update(self._account(spent, 0, self._rate))
+
+    def _new_key(self) -> bytes:
+        if self.random_state is None:
+            return secrets.token_bytes(32)
+        return digest(str(draw_seed(self.random_state)).encode())
+
+    def _draw_tilt(self, purpose: bytes, n_params: int) -> np.ndarray:
+        if not self._is_tilted:
+            return np.zeros(n_params)
+        return self.noise_scale_ * secret_normal(self._seed, b"tilt " + purpose, n_params)
+
+    def _chosen(self) -> tuple[Any, ...]:
+        """Return the parameters to which noise and account are bound."""
+        terms = (self.mechanism, self.epsilon, self.delta, self.bound_budget, self.max_norm)
+        return (*terms, self.C, self.fit_intercept, copy.copy(self.class_weight))
+
+    def _within_norm(self, X: Any) -> Any:
+        """Shorten rows to the declared norm, or refuse rows that are longer."""
+        limit = self.max_norm if self.max_norm is not None else 1.0
+        if self.max_norm is None and not self._is_tilted:
+            return X
+        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+        norms = np.sqrt(np.asarray(squares, dtype=np.float64).ravel())
+        long = norms > limit * (1.0 + _NORM_SLACK)
+        if not long.any():
+            return X
+        if self.max_norm is None:
+            raise ValueError(
+                f"mechanism='guo2020' takes rows of norm 1 at most, and one of X has norm "
+                f"{norms.max():.3g}. Declare a max_norm, to which longer rows are shortened."
+            )
+        factors = np.where(long, limit / np.where(long, norms, 1.0), 1.0).astype(X.dtype)
+        if sparse.issparse(X):
+            return sparse.csr_array(sparse.diags_array(factors) @ X)
+        return X * factors[:, np.newaxis]
+
+    def _declared_radius(self) -> float:
+        if self.max_norm is None and not self._is_tilted:
+            return np.inf
+        limit = (1.0 if self.max_norm is None else self.max_norm) * (1.0 + 2 * _NORM_SLACK)
+        return float(np.sqrt(limit**2 + self.fit_intercept))
+
+    def _as_stored(self, X: Any) -> Any:
+        return self._within_norm(super()._as_stored(X))
+
+    def _problem(self, weights: np.ndarray, tilt: np.ndarray | None = None) -> Problem:
+        plain = super()._problem(weights)
+        if not self._is_tilted:
+            return plain
+        tilt = self._tilt if tilt is None else tilt
+        penalty = np.full(plain.penalty.size, 1.0 / self.C)
+        return TiltedProblem(plain.loss, plain.X, plain.y, weights, penalty, None, tilt)
+
+    def _shape(self, problem: Problem, state: State) -> np.ndarray:
+        """Return the inverse covariance of the noise: at least the Hessian, everywhere."""
+        assert state.gram is not None
+        return problem.full(0.25 * state.gram)
+
+    def _spent(self, problem: Problem, state: State) -> float:
+        """Bound how far a solution is from the optimum, in the unit of the budget."""
+        if self._is_tilted:
+            return state.residual + _SOLVER_SHARE * self._budget()
+        return distance(problem, state, self._shape(problem, state), self._limit())
+
+    def _limit(self) -> float:
+        """Return what a solution by the solver may spend."""
+        return self._budget() * (2 * _SOLVER_SHARE if self._is_tilted else _SHARE)
+
+    def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
+        """Publish nothing of a solution to which no noise has been added."""
+        return {}
+
+    def _published(self, problem: Problem, state: State, purpose: bytes) -> dict[str, Any]:
+        theta = state.theta
+        if not self._is_tilted:
+            root = linalg.cholesky(self._shape(problem, state), lower=True)
+            z = secret_normal(self._seed, b"release " + purpose, theta.size)
+            noise = linalg.solve_triangular(root, z, lower=True, trans="T")
+            theta = theta + self.noise_scale_ * noise
+        return super()._attributes(theta)
+
+    def _account(self, spent: float, n_steps: int = 0, rate: float = np.inf) -> dict[str, Any]:
+        """Return the attributes about the budget after some requests since the last refit.
+
+        `rate` is what average rows spend, by the power 3/2 of their number.
+        """
+        total = self._budget() * (1.0 if self._is_tilted else _SHARE)
+        until = np.inf
+        if self._is_tilted:
+            rate = (spent - _SOLVER_SHARE * total + rate) / (n_steps**1.5 + 1.0)
+            until = max((total / rate) ** (2.0 / 3.0) - n_steps, 0.0)
+        return {
+            "budget_spent_": spent,
+            "budget_left_": max(total - spent, 0.0),
+            "requests_until_refit_": float(until),
+            "_n_steps": n_steps,
+        }
+
+    def _average_rate(self, problem: Problem, state: State, spectrum: float) -> float:
+        """Estimate what requests for average rows spend if they move the solution at random."""
+        inverse = Factor(problem.full(state.hessian)).inverse
+        squares = np.trace(inverse) * np.sum(inverse * state.gram) / self._samples.n_samples**2
+        return float(2.0 / 3.0 * _LOGISTIC_THIRD * state.radius * np.sqrt(spectrum * squares))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        if self._terms != self._chosen():
+            raise ValueError(
+                "Parameters were set after fit, but the noise was drawn for the former ones: fit "
+                "anew, or set them back. Nothing was changed."
+            )
+        tally = self._tally_without(rows)
+        assert tally is not None
+        if self._is_tilted:
+            return self._unlearn_within_budget(rows, tally)
+        problem = self._problem(self._weights_without(rows))
+        state, sums = self._step_without(rows, problem)
+        spent, n_refitted = self._spent(problem, state), 0
+        while not spent <= self._limit() and n_refitted < 2:
+            n_refitted += 1
+            state = polish(problem, state, max_passes=max(self.max_iter, 1))[0]
+            spent = self._spent(problem, state)
+        if not spent <= self._limit():
+            raise NotUnlearnableError(
+                f"The solution on the rows left is certified to {spent:.2g} of the optimum, but "
+                f"the noise covers {self._limit():.2g}; fit would refuse them. Nothing was changed."
+            )
+        attributes = {**tally, **sums, **self._account(spent)}
+        return self._release(problem, state, attributes, min(n_refitted, 1))
+
+    def _unlearn_within_budget(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
+        problem = self._problem(self._weights())
+        state, sums = self._step_without(rows, problem)
+        spent = self._spent(problem, state)
+        if spent <= self._budget():
+            attributes = {**tally, **sums, **self._account(spent, self._n_steps + 1, self._rate)}
+            return self._release(problem, state, attributes, 0)
+        if self.on_exhausted == "raise":
+            raise BudgetExhaustedError(
+                f"The request would bring what has been spent from {self.budget_spent_:.3g} to "
+                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the rows "
+                "left, or set on_exhausted='refit'. Nothing was changed."
+            )
+        n_refits = self._n_refits + 1
+        assert state.gram is not None
+        purpose = digest(b"%d" % n_refits, state.theta.tobytes(), state.gram.tobytes())
+        tilt = self._draw_tilt(purpose, state.theta.size)
+        problem = self._problem(self._weights_without(rows), tilt)
+        here = replace(state_at(problem, self._state.theta, state.radius), gram=state.gram)
+        near = polish(problem, here, max_passes=max(self.max_iter, 1))[0]
+        state = self._measured(problem, _at_home(problem, near))
+        spent = self._spent(problem, state)
+        if not spent <= self._limit():
+            raise NotUnlearnableError(
+                f"The solver left {spent:.2g} of the {self._limit():.2g} that the noise covers for "
+                "it; fit would refuse the rows left. Nothing was changed."
+            )
+        assert state.gram is not None
+        spectrum = largest_eigenvalue(state.gram)
+        rate = self._average_rate(problem, state, spectrum)
+        attributes = {**tally, **sums, **self._account(spent, 0, rate)}
+        attributes |= {"_tilt": tilt, "_n_refits": n_refits, "_spectrum": spectrum, "_rate": rate}
+        return self._release(problem, state, attributes, 1)
+
+    def _step_without(self, rows: np.ndarray, problem: Problem) -> tuple[State, dict[str, Any]]:
+        """Take rows out of the state and make one Newton step; what it misses is in the residual.
+
+        Where subtraction would lose digits, or the weights of all rows change, the sums over rows
+        are made anew.
+        """
+        before = self._state
+        hessian, gram, gone = problem.loss.take_out(
+            self._samples, rows, before.hessian, before.gram, before.theta, before.reference
+        )
+        state = replace(
+            before, reference=before.reference.copy(), hessian=hessian, gram=gram, residual=np.inf
+        )
+        gradient = before.gradient - gone
+        sums: dict[str, Any] = {}
+        rebalanced = self.class_weight == "balanced"
+        if rebalanced or self._is_worn(problem, state):
+            whole = self._problem(self._weights_without(rows))
+            state, sums = self._summed_anew(whole, before)
+            if rebalanced:
+                gradient = whole.slope(before.theta).gradient
+        matrix = problem.full(state.hessian)
+        _, step, failed = lapack.dposv(matrix, gradient)
+        length = float(np.sqrt(step @ step))
+        if not failed and problem.loss.concordance * state.radius * length < _LONGEST_STEP:
+            if self._is_tilted:
+                missed = matrix @ step - gradient
+                state.residual = before.residual + float(np.sqrt(missed @ missed))
+                state.residual += self._step_error(rows, state, step, length)
+            state.theta = before.theta - step
+        else:
+            state.theta = before.theta.copy()
+        state.gradient = np.zeros(step.size)
+        return state, sums
+
+    def _step_error(self, rows: np.ndarray, state: State, step: np.ndarray, length: float) -> float:
+        """Bound the gradient that a Newton step leaves, and its rounding."""
+        before, size = self._state, step.size
+        moved = before.theta - state.reference
+        reach = float(np.sqrt(moved @ moved)) + 0.5 * length
+        across = float(np.sqrt(max(step @ state.gram @ step, 0.0)))
+        error = _LOGISTIC_THIRD * state.radius * reach * np.sqrt(self._spectrum) * across
+        weight = float(self._weights()[rows].sum()) * self._heaviest
+        bend = state.radius * float(np.sqrt(before.theta @ before.theta)) * size
+        rounding = state.radius * weight * (rows.size + size + bend)
+        rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
+        return float(error + EPS * rounding)
+
+    def _is_worn(self, problem: Problem, state: State) -> bool:
+        """Tell whether subtraction has cost the sums over rows too many digits."""
+        assert state.gram is not None
+        unit = EPS * state.theta.size / _WORN
+        penalty = problem.penalty
+        worn = unit * (state.peak + penalty) > state.hessian.diagonal() + penalty
+        return bool((worn | (unit * self._peak > state.gram.diagonal() + 4.0 * penalty)).any())
+
+    def _summed_anew(self, problem: Problem, state: State) -> tuple[State, dict[str, Any]]:
+        """Sum over the rows at the state's parameters."""
+        here = state_at(problem, state.theta, state.radius)
+        gram = problem.loss.gram(problem.X, problem.y, problem.weights, state.theta.size)
+        here = replace(here, gram=gram, gradient=state.gradient.copy(), residual=state.residual)
+        peak = power_of_two_above(gram.diagonal())
+        return here, {"_peak": peak, "_spectrum": largest_eigenvalue(gram)}
+
+    def _release(
+        self, problem: Problem, state: State, attributes: dict[str, Any], n_refitted: int
+    ) -> Removal:
+        n_releases = self.n_releases_ + 1
+        purpose = b""
+        if not self._is_tilted:
+            assert state.gram is not None
+            purpose = digest(b"%d" % n_releases, state.theta.tobytes(), state.gram.tobytes())
+        published = self._published(problem, state, purpose)
+        guarantee = self._guarantee(n_releases, attributes["budget_spent_"])
+        new = {"_state": state, "n_releases_": n_releases, **attributes, **published}
+        return Removal(new, guarantee, n_refitted)
+
+    def _guarantee(self, n_releases: int, bound: float | None) -> Guarantee:
+        composed = None
+        if n_releases and not self._is_tilted:
+            composed = gaussian_epsilon(
+                self.delta, self._budget() / self.noise_scale_ * n_releases**0.5
+            )
+            composed = max(composed, self.epsilon)
+        return Guarantee(
+            "certified",
+            "output",
+            bound=bound,
+            epsilon=self.epsilon,
+            delta=self.delta,
+            n_releases=n_releases,
+            composed_epsilon=composed,
+        )
+
+    def _static_guarantee(self) -> Guarantee:
+        state = self.__dict__
+        return self._guarantee(state.get("n_releases_", 0), state.get("budget_spent_"))
+
+    def _adopt(self, fresh: Any) -> list[Swap]:
+        fresh.n_releases_ = self.n_releases_ + 1
+        return super()._adopt(fresh)
+
+    def _purge(self) -> dict[str, Any]:
+        problem = self._problem(self._weights())
+        state, sums = self._summed_anew(problem, self._state)
+        return {
+            "_state": state,
+            **sums,
+            "_rate": self._average_rate(problem, state, sums["_spectrum"]),
+        }
