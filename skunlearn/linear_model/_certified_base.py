@@ -19,14 +19,23 @@ from skunlearn._swap import Removal, Swap
 from skunlearn._tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model._certified_noise import (
+    LOGISTIC_THIRD,
     TiltedProblem,
     digest,
     distance,
     largest_eigenvalue,
     secret_normal,
 )
-from skunlearn.linear_model._glm import _LOGISTIC_THIRD, _LONGEST_STEP, _WORN, _at_home
-from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, polish, state_at
+from skunlearn.linear_model._glm import _LONGEST_STEP, _WORN, _at_home
+from skunlearn.linear_model._glm_solver import (
+    EPS,
+    Factor,
+    Problem,
+    State,
+    certify,
+    polish,
+    state_at,
+)
 from skunlearn.linear_model._logistic import LogisticRegression
 
 # Share of the distance that the noise covers which either side may use; the rest is for rounding.
@@ -175,6 +184,11 @@ class CertifiedRemoval(LogisticRegression):
         penalty = np.full(plain.penalty.size, 1.0 / self.C)
         return TiltedProblem(plain.loss, plain.X, plain.y, weights, penalty, None, tilt)
 
+    def _measured(self, problem: Problem, state: State) -> State:
+        """Measure the gradient, from which steps without a pass start."""
+        found = certify(problem, state, Factor(problem.full(state.hessian)))
+        return replace(state, gradient=found.gradient, residual=found.residual)
+
     def _shape(self, problem: Problem, state: State) -> np.ndarray:
         """Return the inverse covariance of the noise: at least the Hessian, everywhere."""
         assert state.gram is not None
@@ -224,7 +238,7 @@ class CertifiedRemoval(LogisticRegression):
         """Estimate what requests for average rows spend if they move the solution at random."""
         inverse = Factor(problem.full(state.hessian)).inverse
         squares = np.trace(inverse) * np.sum(inverse * state.gram) / self._samples.n_samples**2
-        return float(2.0 / 3.0 * _LOGISTIC_THIRD * state.radius * np.sqrt(spectrum * squares))
+        return float(2.0 / 3.0 * LOGISTIC_THIRD * state.radius * np.sqrt(spectrum * squares))
 
     @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
@@ -327,7 +341,7 @@ class CertifiedRemoval(LogisticRegression):
         moved = before.theta - state.reference
         reach = float(np.sqrt(moved @ moved)) + 0.5 * length
         across = float(np.sqrt(max(step @ state.gram @ step, 0.0)))
-        error = _LOGISTIC_THIRD * state.radius * reach * np.sqrt(self._spectrum) * across
+        error = LOGISTIC_THIRD * state.radius * reach * np.sqrt(self._spectrum) * across
         weight = float(self._weights()[rows].sum()) * self._heaviest
         bend = state.radius * float(np.sqrt(before.theta @ before.theta)) * size
         rounding = state.radius * weight * (rows.size + size + bend)

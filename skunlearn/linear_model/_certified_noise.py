@@ -11,6 +11,9 @@ from scipy import sparse, special
 from skunlearn.linear_model._glm_losses import BLOCK, Slope
 from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, certify
 
+# Largest third derivative of the logistic loss by its predictor.
+LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
+
 
 @dataclass(frozen=True)
 class TiltedProblem(Problem):
