@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -323,11 +324,11 @@ class CertifiedRemoval(LogisticRegression):
                 gradient = whole.slope(before.theta).gradient
         matrix = problem.full(state.hessian)
         _, step, failed = lapack.dposv(matrix, gradient)
-        length = float(np.sqrt(step @ step))
+        length = math.sqrt(step @ step)
         if not failed and problem.loss.concordance * state.radius * length < _LONGEST_STEP:
             if self._is_tilted:
                 missed = matrix @ step - gradient
-                state.residual = before.residual + float(np.sqrt(missed @ missed))
+                state.residual = before.residual + math.sqrt(missed @ missed)
                 state.residual += self._step_error(rows, state, step, length)
             state.theta = before.theta - step
         else:
@@ -339,11 +340,11 @@ class CertifiedRemoval(LogisticRegression):
         """Bound the gradient that a Newton step leaves, and its rounding."""
         before, size = self._state, step.size
         moved = before.theta - state.reference
-        reach = float(np.sqrt(moved @ moved)) + 0.5 * length
-        across = float(np.sqrt(max(step @ state.gram @ step, 0.0)))
-        error = LOGISTIC_THIRD * state.radius * reach * np.sqrt(self._spectrum) * across
+        reach = math.sqrt(moved @ moved) + 0.5 * length
+        across = math.sqrt(max(step @ state.gram @ step, 0.0))
+        error = LOGISTIC_THIRD * state.radius * reach * math.sqrt(self._spectrum) * across
         weight = float(self._weights()[rows].sum()) * self._heaviest
-        bend = state.radius * float(np.sqrt(before.theta @ before.theta)) * size
+        bend = state.radius * math.sqrt(before.theta @ before.theta) * size
         rounding = state.radius * weight * (rows.size + size + bend)
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
         return float(error + EPS * rounding)
