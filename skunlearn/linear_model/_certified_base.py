@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 from scipy.linalg import lapack
 
 from skunlearn._column_moments import power_of_two_above
@@ -26,6 +26,7 @@ from skunlearn.linear_model._certified_noise import (
     distance,
     largest_eigenvalue,
     secret_normal,
+    sums_of_squares,
 )
 from skunlearn.linear_model._glm import _LONGEST_STEP, _WORN, _at_home
 from skunlearn.linear_model._glm_solver import (
@@ -86,7 +87,7 @@ class CertifiedRemoval(LogisticRegression):
         return self.mechanism == "guo2020"
 
     def _serves_without_pass(self) -> bool:
-        return True
+        return self._is_tilted
 
     def _budget(self) -> float:
         if self.bound_budget is not None:
@@ -119,18 +120,16 @@ class CertifiedRemoval(LogisticRegression):
         problem = self._problem(self._weights())
         state = self._state
         state.radius = min(state.radius, self._declared_radius())
-        self._peak = power_of_two_above(state.gram.diagonal())
-        self._spectrum = largest_eigenvalue(state.gram)
         self._heaviest = float(problem.loss.class_weight.max())
-        spent = self._spent(problem, state)
+        self.__dict__.update(self._sums(problem, state))
+        spent = self._spent(problem, state, self._squares)
         if not spent <= self._limit():
             raise ValueError(
                 f"After {int(self.n_iter_[0])} passes the solution is certified to {spent:.2g} of "
                 f"the optimum, but the noise covers {self._limit():.2g}: scale the columns, "
                 "declare a max_norm, penalise more, or raise max_iter or bound_budget."
             )
-        self.__dict__.update(self._published(problem, state, b"fit"))
-        self._rate = self._average_rate(problem, state, self._spectrum)
+        self.__dict__.update(self._published(problem, state.theta, self._squares, b"fit"))
         self.__dict__.update(self._account(spent, 0, self._rate))
 
     def _new_key(self) -> bytes:
@@ -190,16 +189,30 @@ class CertifiedRemoval(LogisticRegression):
         found = certify(problem, state, Factor(problem.full(state.hessian)))
         return replace(state, gradient=found.gradient, residual=found.residual)
 
-    def _shape(self, problem: Problem, state: State) -> np.ndarray:
-        """Return the inverse covariance of the noise: at least the Hessian, everywhere."""
-        assert state.gram is not None
-        return problem.full(0.25 * state.gram)
+    def _sums(self, problem: Problem, state: State) -> dict[str, Any]:
+        """Return what is kept about the rows' sums besides the state.
 
-    def _spent(self, problem: Problem, state: State) -> float:
+        The diagonal of a sum of squares has no cancellation, so that it is the same, to rounding,
+        however it was come by.
+        """
+        if not self._is_tilted:
+            squares = sums_of_squares(problem)
+            return {"_squares": squares, "_peak": power_of_two_above(squares), "_rate": np.inf}
+        assert state.gram is not None
+        squares = state.gram.diagonal().copy()
+        spectrum = largest_eigenvalue(state.gram)
+        # what requests for average rows spend if they move the solution at random
+        inverse = Factor(problem.full(state.hessian)).inverse
+        moves = np.trace(inverse) * np.sum(inverse * state.gram) / self._samples.n_samples**2
+        rate = 2.0 / 3.0 * LOGISTIC_THIRD * state.radius * float(np.sqrt(spectrum * moves))
+        peak = power_of_two_above(squares)
+        return {"_squares": squares, "_peak": peak, "_rate": rate, "_spectrum": spectrum}
+
+    def _spent(self, problem: Problem, state: State, squares: np.ndarray) -> float:
         """Bound how far a solution is from the optimum, in the unit of the budget."""
         if self._is_tilted:
             return state.residual + _SOLVER_SHARE * self._budget()
-        return distance(problem, state, self._shape(problem, state), self._limit())
+        return distance(problem, state, _shape(problem, squares), self._limit())
 
     def _limit(self) -> float:
         """Return what a solution by the solver may spend."""
@@ -209,13 +222,12 @@ class CertifiedRemoval(LogisticRegression):
         """Publish nothing of a solution to which no noise has been added."""
         return {}
 
-    def _published(self, problem: Problem, state: State, purpose: bytes) -> dict[str, Any]:
-        theta = state.theta
+    def _published(
+        self, problem: Problem, theta: np.ndarray, squares: np.ndarray, purpose: bytes
+    ) -> dict[str, Any]:
         if not self._is_tilted:
-            root = linalg.cholesky(self._shape(problem, state), lower=True)
             z = secret_normal(self._seed, b"release " + purpose, theta.size)
-            noise = linalg.solve_triangular(root, z, lower=True, trans="T")
-            theta = theta + self.noise_scale_ * noise
+            theta = theta + self.noise_scale_ * z / np.sqrt(_shape(problem, squares))
         return super()._attributes(theta)
 
     def _account(self, spent: float, n_steps: int = 0, rate: float = np.inf) -> dict[str, Any]:
@@ -235,12 +247,6 @@ class CertifiedRemoval(LogisticRegression):
             "_n_steps": n_steps,
         }
 
-    def _average_rate(self, problem: Problem, state: State, spectrum: float) -> float:
-        """Estimate what requests for average rows spend if they move the solution at random."""
-        inverse = Factor(problem.full(state.hessian)).inverse
-        squares = np.trace(inverse) * np.sum(inverse * state.gram) / self._samples.n_samples**2
-        return float(2.0 / 3.0 * LOGISTIC_THIRD * state.radius * np.sqrt(spectrum * squares))
-
     @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
         if self._terms != self._chosen():
@@ -254,11 +260,12 @@ class CertifiedRemoval(LogisticRegression):
             return self._unlearn_within_budget(rows, tally)
         problem = self._problem(self._weights_without(rows))
         state, sums = self._step_without(rows, problem)
-        spent, n_refitted = self._spent(problem, state), 0
+        squares, n_refitted = sums["_squares"], 0
+        spent = self._spent(problem, state, squares)
         while not spent <= self._limit() and n_refitted < 2:
             n_refitted += 1
             state = polish(problem, state, max_passes=max(self.max_iter, 1))[0]
-            spent = self._spent(problem, state)
+            spent = self._spent(problem, state, squares)
         if not spent <= self._limit():
             raise NotUnlearnableError(
                 f"The solution on the rows left is certified to {spent:.2g} of the optimum, but "
@@ -270,7 +277,7 @@ class CertifiedRemoval(LogisticRegression):
     def _unlearn_within_budget(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
         problem = self._problem(self._weights())
         state, sums = self._step_without(rows, problem)
-        spent = self._spent(problem, state)
+        spent = self._spent(problem, state, sums["_squares"])
         if spent <= self._budget():
             attributes = {**tally, **sums, **self._account(spent, self._n_steps + 1, self._rate)}
             return self._release(problem, state, attributes, 0)
@@ -282,24 +289,21 @@ class CertifiedRemoval(LogisticRegression):
             )
         n_refits = self._n_refits + 1
         assert state.gram is not None
-        purpose = digest(b"%d" % n_refits, state.theta.tobytes(), state.gram.tobytes())
+        purpose = digest(b"%d" % n_refits, self._state.theta.tobytes(), state.gram.tobytes())
         tilt = self._draw_tilt(purpose, state.theta.size)
         problem = self._problem(self._weights_without(rows), tilt)
         here = replace(state_at(problem, self._state.theta, state.radius), gram=state.gram)
         near = polish(problem, here, max_passes=max(self.max_iter, 1))[0]
         state = self._measured(problem, _at_home(problem, near))
-        spent = self._spent(problem, state)
+        sums = self._sums(problem, state)
+        spent = self._spent(problem, state, sums["_squares"])
         if not spent <= self._limit():
             raise NotUnlearnableError(
                 f"The solver left {spent:.2g} of the {self._limit():.2g} that the noise covers for "
                 "it; fit would refuse the rows left. Nothing was changed."
             )
-        assert state.gram is not None
-        spectrum = largest_eigenvalue(state.gram)
-        rate = self._average_rate(problem, state, spectrum)
-        attributes = {**tally, **sums, **self._account(spent, 0, rate)}
-        attributes |= {"_tilt": tilt, "_n_refits": n_refits, "_spectrum": spectrum, "_rate": rate}
-        return self._release(problem, state, attributes, 1)
+        attributes = {**tally, **sums, **self._account(spent, 0, sums["_rate"])}
+        return self._release(problem, state, attributes | {"_tilt": tilt, "_n_refits": n_refits}, 1)
 
     def _step_without(self, rows: np.ndarray, problem: Problem) -> tuple[State, dict[str, Any]]:
         """Take rows out of the state and make one Newton step; what it misses is in the residual.
@@ -315,9 +319,9 @@ class CertifiedRemoval(LogisticRegression):
             before, reference=before.reference.copy(), hessian=hessian, gram=gram, residual=np.inf
         )
         gradient = before.gradient - gone
-        sums: dict[str, Any] = {}
+        sums = {"_squares": self._squares_without(rows, problem, gram)}
         rebalanced = self.class_weight == "balanced"
-        if rebalanced or self._is_worn(problem, state):
+        if rebalanced or self._is_worn(problem, state, sums["_squares"]):
             whole = self._problem(self._weights_without(rows))
             state, sums = self._summed_anew(whole, before)
             if rebalanced:
@@ -349,31 +353,38 @@ class CertifiedRemoval(LogisticRegression):
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
         return float(error + EPS * rounding)
 
-    def _is_worn(self, problem: Problem, state: State) -> bool:
+    def _squares_without(
+        self, rows: np.ndarray, problem: Problem, gram: np.ndarray | None
+    ) -> np.ndarray:
+        if gram is not None:
+            return gram.diagonal().copy()
+        X, y, weights = self._samples.take(rows)
+        return self._squares - sums_of_squares(replace(problem, X=X, y=y, weights=weights))
+
+    def _is_worn(self, problem: Problem, state: State, squares: np.ndarray) -> bool:
         """Tell whether subtraction has cost the sums over rows too many digits."""
-        assert state.gram is not None
         unit = EPS * state.theta.size / _WORN
         penalty = problem.penalty
         worn = unit * (state.peak + penalty) > state.hessian.diagonal() + penalty
-        return bool((worn | (unit * self._peak > state.gram.diagonal() + 4.0 * penalty)).any())
+        return bool((worn | (unit * self._peak > squares + 4.0 * penalty)).any())
 
     def _summed_anew(self, problem: Problem, state: State) -> tuple[State, dict[str, Any]]:
         """Sum over the rows at the state's parameters."""
         here = state_at(problem, state.theta, state.radius)
-        gram = problem.loss.gram(problem.X, problem.y, problem.weights, state.theta.size)
-        here = replace(here, gram=gram, gradient=state.gradient.copy(), residual=state.residual)
-        peak = power_of_two_above(gram.diagonal())
-        return here, {"_peak": peak, "_spectrum": largest_eigenvalue(gram)}
+        here = replace(here, gradient=state.gradient.copy(), residual=state.residual)
+        if self._is_tilted:
+            here.gram = problem.loss.gram(problem.X, problem.y, problem.weights, here.theta.size)
+        return here, self._sums(problem, here)
 
     def _release(
         self, problem: Problem, state: State, attributes: dict[str, Any], n_refitted: int
     ) -> Removal:
         n_releases = self.n_releases_ + 1
+        squares = attributes["_squares"]
         purpose = b""
         if not self._is_tilted:
-            assert state.gram is not None
-            purpose = digest(b"%d" % n_releases, state.theta.tobytes(), state.gram.tobytes())
-        published = self._published(problem, state, purpose)
+            purpose = digest(b"%d" % n_releases, state.theta.tobytes(), squares.tobytes())
+        published = self._published(problem, state.theta, squares, purpose)
         guarantee = self._guarantee(n_releases, attributes["budget_spent_"])
         new = {"_state": state, "n_releases_": n_releases, **attributes, **published}
         return Removal(new, guarantee, n_refitted)
@@ -404,10 +415,10 @@ class CertifiedRemoval(LogisticRegression):
         return super()._adopt(fresh)
 
     def _purge(self) -> dict[str, Any]:
-        problem = self._problem(self._weights())
-        state, sums = self._summed_anew(problem, self._state)
-        return {
-            "_state": state,
-            **sums,
-            "_rate": self._average_rate(problem, state, sums["_spectrum"]),
-        }
+        state, sums = self._summed_anew(self._problem(self._weights()), self._state)
+        return {"_state": state, **sums}
+
+
+def _shape(problem: Problem, squares: np.ndarray) -> np.ndarray:
+    """Return the inverse variances of the noise: the Hessian's diagonal is never above them."""
+    return problem.penalty + 0.25 * squares

@@ -62,9 +62,10 @@ class CertifiedLogisticRegression(CertifiedRemoval):
 
     bound_budget : float, default=None
         What the noise has to cover, declared before any row is seen: more of it means more noise
-        and fewer passes over the rows. For 'output' the distance between two solutions, in a norm
-        in which half the square bounds the loss it costs, summed over rows; default 0.01. For
-        'guo2020' the norm of the gradient that may remain; default 1.
+        and fewer passes over the rows. For 'output' the distance between two solutions, each
+        weight in the unit of one over the root of the penalty plus a quarter of its column's
+        sum of squares; default 0.01. For 'guo2020' the norm of the gradient that may remain;
+        default 1.
 
     max_norm : float, default=None
         Declared bound on the Euclidean norm of a row (without the intercept's 1). Longer rows are
@@ -91,7 +92,7 @@ class CertifiedLogisticRegression(CertifiedRemoval):
         Published intercept.
 
     noise_scale_ : float
-        Standard deviation of the noise: of the parameters in the norm described under
+        Standard deviation of the noise: of the parameters, in the unit described under
         `bound_budget`, or of the linear term.
 
     budget_spent_, budget_left_ : float
@@ -134,22 +135,24 @@ class CertifiedLogisticRegression(CertifiedRemoval):
     no differential privacy: a release made before a request may tell all about the row, and nothing
     is said about rows that stay.
 
-    *Theorem for 'output'.* Let D' be the rows left, w* the optimum on them, L the penalty's
-    diagonal and ``M = L + X'WX / 4`` over the rows of D', which is at least the Hessian everywhere.
-    `fit` and `unlearn` each publish ``w + s M^{-1/2} z`` with fresh standard normal z, and only
-    after ``||w - w*||_M <= 0.49 bound_budget`` has been proved: rounding and the solver's own
-    residual are part of the proof. Hence the publications of the unlearned and of the retrained
-    model are Gaussians of equal covariance, whose means are at most bound_budget / s =: mu apart
-    in units of it, and by theorem 8 of [1]_ they are (epsilon, delta)-indistinguishable if
+    *Theorem for 'output'.* Let D' be the rows left, w* the optimum on them, and M the diagonal
+    matrix of the penalty plus a quarter of each column's weighted sum of squares over D', which is
+    nowhere below the Hessian's diagonal. `fit` and `unlearn` each publish ``w + s M^{-1/2} z`` with
+    fresh standard normal z, and only after ``||w - w*||_M <= 0.49 bound_budget`` has been proved:
+    rounding and the solver's own residual are part of the proof. Hence the publications of the
+    unlearned and of the retrained model are Gaussians of equal covariance, whose means are at most
+    ``mu = bound_budget / s`` standard deviations apart, and by theorem 8 of [1]_ they are
+    (epsilon, delta)-indistinguishable if
     ``Phi(mu/2 - epsilon/mu) - exp(epsilon) Phi(-mu/2 - epsilon/mu) <= delta``; s is the least such.
     Proof of the distance: the third derivative of the loss is at most the second, so the Hessian
     shrinks on the way to w* by no more than exp(-r) where predictors move by r; integrating it
-    bounds the distance in the norm of the Hessian by the gradient, and multiplication by
+    bounds the distance in the norm of the Hessian H by the gradient, and multiplication by
     ``sqrt(trace(H^{-1} M))`` turns that into the norm of M. The noise raises the loss, summed over
-    rows, by s² (n_features + 1) / 2 at most on average. q releases with independent noise and
-    requests fixed beforehand compose to ``mu sqrt(q)`` exactly [3]_. The last 2 % of the budget
-    are left for what is not proved: that M is a sum of floats, and that a step in front of this one
-    in a pipeline forgets up to rounding.
+    rows, by s² (n_features + 1) / 2 at most on average. M is diagonal because sums of squares do
+    not cancel: whoever computes it gets the same covariance to rounding, in all directions. q
+    releases with independent noise and requests fixed beforehand compose to ``mu sqrt(q)``
+    exactly [3]_. The last 2 % of the budget are left for what is not proved: that M and the noise
+    are floats, and that a step in front of this one in a pipeline forgets up to rounding.
 
     *'guo2020'.* The loss gets a term b'w with b normal of deviation s, drawn at fit. A Newton step
     without a pass leaves a gradient of at most

@@ -70,6 +70,31 @@ def secret_normal(key: bytes, purpose: bytes, size: int) -> np.ndarray:
     return special.ndtri(((words >> np.uint64(12)) + 0.5) * 2.0**-52)
 
 
+def sums_of_squares(problem: Problem) -> np.ndarray:
+    """Sum the weighted squares of each column, the intercept's last.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of binary logistic loss.
+
+    Returns
+    -------
+    squares : ndarray of shape (n_params,)
+        Each with a relative error of a few units of rounding.
+    """
+    weights = problem.loss.weights_of(problem.y, problem.weights)
+    squares = np.zeros(problem.penalty.size)
+    for start in range(0, problem.X.shape[0], BLOCK):
+        span = slice(start, start + BLOCK)
+        part = problem.X[span]
+        part = part.multiply(part) if sparse.issparse(part) else np.square(part, dtype=np.float64)
+        squares[: part.shape[1]] += weights[span] @ part
+    if problem.loss.fit_intercept:
+        squares[-1] = weights.sum()
+    return squares
+
+
 def distance(problem: Problem, state: State, shape: np.ndarray, enough: float) -> float:
     """Bound the distance to the optimum in another norm than that of the Hessian.
 
@@ -82,8 +107,8 @@ def distance(problem: Problem, state: State, shape: np.ndarray, enough: float) -
 
     state : State
 
-    shape : ndarray of shape (n_params, n_params)
-        The matrix M of the norm.
+    shape : ndarray of shape (n_params,)
+        The diagonal of the matrix M of the norm.
 
     enough : float
         A bound at which to stop; if the cheap one, of one pass, exceeds it, several passes are
@@ -105,7 +130,7 @@ def distance(problem: Problem, state: State, shape: np.ndarray, enough: float) -
 def _exchange(factor: Factor, shape: np.ndarray) -> float:
     if not np.isfinite(factor.inverse_norm):
         return np.inf
-    return float(np.sqrt(np.sum(factor.inverse * shape))) * (1.0 + 1e-6)
+    return float(np.sqrt(factor.inverse.diagonal() @ shape)) * (1.0 + 1e-6)
 
 
 @np.errstate(over="ignore", invalid="ignore")
