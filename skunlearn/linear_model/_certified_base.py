@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg import lapack
 
 from skunlearn._column_moments import power_of_two_above
@@ -21,11 +20,14 @@ from skunlearn._tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model._certified_noise import (
     LOGISTIC_THIRD,
+    NORM_SLACK,
     TiltedProblem,
     digest,
     distance,
     largest_eigenvalue,
+    row_norms,
     secret_normal,
+    shortened,
     sums_of_squares,
 )
 from skunlearn.linear_model._glm import _LONGEST_STEP, _WORN, _at_home
@@ -45,9 +47,6 @@ _SHARE = 0.49
 
 # Share of the gradient residual that the noise covers which the solver may use, on either side.
 _SOLVER_SHARE = 0.01
-
-# Rows may exceed a declared norm by this much, relatively: what scaling them to it leaves.
-_NORM_SLACK = 1e-6
 
 
 class CertifiedRemoval(LogisticRegression):
@@ -149,28 +148,20 @@ class CertifiedRemoval(LogisticRegression):
 
     def _within_norm(self, X: Any) -> Any:
         """Shorten rows to the declared norm, or refuse rows that are longer."""
-        limit = self.max_norm if self.max_norm is not None else 1.0
-        if self.max_norm is None and not self._is_tilted:
-            return X
-        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
-        norms = np.sqrt(np.asarray(squares, dtype=np.float64).ravel())
-        long = norms > limit * (1.0 + _NORM_SLACK)
-        if not long.any():
-            return X
-        if self.max_norm is None:
+        if self.max_norm is not None:
+            return shortened(X, self.max_norm)
+        longest = row_norms(X).max(initial=0.0) if self._is_tilted else 0.0
+        if longest > 1.0 + NORM_SLACK:
             raise ValueError(
-                f"mechanism='guo2020' takes rows of norm 1 at most, and one of X has norm "
-                f"{norms.max():.3g}. Declare a max_norm, to which longer rows are shortened."
+                "mechanism='guo2020' takes rows of norm 1 at most, and one of X has norm "
+                f"{longest:.3g}. Declare a max_norm, to which longer rows are shortened."
             )
-        factors = np.where(long, limit / np.where(long, norms, 1.0), 1.0).astype(X.dtype)
-        if sparse.issparse(X):
-            return sparse.csr_array(sparse.diags_array(factors) @ X)
-        return X * factors[:, np.newaxis]
+        return X
 
     def _declared_radius(self) -> float:
         if self.max_norm is None and not self._is_tilted:
             return np.inf
-        limit = (1.0 if self.max_norm is None else self.max_norm) * (1.0 + 2 * _NORM_SLACK)
+        limit = (1.0 if self.max_norm is None else self.max_norm) * (1.0 + 2 * NORM_SLACK)
         return float(np.sqrt(limit**2 + self.fit_intercept))
 
     def _as_stored(self, X: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse, special
@@ -13,6 +14,9 @@ from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, cert
 
 # Largest third derivative of the logistic loss by its predictor.
 LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
+
+# Rows may exceed a declared norm by this much, relatively: what scaling them to it leaves.
+NORM_SLACK = 1e-6
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,24 @@ class TiltedProblem(Problem):
     def value(self, theta: np.ndarray) -> float:
         """Compute the penalised and tilted loss."""
         return super().value(theta) + float(np.sum(self.tilt * theta))
+
+
+def row_norms(X: Any) -> np.ndarray:
+    """Return the Euclidean norm of each row."""
+    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+    return np.sqrt(np.asarray(squares, dtype=np.float64).ravel())
+
+
+def shortened(X: Any, limit: float) -> Any:
+    """Scale rows that are longer than a limit to it; the others stay bit for bit."""
+    norms = row_norms(X)
+    long = norms > limit * (1.0 + NORM_SLACK)
+    if not long.any():
+        return X
+    factors = np.where(long, limit / np.where(long, norms, 1.0), 1.0).astype(X.dtype)
+    if sparse.issparse(X):
+        return sparse.csr_array(sparse.diags_array(factors) @ X)
+    return X * factors[:, np.newaxis]
 
 
 def digest(*parts: bytes) -> bytes:
