@@ -229,7 +229,7 @@ class CertifiedRemoval(LogisticRegression):
         total = self._budget() * (1.0 if self._is_tilted else _SHARE)
         until = np.inf
         if self._is_tilted:
-            rate = (spent - _SOLVER_SHARE * total + rate) / (n_steps**1.5 + 1.0)
+            rate = max(spent - _SOLVER_SHARE * total + rate, EPS) / (n_steps**1.5 + 1.0)
             until = max((total / rate) ** (2.0 / 3.0) - n_steps, 0.0)
         return {
             "budget_spent_": spent,
@@ -318,7 +318,7 @@ class CertifiedRemoval(LogisticRegression):
             if rebalanced:
                 gradient = whole.slope(before.theta).gradient
         matrix = problem.full(state.hessian)
-        _, step, failed = lapack.dposv(matrix, gradient)
+        _, step, failed = lapack.dposv(matrix.T, gradient)
         length = math.sqrt(step @ step)
         if not failed and problem.loss.concordance * state.radius * length < _LONGEST_STEP:
             if self._is_tilted:

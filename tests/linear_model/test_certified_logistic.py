@@ -319,3 +319,12 @@ def test_sums_that_have_lost_digits_are_made_anew():
     again = CertifiedLogisticRegression(C=1e-3, bound_budget=1.0).fit(X[5:], y[5:])
     assert_allclose(model._squares, again._squares, rtol=1e-12)
     assert_array_equal(model._peak, again._peak)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("mechanism", ["output", "guo2020"])
+def test_columns_of_zeros(mechanism):
+    X, y = np.zeros((20, 2)), np.arange(20) % 2
+    model = CertifiedLogisticRegression(mechanism=mechanism).fit(X, y).unlearn([0, 1, 3])
+    assert np.isfinite(model.coef_).all()
+    assert model.n_releases_ == 1
