@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
-from skunlearn.linear_model._glm_losses import BLOCK, Slope
+from skunlearn.linear_model._glm_losses import BLOCK, Slope, n_terms
 from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, certify
 
 # Largest third derivative of the logistic loss by its predictor.
@@ -31,9 +31,9 @@ class TiltedProblem(Problem):
 
     tilt: np.ndarray | float = 0.0
 
-    def slope(self, theta: np.ndarray) -> Slope:
+    def slope(self, theta: np.ndarray, way: np.ndarray | None = None) -> Slope:
         """Compute the gradient and what bounds its rounding, in one pass."""
-        slope = super().slope(theta)
+        slope = super().slope(theta, way)
         return replace(slope, gradient=slope.gradient + self.tilt)
 
     def value(self, theta: np.ndarray) -> float:
@@ -165,7 +165,7 @@ def _sharp_distance(problem: Problem, state: State, shape: np.ndarray) -> float:
     factor = Factor(problem.full(problem.hessian(theta)))
     gradient = problem.slope(theta).gradient
     n_rows = problem.X.shape[0]
-    n_terms = min(n_rows, BLOCK) + n_rows / BLOCK + 16
+    n_added = n_terms(problem.X) + 16
     size = np.abs(theta)
     slack = 8.0 * (problem.penalty * size + np.abs(gradient))
     leverage = 0.0
@@ -184,7 +184,7 @@ def _sharp_distance(problem: Problem, state: State, shape: np.ndarray) -> float:
         chance = special.expit(eta)
         bend = chance * special.expit(-eta) * np.exp(EPS * shift)
         # each row's slope is off by its own rounding and by that of its predictor
-        slack += (w * (n_terms * np.abs(chance - y) + 8.0 * chance + bend * shift)) @ bulk
+        slack += (w * (n_added * np.abs(chance - y) + 8.0 * chance + bend * shift)) @ bulk
         leverages = np.einsum("ij,ij->i", part @ factor.inverse, part)
         leverage = max(leverage, float(leverages.max(initial=0.0)))
     nu = float(np.sqrt(max(gradient @ factor.inverse @ gradient, 0.0))) * (1.0 + 1e-8)
