@@ -21,12 +21,6 @@ def pairs(ours, theirs):
     return zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True)
 
 
-def pairs(ours, theirs):
-    if not isinstance(theirs, list):
-        ours, theirs = [ours], [theirs]
-    return zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True)
-
-
 def assert_bitwise(model, again):
     for name, value in vars(again).items():
         if name not in PRIVATE and not name.endswith("_"):
