@@ -6,12 +6,13 @@ import inspect
 
 import sklearn
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from skunlearn.ensemble import SISAClassifier
-from skunlearn.linear_model import Ridge
+from skunlearn.linear_model import InfluenceUnlearner, Ridge
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils.discovery import all_estimators
@@ -34,6 +35,9 @@ def instances():
             made.append(cls(**PARAMETERS.get(name, {})))
     made.append(make_pipeline(StandardScaler(), Ridge()))
     made.append(make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(), on_memory="refit"))
+    made.append(InfluenceUnlearner(LogisticRegression()))
+    made.append(InfluenceUnlearner(PoissonRegressor(), order=2))
+    made.append(InfluenceUnlearner(Ridge(), order=2))
     made.append(SISAClassifier(DecisionTreeClassifier(max_features=2)))
     return made
 

@@ -4,6 +4,7 @@ from skunlearn.linear_model._certified_logistic import CertifiedLogisticRegressi
 from skunlearn.linear_model._elastic_net import ElasticNet
 from skunlearn.linear_model._gamma import GammaRegressor
 from skunlearn.linear_model._huber import HuberRegressor
+from skunlearn.linear_model._influence import InfluenceUnlearner
 from skunlearn.linear_model._lasso import Lasso
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
@@ -18,6 +19,7 @@ __all__ = [
     "ElasticNet",
     "GammaRegressor",
     "HuberRegressor",
+    "InfluenceUnlearner",
     "Lasso",
     "LinearRegression",
     "LogisticRegression",
