@@ -29,8 +29,10 @@ def gaussian_delta(epsilon: float, mu: float) -> float:
     """
     if mu == 0.0:
         return 0.0
-    above = special.ndtr(0.5 * mu - epsilon / mu)
-    return max(float(above - np.exp(epsilon + special.log_ndtr(-0.5 * mu - epsilon / mu))), 0.0)
+    near, far = 0.5 * mu - epsilon / mu, 0.5 * mu + epsilon / mu
+    # The second term is exp(epsilon) times the probability of a normal number below -far.
+    tail = 0.5 * np.exp(-0.5 * near**2) * special.erfcx(far / np.sqrt(2.0))
+    return max(float(special.ndtr(near) - tail), 0.0)
 
 
 def gaussian_mu(epsilon: float, delta: float) -> float:
