@@ -63,6 +63,9 @@ class Guarantee:
 
     composed_epsilon : float, default=None
         Kind 'certified': privacy parameter of all those releases together, at the same delta.
+
+    assumptions : str, default=None
+        What is taken for granted, where that is not what the kind takes for granted.
     """
 
     kind: str
@@ -74,6 +77,7 @@ class Guarantee:
     delta: float | None = None
     n_releases: int | None = None
     composed_epsilon: float | None = None
+    assumptions: str | None = None
 
     def __str__(self) -> str:
         extras = [
@@ -164,8 +168,9 @@ class UnlearningReport:
             (f"{self.part}s refitted", f"{self.n_refitted:,} of {self.n_parts:,}"),
             ("guarantee", f"{self.guarantee}: {KINDS[self.guarantee.kind]}"),
         ]
-        if self.guarantee.kind in ASSUMPTIONS:
-            rows.append(("assumed", ASSUMPTIONS[self.guarantee.kind]))
+        assumed = self.guarantee.assumptions or ASSUMPTIONS.get(self.guarantee.kind)
+        if assumed is not None:
+            rows.append(("assumed", assumed))
         rows += [(f"step {s.name}", f"{s.way}, {duration(s.seconds)}") for s in self.steps]
         return rows
 

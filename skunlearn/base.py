@@ -118,6 +118,10 @@ class UnlearnerMixin(CallbackSupportMixin):
         """Return what a model promises that was fitted anew for a request."""
         return self._static_guarantee()
 
+    def _assumptions(self) -> str | None:
+        """Return what the promise takes for granted, where the kind does not say it."""
+        return None
+
     def _choose_seed(self, random_state: Any) -> int:
         """Draw the seed of a fit; a pipeline that refits a step hands on the one it had."""
         kept = self.__dict__.pop("_seed_to_keep", None)
@@ -374,8 +378,9 @@ class UnlearnerMixin(CallbackSupportMixin):
             ("unlearns", f"{tags.kind}: {KINDS[tags.kind]}"),
             ("scope", f"{tags.scope}: {SCOPES[tags.scope]}"),
         ]
-        if tags.kind in ASSUMPTIONS:
-            rows.append(("assumed", ASSUMPTIONS[tags.kind]))
+        assumed = self._assumptions() or ASSUMPTIONS.get(tags.kind)
+        if assumed is not None:
+            rows.append(("assumed", assumed))
         samples = self.__dict__.get("_samples")
         if samples is not None:
             rows.append(("rows held", f"{samples.n_samples:,}"))

@@ -65,7 +65,7 @@ def _check_guarantee(name: str, guarantee: Any, tags: Any) -> None:
         raise AssertionError(f"{name}: the report claims less than the tags, scope 'state'.")
     if tags.kind == "certified" and not (
         guarantee.epsilon is not None
-        and guarantee.epsilon > 0.0
+        and guarantee.epsilon >= 0.0
         and guarantee.delta is not None
         and 0.0 <= guarantee.delta < 1.0
     ):
