@@ -8,6 +8,7 @@ from skunlearn.linear_model._influence import InfluenceUnlearner
 from skunlearn.linear_model._lasso import Lasso
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
+from skunlearn.linear_model._noisy_descent import NoisyDescentClassifier
 from skunlearn.linear_model._poisson import PoissonRegressor
 from skunlearn.linear_model._ridge import Ridge
 from skunlearn.linear_model._ridge_classifier import RidgeClassifier
@@ -23,6 +24,7 @@ __all__ = [
     "Lasso",
     "LinearRegression",
     "LogisticRegression",
+    "NoisyDescentClassifier",
     "PoissonRegressor",
     "Ridge",
     "RidgeCV",

@@ -1,0 +1,506 @@
+"""A logistic classifier that forgets by a few more steps of noisy gradient descent."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse, special
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._hashing import draw_seed
+from skunlearn._linear_classifier import LinearClassifierMixin
+from skunlearn._privacy import gaussian_epsilon
+from skunlearn._report import Guarantee
+from skunlearn._swap import Removal, Swap, reads_one_version
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import UnlearnerMixin
+from skunlearn.exceptions import NotUnlearnableError
+from skunlearn.linear_model._certified_noise import secret_normal
+from skunlearn.linear_model._glm_losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._noisy_accounting import Descent
+
+_ASSUMPTIONS = {
+    "neel2021": "one release compared with one of a retrained model; requests may be chosen by "
+    "looking at all earlier releases; the iterate before its noise stays secret; several releases "
+    "compose",
+    "langevin2024": "one release compared with one of a retrained model; requests not chosen by "
+    "looking at earlier releases (for those epsilon_spent_ holds); nothing but the rows and the "
+    "random state stays secret; several releases compose",
+}
+
+
+class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMixin, BaseEstimator):
+    """Logistic regression by noisy gradient descent, which forgets by a few more steps.
+
+    What `unlearn` publishes is (epsilon, delta)-indistinguishable from what `fit` on the rows left
+    would publish, also for requests that were chosen by somebody who has seen all models published
+    before (``accountant="neel2021"``). Two classes or more, l2 penalty.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        Strength of the l2 penalty: half of ``alpha * |w|^2`` is added to the mean loss. The
+        intercept is penalised too. More makes the model simpler and requests cheaper.
+
+    norm_bound : float, default=1.0
+        Bound R of the Euclidean norm of a row. It is declared, not read from the rows; longer rows
+        are scaled down to it, in `fit` and when predicting.
+
+    noise : float, default=0.05
+        Scale of the noise, of the published parameters themselves for "neel2021", and for
+        "langevin2024" sigma in the noise ``sqrt(2 eta) sigma`` of each step, which adds up to
+        ``sigma / sqrt(alpha)`` in directions without data. More makes requests cheaper and the
+        model worse.
+
+    epsilon : float, default=1.0
+        What a request may cost.
+
+    delta : float, default=1e-5
+        Probability with which epsilon may be exceeded; well below one in the number of rows.
+
+    accountant : {'neel2021', 'langevin2024'}, default='neel2021'
+        What the noise is added to, and the theorem that says what it hides; see Notes.
+
+    radius : float, default=None
+        Iterates of "langevin2024" are projected to the ball of this radius; None takes twice the
+        bound of the norm of the optimum, ``2 sqrt(2 log(n_classes) / alpha)``.
+
+    fit_intercept : bool, default=True
+        Whether rows get a column of ones.
+
+    random_state : int, RandomState instance or None, default=None
+        None draws noise that nobody can repeat. An int makes everything repeatable, for tests:
+        who knows it can subtract the noise.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; which there are counts as public. A class whose last row is unlearned
+        disappears.
+
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Published weights.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Published intercepts.
+
+    n_steps_ : int
+        Steps, each a pass over the rows, that `fit` or the last request took.
+
+    sigma_ : float
+        Standard deviation of the noise of the published parameters ("neel2021") or of each step.
+
+    epsilon_spent_ : float
+        With `delta`, what all models published so far tell together about any single row,
+        compared with another row in its place, however requests were chosen: differential privacy.
+        It grows with each publication since `fit`, before and after a removal; what other fits
+        published adds to it.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request, with epsilon and delta.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    LogisticRegression : Forgets exactly, without noise.
+
+    Notes
+    -----
+    *Constants.* F(w) is the mean of the logistic (softmax) losses plus ``alpha/2 |w|^2``, with rows
+    of norm at most ``r = sqrt(R^2 + 1)``, r = R without intercept. It is m = alpha strongly convex,
+    and L = alpha + r^2/4 smooth (two classes; alpha + r^2/2 for more); a row's loss has a gradient
+    of norm at most M = r (sqrt(2) r). The step size is eta = 2/(L + m), so that a step brings two
+    points together by c = (L - m)/(L + m). Removing k of n rows changes a step by at most
+    2 eta k M/n, and moves the optimum by at most Z = 2kM/(mn). The number of steps of a fit depends
+    on declared parameters only. A request takes as many steps as epsilon and delta ask for; one
+    that removes a whole class starts from zero, which is a fit: epsilon = 0.
+
+    *neel2021* (perturbed gradient descent with a secret state [1]_): steps without noise; what is
+    published is the iterate plus Gaussian noise, fresh each time. The norm of the optimum is at
+    most ``sqrt(2 log(n_classes) / alpha)``, so that after the T steps of a fit the iterate is
+    within ``b = c^T sqrt(2 log(n_classes) / alpha)`` of it, and after a request with K steps
+    within ``c^K (b' + Z)``, b' being the bound before. This holds for *every* sequence of
+    requests, hence for one that was chosen by looking at what was published. Given all of that,
+    what is compared are two Gaussians whose means differ by at most the two bounds: theorem 8
+    of [2]_ turns that into epsilon and delta exactly, in the place of the constants of [1]_. The
+    iterate is stored: scope 'output'; `purge` computes it anew from the rows held.
+
+    *langevin2024* ([3]_, projected noisy gradient descent, and its full batch in [4]_): noise in
+    each step, published as it is, nothing secret but the rows. The account adds distances over
+    requests, ``e = c^K (e' + Z)``, as [4]_ does where [3]_ doubles Renyi orders, and turns them
+    into Gaussian differential privacy by shifted interpolation [5]_, over the T steps that lead to
+    the present model: ``mu = (e + c^T radius) sqrt((1 - c^2)/(1 - c^(2T))) / (sqrt(2 eta) sigma)``.
+    That is below the bounds of [3]_ and [4]_. It compares with a fit before anybody has seen
+    a model: for requests chosen by somebody who has, the published iterate is no longer random, and
+    no number of steps short of a fit's helps. What then holds is `epsilon_spent_` [6]_ [7]_.
+
+    *Not covered*: what a published model tells about rows that it was fitted on is
+    `epsilon_spent_`, for one row; a person with k rows multiplies mu by k. The number of rows
+    counts as public. Scaling or selecting columns by looking at the rows is outside of the
+    account. Noise is drawn in floating point.
+
+    References
+    ----------
+    .. [1] Neel, Roth, Sharifi-Malvajerdi: Descent-to-delete: gradient-based methods for machine
+       unlearning, ALT 2021.
+    .. [2] Balle, Wang: Improving the Gaussian mechanism for differential privacy, ICML 2018.
+    .. [3] Chien, Wang, Chen, Li: Langevin unlearning: a new perspective of noisy gradient descent
+       for machine unlearning, NeurIPS 2024.
+    .. [4] Chien, Wang, Chen, Li: Certified machine unlearning via noisy stochastic gradient
+       descent, NeurIPS 2024 (tracking of the infinite Wasserstein distance).
+    .. [5] Bok, Su, Altschuler: Shifted interpolation for differential privacy, ICML 2024, section
+       4 (strongly convex losses).
+    .. [6] Gupta, Jung, Neel, Roth, Sharifi-Malvajerdi, Waites: Adaptive machine unlearning,
+       NeurIPS 2021.
+    .. [7] Chourasia, Shah: Forget unlearning: towards true data-deletion in machine learning,
+       ICML 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skunlearn.linear_model import NoisyDescentClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
+    >>> model = NoisyDescentClassifier(random_state=0).fit(X, y).unlearn([17, 300])
+    >>> model.unlearning_report_.guarantee.epsilon <= 1.0
+    True
+    >>> bool(model.score(X, y) > 0.9)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "norm_bound": [Interval(Real, 0, None, closed="neither")],
+        "noise": [Interval(Real, 0, None, closed="neither")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "delta": [Interval(Real, 0, 1, closed="neither")],
+        "accountant": [StrOptions({"neel2021", "langevin2024"})],
+        "radius": [Interval(Real, 0, None, closed="neither"), None],
+        "fit_intercept": ["boolean"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        alpha: float = 0.01,
+        *,
+        norm_bound: float = 1.0,
+        noise: float = 0.05,
+        epsilon: float = 1.0,
+        delta: float = 1e-5,
+        accountant: str = "neel2021",
+        radius: float | None = None,
+        fit_intercept: bool = True,
+        random_state: Any = None,
+    ):
+        self.alpha = alpha
+        self.norm_bound = norm_bound
+        self.noise = noise
+        self.epsilon = epsilon
+        self.delta = delta
+        self.accountant = accountant
+        self.radius = radius
+        self.fit_intercept = fit_intercept
+        self.random_state = random_state
+
+    @property
+    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+        return UnlearningTags("certified", "output" if self.accountant == "neel2021" else "state")
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> NoisyDescentClassifier:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows; those longer than `norm_bound` are scaled down.
+
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted model.
+
+        Raises
+        ------
+        ValueError
+            If y has one class only.
+        """
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        sources = (X, y, None)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
+        check_classification_targets(y)
+        classes = np.unique(y)
+        if classes.size < 2:
+            raise ValueError(
+                "NoisyDescentClassifier needs samples of at least 2 classes in the data, but the "
+                f"data contains only one class: {classes[0]!r}"
+            )
+        seed = self._first_seed()
+        self._hold_samples(_clip(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
+        self._bound = float(self.norm_bound)
+        self.__dict__.update(self._afresh(self._samples.slots(), classes, seed, 0.0))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _first_seed(self) -> bytes:
+        """Return the seed of the first noise; a pipeline that refits hands on the next one."""
+        before = self.__dict__.pop("_seed_to_keep", None)
+        if before is not None:
+            return before
+        if self.random_state is None:
+            return secrets.token_bytes(32)
+        return hashlib.blake2b(str(draw_seed(self.random_state)).encode(), digest_size=32).digest()
+
+    def _plan(self, n_classes: int) -> Descent:
+        """Choose the constants of the descent from declared parameters."""
+        square = self._bound**2 + self.fit_intercept
+        binary = n_classes == 2
+        optimum = np.sqrt(2.0 * np.log(n_classes) / self.alpha)
+        secret = self.accountant == "neel2021"
+        radius = optimum if secret else 2.0 * optimum if self.radius is None else self.radius
+        return Descent(
+            alpha=float(self.alpha),
+            smoothness=float(self.alpha + square / (4.0 if binary else 2.0)),
+            slope=float(np.sqrt(square if binary else 2.0 * square)),
+            radius=float(radius),
+            noise=float(self.noise),
+            epsilon=float(self.epsilon),
+            delta=float(self.delta),
+            secret=secret,
+        )
+
+    def _afresh(
+        self, rows: np.ndarray, classes: np.ndarray, seed: bytes, spent: float
+    ) -> dict[str, Any]:
+        """Descend from zero on the given rows, and publish."""
+        descent = self._plan(classes.size)
+        n_params = (1 if classes.size == 2 else classes.size) * (
+            self.n_features_in_ + self.fit_intercept
+        )
+        return {"_descent": descent, "classes_": classes} | self._publish(
+            descent, rows, classes, np.zeros(n_params), descent.n_steps, seed, 0.0, spent
+        )
+
+    def _publish(
+        self,
+        descent: Descent,
+        rows: np.ndarray,
+        classes: np.ndarray,
+        start: np.ndarray,
+        n_steps: int,
+        seed: bytes,
+        gap: float,
+        spent: float,
+    ) -> dict[str, Any]:
+        """Descend from a start; return the attributes of the model that comes of it.
+
+        `gap` and `spent` are what the account says after and before.
+        """
+        theta = self._descend(descent, rows, classes, start, n_steps, seed)
+        public = theta
+        if descent.secret:
+            public = theta + descent.noise * secret_normal(seed, b"release", theta.size)
+        table = public.reshape(-1, self.n_features_in_ + self.fit_intercept)
+        intercept = table[:, -1].copy() if self.fit_intercept else np.zeros(len(table))
+        spent = float(np.hypot(spent, descent.mu_published(n_steps, rows.size)))
+        return {
+            "coef_": table[:, : self.n_features_in_].copy(),
+            "intercept_": intercept,
+            "n_steps_": n_steps,
+            "sigma_": descent.noise if descent.secret else descent.step_noise,
+            "epsilon_spent_": gaussian_epsilon(descent.delta, spent),
+            "_iterate": theta if descent.secret else None,
+            "_gap": gap,
+            "_spent": spent,
+            "_seed": hashlib.blake2b(seed, digest_size=32, person=b"next").digest(),
+        }
+
+    def _descend(
+        self,
+        descent: Descent,
+        rows: np.ndarray,
+        classes: np.ndarray,
+        theta: np.ndarray,
+        n_steps: int,
+        seed: bytes,
+    ) -> np.ndarray:
+        """Take projected noisy gradient steps on the given rows."""
+        samples = self._samples
+        labels: Any = samples.y
+        weights = np.zeros(samples.n_slots)
+        weights[rows] = 1.0
+        codes = np.zeros(samples.n_slots)
+        codes[rows] = np.searchsorted(classes, labels[rows])
+        loss: Any = SoftmaxLoss(classes.size, self.fit_intercept, np.ones(classes.size))
+        if classes.size == 2:
+            loss = SingleLoss(None, self.fit_intercept, np.ones(2))
+        rate, noise = descent.step_size, descent.step_noise
+        for step in range(n_steps):
+            gradient = loss.slope(samples.X, codes, weights, theta).gradient / rows.size
+            theta = theta - rate * (gradient + descent.alpha * theta)
+            if noise:
+                theta += noise * secret_normal(seed, b"step %d" % step, theta.size)
+                theta *= descent.radius / max(float(np.linalg.norm(theta)), descent.radius)
+        return theta
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples, descent = self._samples, self._descent
+        kept = samples.slots_without(rows)
+        labels: Any = samples.y
+        classes = np.unique(labels[kept])
+        if classes.size < 2:
+            raise NotUnlearnableError(
+                "The request would leave one class only, and NoisyDescentClassifier needs two: "
+                f"{classes[0]!r}. Nothing was changed."
+            )
+        if classes.size < self.classes_.size:
+            attributes = self._afresh(kept, classes, self._seed, self._spent)
+            return Removal(attributes, self._certificate(0.0, 0.0), n_refitted=1)
+        gap = self._gap + descent.shift(rows.size, kept.size + rows.size)
+        n_steps = descent.steps_for(gap)
+        gap *= descent.contraction**n_steps
+        start = self._iterate if descent.secret else self._published()
+        attributes = self._publish(
+            descent, kept, classes, start, n_steps, self._seed, gap, self._spent
+        )
+        epsilon = gaussian_epsilon(descent.delta, descent.mu(gap))
+        return Removal(attributes, self._certificate(epsilon, descent.delta))
+
+    def _certificate(self, epsilon: float, delta: float) -> Guarantee:
+        secret = self._descent.secret
+        return Guarantee(
+            "certified",
+            "output" if secret else "state",
+            epsilon=epsilon,
+            delta=delta,
+            assumptions=_ASSUMPTIONS["neel2021" if secret else "langevin2024"],
+        )
+
+    def _static_guarantee(self) -> Guarantee:
+        """Return what holds for the model as it was published last."""
+        delta = self._descent.delta
+        return self._certificate(gaussian_epsilon(delta, self._descent.mu(self._gap)), delta)
+
+    def _assumptions(self) -> str:
+        return _ASSUMPTIONS[self.accountant]
+
+    def _published(self) -> np.ndarray:
+        """Return the published parameters as one vector."""
+        if not self.fit_intercept:
+            return self.coef_.ravel()
+        return np.hstack([self.coef_, self.intercept_[:, None]]).ravel()
+
+    def _adopt(self, fresh: Any) -> list[Swap]:
+        """Go on with the account where a pipeline refits."""
+        fresh._spent = float(np.hypot(fresh._spent, self._spent))
+        fresh.epsilon_spent_ = gaussian_epsilon(fresh.delta, fresh._spent)
+        return super()._adopt(fresh)
+
+    def _purge(self) -> dict[str, Any]:
+        """Compute the secret iterate anew, so that nothing of former rows is in it."""
+        descent = self._descent
+        if not descent.secret:
+            return {}
+        rows = self._samples.slots()
+        start = np.zeros(self._iterate.size)
+        iterate = self._descend(descent, rows, self.classes_, start, descent.n_steps, self._seed)
+        return {"_iterate": iterate, "_gap": 0.0}
+
+    def _as_stored(self, X: Any) -> Any:
+        return _clip(super()._as_stored(X), self._bound)
+
+    @reads_one_version
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Compute the score of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows; those longer than `norm_bound` are scaled down.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes that of the second, positive where it is predicted.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        scores = _clip(X, self.norm_bound) @ self.coef_.T + self.intercept_
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    @reads_one_version
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.stack([special.expit(-scores), special.expit(scores)], axis=1)
+        return special.softmax(scores, axis=1)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+
+def _clip(X: Any, bound: float) -> Any:
+    """Scale rows that are longer than the bound down to it, in a way that no other row changes."""
+    if sparse.issparse(X):
+        X = sparse.csr_array(X, copy=True)
+        X.sum_duplicates()
+        norms = np.sqrt(sparse.csr_array((X.data**2, X.indices, X.indptr), X.shape).sum(axis=1))
+        X.data *= np.repeat(bound / np.maximum(norms, bound), np.diff(X.indptr))
+        return X
+    norms = np.sqrt(np.cumsum(X * X, axis=1)[:, -1])  # in the order of columns, for any table
+    return X * (bound / np.maximum(norms, bound))[:, None]
