@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -174,14 +175,18 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     def _unlearn_with_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
         problem, state = self._problem(self._weights_without(rows)), self._state
-        hessian, gram, gone = problem.loss.take_out(
+        loss = copy(problem.loss)
+        loss.class_weight = state.factors
+        hessian, gram, gone = loss.take_out(
             self._samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
         reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
+        factors = state.factors
         left = hessian.diagonal() + problem.penalty
         if not (EPS * (peak + state.penalty) * left.size <= _WORN * left).all():
             here = state_at(problem, state.theta, state.radius)
-            hessian, reference, peak, n_out = here.hessian, here.reference, here.peak, 0
+            hessian, reference, peak = here.hessian, here.reference, here.peak
+            n_out, factors = 0, here.factors
         factor = Factor(problem.full(hessian))
         change = (problem.penalty - state.penalty) * state.theta
         step = factor.solve(state.gradient + change - gone)
@@ -195,6 +200,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             hessian=hessian,
             peak=peak,
             n_out=n_out,
+            factors=factors,
             gram=gram,
             penalty=problem.penalty,
             gradient=np.zeros(step.size),

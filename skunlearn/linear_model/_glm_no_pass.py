@@ -116,5 +116,6 @@ def step_without_pass(
         least,
         spread,
         state.n_out + rows.size,
+        state.factors,
     )
     return after, bound

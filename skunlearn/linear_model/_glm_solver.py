@@ -7,7 +7,7 @@ gradient, ``||v||_H = sqrt(v' H v)``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,9 @@ class State:
 
     n_out : int
         Rows taken out of `hessian` since it was evaluated.
+
+    factors : ndarray of shape (n_classes,)
+        Weights of classes with which it was evaluated.
     """
 
     theta: np.ndarray
@@ -139,6 +142,7 @@ class State:
     least: float = 0.0
     spread: float = np.inf
     n_out: int = 0
+    factors: np.ndarray = field(default_factory=lambda: np.ones(1))
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
@@ -155,7 +159,15 @@ def state_at(problem: Problem, theta: np.ndarray, radius: float) -> State:
     peak = power_of_two_above(hessian.diagonal())
     here = theta.copy()
     return State(
-        here, here.copy(), hessian, None, radius, problem.penalty, np.zeros(here.size), peak
+        here,
+        here.copy(),
+        hessian,
+        None,
+        radius,
+        problem.penalty,
+        np.zeros(here.size),
+        peak,
+        factors=problem.loss.class_weight,
     )
 
 
@@ -214,6 +226,13 @@ def wear(problem: Problem, state: State) -> float:
     if problem.pin is not None:
         trace += float(np.trace(problem.pin))
     return EPS / 2 * (terms + problem.loss.concordance * predictors) * trace
+
+
+def strain(problem: Problem, state: State) -> float:
+    """Bound the logarithm of the change of H by the change of the weights of classes."""
+    if np.array_equal(problem.loss.class_weight, state.factors):
+        return 0.0
+    return float(np.abs(np.log(problem.loss.class_weight / state.factors)).max())
 
 
 def norm(vector: np.ndarray) -> float:
@@ -305,7 +324,7 @@ def certify(
     inverse_norm /= 1.0 - worn
     size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
     nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - worn) + slack * math.sqrt(inverse_norm)
-    moved = _reach(problem, radius, way, slope.far)
+    moved = _reach(problem, radius, way, slope.far) + strain(problem, state)
     bound, stretch, ratio = distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
     loose = not sharply and (stretch > 1.1 or ratio > 0.1)
     return Certificate(bound, stretch / math.sqrt(1.0 - worn), slope.gradient, slack, loose)
@@ -391,21 +410,23 @@ def polish(
     before = error = np.inf
     n_passes = 0
     way = reference - theta
-    anchor, moved = theta, _reach(problem, state.radius, way, np.inf)
+    factors, strained = state.factors, strain(problem, state)
+    anchor, moved = theta, _reach(problem, state.radius, way, np.inf) + strained
     while n_passes < max_passes:
         looks = n_passes == 0 and 0.0 < moved <= _WORTH_A_LOOK
         slope = problem.slope(theta, way) if looks else problem.slope(theta)
         n_passes += 1
         if looks:
-            moved = _reach(problem, state.radius, way, slope.far)
+            moved = _reach(problem, state.radius, way, slope.far) + strained
         step = factor.solve(slope.gradient)
         decrement = float(np.sqrt(max(slope.gradient @ step, 0.0)))
         size = float(np.sqrt(max(theta @ factor.matrix @ theta, 0.0)))
         error = decrement / size if size > 0.0 else decrement
         if error <= target or (decrement >= 0.5 * before and error <= 1e-9):
             break
-        if decrement > 0.2 * before and not np.array_equal(theta, reference):
+        if decrement > 0.2 * before and (strained or not np.array_equal(theta, reference)):
             reference, hessian = theta.copy(), problem.hessian(theta)
+            factors, strained = problem.loss.class_weight, 0.0
             factor = Factor(problem.full(hessian))
             step = factor.solve(slope.gradient)
             anchor, moved = theta, 0.0
@@ -426,6 +447,7 @@ def polish(
         gradient=np.zeros(theta.size),
         residual=np.inf,
         n_out=state.n_out if hessian is state.hessian else 0,
+        factors=factors,
     )
     return there, max(error, EPS), n_passes
 

@@ -135,3 +135,22 @@ def test_the_certificate_counts_the_rounding_of_the_gradient():
     found = certify(problem, state, Factor(problem.full(state.hessian)))
     assert found.residual > np.linalg.norm(found.gradient)
     assert found.bound > 0
+
+
+def test_the_certificate_counts_that_classes_weigh_differently(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    for C in (0.1, 10.0, 1e4):
+        X = rng.normal(size=(60, 3))
+        y = (X[:, 0] + rng.normal(size=60) > 0.8).astype(int)
+        model = LogisticRegression(C=C, class_weight="balanced", unlearning="bounded").fit(X, y)
+        for row in np.flatnonzero(y == 1)[:5].tolist():
+            model.unlearn(row)
+            problem, state = model._problem(model._samples.sample_weight), model._state
+            found = certify(problem, state, Factor(problem.full(state.hessian)))
+            curvature = problem.full(problem.hessian(state.theta))
+            held = problem.full(state.hessian)
+            least = np.linalg.eigvals(np.linalg.solve(held, curvature)).real.min()
+            assert 1.0 / least <= found.stretch**2 * (1.0 + 1e-9)
+            best = polish(problem, state_at(problem, state.theta, state.radius))[0]
+            gap = best.theta - state.theta
+            assert np.sqrt(gap @ curvature @ gap) <= model.unlearning_report_.guarantee.bound + 1e-9
