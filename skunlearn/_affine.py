@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import linalg, sparse
 
+from skunlearn._arrays import beside
 from skunlearn._joint_moments import JointMoments
 from skunlearn._sample_store import SampleStore
+from skunlearn._tables import dense
 
 
 class AffineMap(NamedTuple):
@@ -34,14 +36,15 @@ class AffineMap(NamedTuple):
     def of(self, X: Any) -> Any:
         """Map rows, in their dtype; a CSR array goes with a shift of zero."""
         if self.shift.any():
-            X = (X.toarray() if sparse.issparse(X) else X) - self.shift.astype(X.dtype)
+            X = X.toarray() if sparse.issparse(X) else X
+            X = X - beside(self.shift, X)
         return self.steps(X)
 
     def steps(self, X: Any) -> Any:
         """Map differences of rows, in their dtype."""
-        scale = self.scale.astype(X.dtype)
+        scale = beside(self.scale, X)
         mapped = X.multiply(1 / scale).tocsr() if sparse.issparse(X) else X / scale
-        return mapped if self.axes is None else mapped @ self.axes.T.astype(X.dtype)
+        return mapped if self.axes is None else mapped @ beside(self.axes.T, X)
 
     def after(self, base: AffineMap) -> AffineMap:
         """Express the map in the coordinates into which another one without axes has mapped."""
@@ -106,8 +109,7 @@ def find_near(samples: SampleStore, place: AffineMap, X: Any, y: np.ndarray | No
         Sorted, without repeats.
     """
     slots = samples.slots()
-    held = samples.X[slots]
-    held, X = (part.toarray() if sparse.issparse(part) else part for part in (held, X))
+    held, X = dense(samples.X, slots), X.toarray() if sparse.issparse(X) else X
     table = place.of(held)
     longest = (np.abs(held).max(axis=0) + np.abs(place.shift)) / place.scale
     if place.axes is not None:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._kernels.columns import column_moments, remove_rows
+from skunlearn._arrays import DeviceTable, namespace, to_host
+from skunlearn._kernels.columns import column_moments, remove_rows, two_sum
+from skunlearn._tables import for_kernel
 
 UNIT_WEIGHTS = np.empty(0)
 
@@ -25,7 +27,7 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
 
     Parameters
     ----------
-    X : ndarray or CSR array of shape (n_slots, n_features)
+    X : ndarray, CSR array or DeviceTable of shape (n_slots, n_features)
         NaN entries are passed over; in a sparse X what is not stored is zero.
 
     weights : ndarray of shape (n_slots,) or None
@@ -39,6 +41,8 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
     moments : ndarray of shape (5, n_features), dtype float64
         As in :mod:`skunlearn._kernels.columns`.
     """
+    if isinstance(X, DeviceTable):
+        return _from_device_rows(X, weights, rows)
     if not sparse.issparse(X):
         return column_moments(X, UNIT_WEIGHTS if weights is None else weights, rows)
     part = X[rows]
@@ -61,6 +65,32 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
     return np.stack([total, mean, scatter, power_of_two_above(scatter), np.zeros(n_features)])
 
 
+def _from_device_rows(X: DeviceTable, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """Compute moments where the rows are, in the two passes of the kernel."""
+    xp, zero = namespace(X.array), X.send(0.0)
+    n_features = X.shape[1]
+    w = np.ones(X.shape[0]) if weights is None else weights
+    sums = np.zeros((4, n_features))
+    total, mean, shift, scatter = sums
+    for span in X.spans(rows):
+        block, column = X.block(span), X.send(w[span][:, None])
+        absent = xp.isnan(block)
+        total += to_host(xp.sum(xp.where(absent, zero, column), axis=0))
+        mean += to_host(xp.sum(xp.where(absent, zero, column * block), axis=0))
+    np.divide(mean, total, out=mean, where=total != 0.0)
+    centre = X.send(mean)
+    for span in X.spans(rows):
+        gap = X.block(span) - centre
+        gap = xp.where(xp.isnan(gap), zero, gap)
+        weighted = X.send(w[span][:, None]) * gap
+        shift += to_host(xp.sum(weighted, axis=0))
+        scatter += to_host(xp.sum(weighted * gap, axis=0))
+    move = np.divide(shift, total, out=np.zeros(n_features), where=total != 0.0)
+    scatter = np.maximum(scatter - shift * move, 0.0)
+    mean, low = two_sum.py_func(mean, move)
+    return np.stack([total, mean, scatter, power_of_two_above(scatter), low])
+
+
 def without_rows(
     moments: np.ndarray, X: Any, weights: np.ndarray | None, rows: np.ndarray
 ) -> tuple[np.ndarray, float]:
@@ -74,8 +104,5 @@ def without_rows(
     loss : float
         Factor by which the update magnifies rounding errors.
     """
-    if sparse.issparse(X):
-        X = X[rows].toarray()
-        weights = None if weights is None else weights[rows]
-        rows = np.arange(rows.size)
+    X, rows, weights = for_kernel(X, rows, weights)
     return remove_rows(moments, X, UNIT_WEIGHTS if weights is None else weights, rows)

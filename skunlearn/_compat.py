@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_y as check_y
 from sklearn.utils.validation import _num_samples as num_samples
 
 
@@ -77,6 +78,7 @@ __all__ = [
     "StrOptions",
     "callback_context",
     "check_sample_weight",
+    "check_y",
     "fit_context",
     "num_samples",
     "search_buffers",

@@ -14,10 +14,10 @@ EPS = float(np.finfo(np.float64).eps)
 
 # Smallest share of a diagonal entry of the inverse that may be left of it when others go; below,
 # the reciprocal is the condition number at which a fresh factorisation is called for.
-_LEAST_SHARE = 1e-8
+LEAST_SHARE = 1e-8
 
 _BLOCK = 512
-_NO_ROWS = np.empty(0, dtype=np.intp)
+NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 class Factor:
@@ -142,7 +142,7 @@ class Inverse:
         if info:
             return None
         share = float((lower.diagonal() ** 2 / before).min())
-        if share < _LEAST_SHARE:
+        if share < LEAST_SHARE:
             return None
         rows = blas.dtrsm(
             1.0, lower, columns.T, side=True, lower=True, trans_a=True, overwrite_b=True
@@ -169,18 +169,22 @@ class Inverse:
         matrix[:, gone] = 0.0
         self._taken.fill(0.0)
 
+    def taken(self) -> np.ndarray:
+        """Copy what is still to be subtracted the square of."""
+        return self._taken[: self.n_taken].copy()
+
     def settling(self, places: np.ndarray) -> Swap:
         """Return the change that ends :meth:`absorb`."""
         state = {"n_taken": 0, "places": places, "error": self.error + EPS, "settled": True}
         if 2 * places.size < len(self._matrix):
             matrix = self._matrix.take(places, axis=0).take(places, axis=1)
             state = vars(Inverse(matrix, self.error + EPS))
-        return Swap(self, state, _NO_ROWS)
+        return Swap(self, state, NO_ROWS)
 
     def purge(self) -> None:
         """Leave nothing in the inverse of rows that were taken out."""
         if self.settled and self.n_taken:
-            self.absorb(self._taken[: self.n_taken].copy(), self.places)
+            self.absorb(self.taken(), self.places)
             commit([self.settling(self.places)])
 
 
@@ -258,7 +262,7 @@ class Downdate:
         n_after = n_taken + len(self._rows)
         if n_after <= len(inverse._taken):
             inverse._taken[n_taken:n_after] = self._rows
-            return Swap(inverse, {"n_taken": n_after, "places": self._places}, _NO_ROWS), "output"
+            return Swap(inverse, {"n_taken": n_after, "places": self._places}, NO_ROWS), "output"
         inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._places)
         return inverse.settling(self._places), "state"
 

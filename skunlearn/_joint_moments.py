@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from skunlearn._arrays import DeviceTable, namespace, to_device, to_host
 from skunlearn._column_moments import UNIT_WEIGHTS, power_of_two_above
 from skunlearn._kernels.columns import two_sum
 from skunlearn._kernels.least_squares import remove_batch, remove_rows
+from skunlearn._tables import dense, for_kernel
 
 _BLOCK_BYTES = 1 << 20
 
@@ -66,7 +68,7 @@ class JointMoments:
 
         Parameters
         ----------
-        X : ndarray or CSR array of shape (n_slots, n_features)
+        X : ndarray, CSR array or DeviceTable of shape (n_slots, n_features)
             The table; float32 is summed in float64.
 
         y : ndarray of shape (n_slots, n_targets), dtype float64
@@ -84,28 +86,27 @@ class JointMoments:
         if sparse.issparse(X):
             return cls._from_sparse_rows(X, y, weights, rows, centred)
         n_columns = X.shape[1] + y.shape[1]
-        step = max(1, _BLOCK_BYTES // (8 * n_columns))
-        everything = rows.size == X.shape[0]
-        spans = [
-            slice(start, min(start + step, rows.size)) if everything else rows[start : start + step]
-            for start in range(0, rows.size, step)
-        ]
+        spans = _spans(X, n_columns, rows)
+        xp = np if isinstance(X, np.ndarray) else namespace(X.array)
         weight = float(rows.size if weights is None else weights[rows].sum())
         mean = np.zeros(n_columns)
         low = np.zeros(n_columns)
         if centred:
-            mean = _joint(X, y, rows[:: max(1, rows.size // _SAMPLE)]).mean(axis=0)
+            sample = rows[:: max(1, rows.size // _SAMPLE)]
+            mean = np.hstack([dense(X, sample), y[sample]], dtype=np.float64).mean(axis=0)
         for _ in range(_PASSES if centred else 1):
             scatter = np.zeros((n_columns, n_columns))
             total = np.zeros(n_columns)
+            centre = mean if isinstance(X, np.ndarray) else X.send(mean)
             for span in spans:
                 gap = _joint(X, y, span)
+                w = None if weights is None else to_device(weights[span], gap)
                 if centred:
-                    gap -= mean
-                    total += _weighted_sum(gap, weights, span)
-                if weights is not None:
-                    gap *= np.sqrt(weights[span])[:, None]
-                scatter += gap.T @ gap
+                    gap -= centre
+                    total += to_host(xp.sum(gap, axis=0) if w is None else w @ gap)
+                if w is not None:
+                    gap *= xp.sqrt(w)[:, None]
+                scatter += to_host(gap.T @ gap)
             if centred:
                 shift = total / weight
                 scatter -= np.outer(total, shift)
@@ -138,10 +139,7 @@ class JointMoments:
         self, X: Any, y: np.ndarray, weights: np.ndarray | None, rows: np.ndarray, centred: bool
     ) -> JointMoments:
         """Take rows out, O(k d^2); `self` is not changed."""
-        if sparse.issparse(X):
-            X, y = X[rows].toarray(), y[rows]
-            weights = None if weights is None else weights[rows]
-            rows = np.arange(rows.size)
+        X, rows, y, weights = for_kernel(X, rows, y, weights)
         w = UNIT_WEIGHTS if weights is None else weights
         if rows.size <= _FEW:
             weight, mean, low, scatter = remove_rows(
@@ -161,9 +159,20 @@ class JointMoments:
             buffer.fill(0)
 
 
-def _joint(X: Any, y: np.ndarray, span: Any) -> np.ndarray:
+def _spans(X: Any, n_columns: int, rows: np.ndarray) -> list[Any]:
+    """Divide rows into blocks, as slices where they are all there are."""
+    if isinstance(X, DeviceTable):
+        return list(X.spans(rows))
+    step = max(1, _BLOCK_BYTES // (8 * n_columns))
+    everything = rows.size == X.shape[0]
+    return [
+        slice(start, min(start + step, rows.size)) if everything else rows[start : start + step]
+        for start in range(0, rows.size, step)
+    ]
+
+
+def _joint(X: Any, y: np.ndarray, span: Any) -> Any:
+    """Return rows beside their targets, float64, where the rows are."""
+    if isinstance(X, DeviceTable):
+        return namespace(X.array).concat([X.block(span), X.send(y[span])], axis=1)
     return np.concatenate([X[span], y[span]], axis=1, dtype=np.float64)
-
-
-def _weighted_sum(part: np.ndarray, weights: np.ndarray | None, span: Any) -> np.ndarray:
-    return part.sum(axis=0) if weights is None else weights[span] @ part

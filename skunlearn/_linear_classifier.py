@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from skunlearn._arrays import affine, labels_of
+from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 
 
@@ -36,7 +38,7 @@ class LinearClassifierMixin:
         X = validate_data(
             self, X, accept_sparse=["csr", "csc", "coo"] if sparse else False, reset=False
         )
-        scores = X @ self.coef_.T + self.intercept_
+        scores = affine(X, self.coef_, self.intercept_)
         return scores[:, 0] if scores.shape[1:] == (1,) else scores
 
     @reads_one_version
@@ -54,8 +56,6 @@ class LinearClassifierMixin:
             Labels from `classes_`.
         """
         scores = self.decision_function(X)
-        if self.classes_.size == 1:
-            return np.repeat(self.classes_, len(scores))
-        return self.classes_[
-            scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        ]
+        if self.classes_.shape[0] == 1:
+            scores = scores[:, None]
+        return labels_of(scores, self.classes_)

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags
 
+from skunlearn._arrays import DeviceTable, is_foreign
 from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Swap
@@ -153,7 +154,7 @@ class Passage:
         step._hand_on(fresh)
         arguments = {"sample_ids": ids}
         if store.sample_weight is not None:
-            arguments["sample_weight"] = store.sample_weight[kept]
+            arguments["sample_weight"] = store.publish(store.sample_weight[kept])
         _fit(name, fresh, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
         fresh.__dict__.pop("_seed_to_keep", None)
         self.swaps += step._adopt(fresh)
@@ -197,6 +198,8 @@ class Passage:
                 f"Step {name!r} holds rows that a step before it has forgotten or never seen, so "
                 "it cannot be brought up to date. Fit the pipeline anew. Nothing was changed."
             )
+        if is_foreign(rows):
+            return DeviceTable(rows).take(np.array(chosen)).array
         return _safe_indexing(rows, chosen)
 
 

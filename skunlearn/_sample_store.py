@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from skunlearn._arrays import DeviceTable
 from skunlearn._hashing import hash_ids
 from skunlearn._ids import Kind, as_keys, shown
 from skunlearn._tables import hash_rows, rows_equal, take, wipe
@@ -88,7 +89,7 @@ class SampleStore:
 
     Parameters
     ----------
-    X : ndarray, CSR array or frame table of shape (n_samples, n_features)
+    X : ndarray, CSR array, DeviceTable or frame table of shape (n_samples, n_features)
         The rows, in memory that nobody else holds.
 
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs), default=None
@@ -243,6 +244,10 @@ class SampleStore:
             return False
         return self._alive is None or bool(self._alive[numbers].all())
 
+    def publish(self, values: Any) -> Any:
+        """Return fitted values as the user gets them: where the rows came from."""
+        return self.X.send(values) if isinstance(self.X, DeviceTable) else values
+
     def find(self, X: Any, y: np.ndarray | None = None) -> np.ndarray:
         """Find the slots of the rows equal to any of the given rows.
 
@@ -339,6 +344,10 @@ class SampleStore:
         if sparse.issparse(other.X):
             blank = sparse.csr_array((1, other.X.shape[1]), dtype=other.X.dtype)
             return self.with_table(sparse.vstack([other.X, blank], format="csr")[places])
+        if isinstance(other.X, DeviceTable):
+            table = other.X.take(np.minimum(places, other.n_slots - 1))
+            table.wipe(np.flatnonzero(places == other.n_slots))
+            return self.with_table(table)
         X = np.zeros((self.n_slots, *other.X.shape[1:]), dtype=other.X.dtype)
         X[self.slots()] = other.X[other.slots()]
         return self.with_table(X)

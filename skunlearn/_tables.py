@@ -1,8 +1,9 @@
 """Training tables that a model owns: taking rows, overwriting rows, hashing rows.
 
-A table is an ndarray, a CSR array or, where an estimator passes frames on to others, a frame table
-of :mod:`skunlearn._frames`. Positions are stable: a removed row is overwritten and stays as an
-empty slot until its table is rebuilt from the rows that are left.
+A table is an ndarray, a CSR array, an array of another library in a
+:class:`~skunlearn._arrays.DeviceTable` or, where an estimator passes frames on to others, a frame
+table of :mod:`skunlearn._frames`. Positions are stable: a removed row is overwritten and stays as
+an empty slot until its table is rebuilt from the rows that are left.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from skunlearn._arrays import DeviceTable, is_foreign, namespace, to_host
 from skunlearn._frames import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
 from skunlearn._hashing import mix64
 
@@ -24,7 +26,7 @@ def own(array: Any, source: Any) -> Any:
 
     Parameters
     ----------
-    array : ndarray, sparse array or None
+    array : array of any library, sparse array or None
         What validation made of `source`.
 
     source : object
@@ -32,7 +34,7 @@ def own(array: Any, source: Any) -> Any:
 
     Returns
     -------
-    owned : ndarray, CSR array or None
+    owned : ndarray, CSR array, DeviceTable or None
         `array` itself where validation already made a copy. A CSR array stores no entry twice.
     """
     if array is None:
@@ -41,6 +43,8 @@ def own(array: Any, source: Any) -> Any:
         table = sparse.csr_array(array, copy=True)
         table.sum_duplicates()
         return table
+    if is_foreign(array):
+        return DeviceTable(namespace(array).asarray(array, copy=True))
     fresh = (
         isinstance(source, np.ndarray | list | tuple)
         and array.flags.owndata
@@ -61,7 +65,7 @@ def as_table(X: Any) -> Any:
 
     Returns
     -------
-    table : FrameTable, CSR array or ndarray
+    table : FrameTable, CSR array, DeviceTable or ndarray
     """
     if is_pandas(X):
         return PandasTable.from_frame(X)
@@ -69,6 +73,8 @@ def as_table(X: Any) -> Any:
         return PolarsTable.from_frame(X)
     if sparse.issparse(X):
         return sparse.csr_array(X, copy=True)
+    if is_foreign(X):
+        return own(X, None)
     array = np.array(X, order="C", copy=True)
     if isinstance(X, list | tuple) and array.dtype.kind in "US":
         return np.array(X, dtype=object)
@@ -77,6 +83,8 @@ def as_table(X: Any) -> Any:
 
 def native(table: Any) -> Any:
     """Return a table as what scikit-learn estimators take."""
+    if isinstance(table, DeviceTable):
+        return table.array
     return table.native() if isinstance(table, FrameTable) else table
 
 
@@ -95,7 +103,42 @@ def take(table: Any, rows: np.ndarray) -> Any:
     """Copy the given rows of a table (None stays None)."""
     if table is None:
         return None
+    if isinstance(table, DeviceTable):
+        return table.take(rows)
     return table.map(lambda array: array[rows]) if isinstance(table, FrameTable) else table[rows]
+
+
+def dense(table: Any, rows: np.ndarray) -> np.ndarray:
+    """Copy the given rows of a table of numbers to a dense array on the host."""
+    if isinstance(table, DeviceTable):
+        return table.fetch(rows)
+    return table[rows].toarray() if sparse.issparse(table) else table[rows]
+
+
+def for_kernel(X: Any, rows: np.ndarray, *others: Any) -> tuple[Any, ...]:
+    """Return arguments for a kernel that reads some rows of a dense array.
+
+    Parameters
+    ----------
+    X : ndarray, CSR array or DeviceTable of shape (n_slots, n_features)
+        The table.
+
+    rows : ndarray of shape (n_rows,), dtype intp
+        What the kernel is to read.
+
+    *others : ndarray of shape (n_slots, ...) or None
+        What goes with the rows of X.
+
+    Returns
+    -------
+    X, rows, *others
+        The arguments themselves for an ndarray X; else the given rows of all, and where they now
+        are.
+    """
+    if isinstance(X, np.ndarray):
+        return X, rows, *others
+    parts = (None if part is None else part[rows] for part in others)
+    return dense(X, rows), np.arange(rows.size), *parts
 
 
 def drop(table: Any, rows: np.ndarray) -> Any:
@@ -103,6 +146,8 @@ def drop(table: Any, rows: np.ndarray) -> Any:
     if not isinstance(table, np.ndarray):
         keep = np.ones(table.shape[0], dtype=bool)
         keep[rows] = False
+        if is_foreign(table):
+            return DeviceTable(table).take(np.flatnonzero(keep)).array
         return take(table, np.flatnonzero(keep))
     starts = [0, *(rows + 1).tolist()]
     stops = [*rows.tolist(), len(table)]
@@ -118,6 +163,8 @@ def wipe(table: Any, rows: np.ndarray) -> None:
             span = slice(table.indptr[row], table.indptr[row + 1])
             table.data[span] = 0
             table.indices[span] = 0
+    elif isinstance(table, DeviceTable):
+        table.wipe(rows)
     elif table is not None:
         for array in table.arrays:
             wipe(array, rows)
@@ -128,7 +175,7 @@ def hash_rows(table: Any) -> np.ndarray:
 
     Parameters
     ----------
-    table : ndarray of shape (n_samples, n_features), CSR array or frame table
+    table : ndarray of shape (n_samples, n_features), CSR array, DeviceTable or frame table
         Negative zero equals zero and NaN equals NaN.
 
     Returns
@@ -137,6 +184,8 @@ def hash_rows(table: Any) -> np.ndarray:
     """
     if sparse.issparse(table):
         return _hash_sparse_rows(table)
+    if isinstance(table, DeviceTable):
+        return np.concatenate([hash_rows(to_host(table[s].array)) for s in table.spans()])
     if not _is_numeric(table):
         texts = (repr(row).encode("utf-8", "surrogatepass") for row in _listed(table))
         digests = [hashlib.blake2b(text, digest_size=8).digest() for text in texts]
@@ -163,7 +212,7 @@ def _hash_sparse_rows(table: Any) -> np.ndarray:
 
 
 def _is_numeric(table: Any) -> bool:
-    return sparse.issparse(table) or (
+    return isinstance(table, DeviceTable | sparse.csr_array) or (
         isinstance(table, np.ndarray) and table.ndim == 2 and table.dtype.kind in "iufb"
     )
 
@@ -193,7 +242,5 @@ def rows_equal(table: Any, rows: np.ndarray, query: Any, at: int) -> np.ndarray:
     if not _is_numeric(table):
         (wanted,) = _listed(take(query, np.array([at])))
         return np.array([row == wanted for row in _listed(take(table, rows))], dtype=bool)
-    stored, wanted = table[rows], query[[at]]
-    if sparse.issparse(table):
-        stored, wanted = stored.toarray(), wanted.toarray()
-    return ((stored == wanted) | ((stored != stored) & (wanted != wanted))).all(axis=1)
+    stored, sought = dense(table, rows), dense(query, np.array([at]))
+    return ((stored == sought) | ((stored != stored) & (sought != sought))).all(axis=1)

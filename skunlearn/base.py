@@ -10,8 +10,9 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from scipy import sparse
 from sklearn.utils import estimator_html_repr
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from skunlearn._arrays import DeviceTable, is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
 from skunlearn._hashing import draw_seed
 from skunlearn._ids import as_keys, check_sample_ids
@@ -28,6 +29,7 @@ from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, Swap, commit, reads_one_version, snapshot
 from skunlearn._tables import named, own, take
 from skunlearn._tags import UnlearningTags, with_unlearning_tags
+from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = [
@@ -74,6 +76,7 @@ class UnlearnerMixin(CallbackSupportMixin):
     """
 
     _unlearning_tags: ClassVar[UnlearningTags] = UnlearningTags("none")
+    _takes_arrays: ClassVar[bool] = False  # of other libraries than NumPy
     _samples: SampleStore
     unlearning_report_: UnlearningReport
 
@@ -161,7 +164,7 @@ class UnlearnerMixin(CallbackSupportMixin):
 
     def _fit_targets(self, rows: np.ndarray) -> Any:
         """Return targets of the given slots in the form in which `fit` takes them."""
-        return take(self._samples.y, rows)
+        return self._samples.publish(take(self._samples.y, rows))
 
     def _purge(self) -> dict[str, Any]:
         """Return attributes free of any residue; most estimators have none."""
@@ -283,7 +286,7 @@ class UnlearnerMixin(CallbackSupportMixin):
         samples = self._check_samples()
         with samples.lock:
             query = self._as_stored(X)
-            targets = None if y is None else np.asarray(y)
+            targets = None if y is None else np.asarray(to_host(y))
             if targets is not None and len(targets) != query.shape[0]:
                 raise ValueError(f"X has {query.shape[0]} rows, but y has {len(targets)}.")
             ids = samples.ids_of(self._find(query, targets))
@@ -305,6 +308,8 @@ class UnlearnerMixin(CallbackSupportMixin):
             dtype="numeric" if stored.dtype.kind in "iub" else stored.dtype,
             ensure_all_finite=False,
         )
+        if isinstance(stored, DeviceTable):
+            return to_host(X).astype(stored.dtype, copy=False)
         if sparse.issparse(stored):
             return own(sparse.csr_array(X), X)
         return X.toarray() if sparse.issparse(X) else X
@@ -338,13 +343,16 @@ class UnlearnerMixin(CallbackSupportMixin):
         return self._as_namesake(type(self))
 
     def _as_namesake(self, cls: type) -> Any:
-        """Make an instance of `cls` with copies of this estimator's public attributes."""
+        """Make an instance of `cls` with copies of this estimator's public attributes.
+
+        What is an array of another library than NumPy becomes one of NumPy's.
+        """
         self._check_samples()
         view = snapshot(self)
         predictor: Any = object.__new__(cls)
         predictor.__dict__.update(
             {
-                name: copy.deepcopy(value)
+                name: to_host(value)[()] if is_foreign(value) else copy.deepcopy(value)
                 for name, value in view.__dict__.items()
                 if name[0] != "_" and name != "unlearning_report_"
             }

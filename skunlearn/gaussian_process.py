@@ -10,7 +10,7 @@ import sklearn.gaussian_process
 from scipy.linalg import lapack
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._inverse import EPS
@@ -19,6 +19,7 @@ from skunlearn._sample_store import SampleStore
 from skunlearn._swap import snapshot
 from skunlearn._tables import drop
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 

@@ -10,20 +10,30 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.kernel_ridge
 from scipy import linalg
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._arrays import beside, is_foreign, namespace, to_device, to_host
+from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._inverse import EPS, Factor, Inverse, Inverses
-from skunlearn._tables import drop
+from skunlearn._inverse_arrays import DeviceFactor, DeviceInverse, kernel_matrix
+from skunlearn._scores import RegressorMixin
+from skunlearn._tables import drop, native
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 
 __all__ = ["KernelRidge"]
 
 # Relative float error above which the system is solved anew for the rows that are left.
 TOLERANCE = 1e-8
+
+_NOT_FINITE = "The kernel {!r} gave values that are not finite numbers."
+_NOT_DEFINITE = (
+    "The kernel matrix plus alpha is not positive definite. Using the least-squares solution "
+    "instead."
+)
 
 
 class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -114,6 +124,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         "coef0": [Interval(Real, None, None, closed="neither")],
         "kernel_params": [dict, None],
     }
+    _takes_arrays = True
     _unlearning_tags = UnlearningTags("numerical", "output", TOLERANCE, predicts_with_rows=True)
 
     def __init__(
@@ -181,10 +192,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             multi_output=True,
             y_numeric=True,
         )
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            weight = weight.astype(np.float64)
+        weight = check_weights(self, sample_weight, X, dtype=None, ensure_non_negative=True)
         y = y.astype(np.float64)
         self._penalties(y)
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
@@ -203,7 +211,14 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             )
         return np.broadcast_to(penalties, (n_targets,))
 
-    def _kernel_of(self, X: Any, Y: Any = None) -> np.ndarray:
+    def _kernel_of(self, X: Any, Y: Any = None) -> Any:
+        if is_foreign(X):
+            parameters = {name: getattr(self, name) for name in ("gamma", "degree", "coef0")}
+            values = kernel_matrix(X, Y, self.kernel, **parameters)
+            finite = namespace(values).isfinite(values)
+            if not namespace(values).all(finite):
+                raise ValueError(_NOT_FINITE.format(self.kernel))
+            return values
         if callable(self.kernel):
             params = self.kernel_params or {}
         else:
@@ -213,33 +228,40 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f"The kernel {self.kernel!r} failed: {error}") from error
         if not np.isfinite(values.sum()) and not np.isfinite(values).all():
-            raise ValueError(f"The kernel {self.kernel!r} gave values that are not finite numbers.")
+            raise ValueError(_NOT_FINITE.format(self.kernel))
         return values
 
     def _solve(self, rows: np.ndarray, *, invert: bool) -> dict[str, Any]:
         """Solve for the given rows, as retraining does; on request keep the inverse as well."""
         X, y, weight = self._samples.take(rows)
-        gram = self._kernel_of(X.astype(np.float64, copy=False))
+        X = native(X)
+        gram = self._kernel_of(X if is_foreign(X) else X.astype(np.float64, copy=False))
         root = np.ones(1) if weight is None else np.sqrt(weight)
         if weight is not None:
-            gram *= root
-            gram *= root[:, None]
+            gram *= beside(root, gram)
+            gram *= beside(root[:, None], gram)
         right = y.reshape(len(y), -1) * root[:, None]
         dual, penalties = np.empty_like(right), self._penalties(y)
         distinct = np.unique(penalties)
         inverses = Inverses()
+        factor: Factor | DeviceFactor
         for penalty in distinct:
-            matrix = gram if distinct.size == 1 else gram.copy()
-            matrix.flat[:: len(matrix) + 1] += penalty
             chosen = penalties == penalty
-            dual[:, chosen], factor = _solve_symmetric(matrix, right[:, chosen])
+            if is_foreign(gram):
+                matrix = gram + to_device(np.diag(np.full(len(y), penalty)), gram)
+                dual[:, chosen], factor = _solve_on_device(matrix, right[:, chosen])
+            else:
+                matrix = gram if distinct.size == 1 else gram.copy()
+                matrix.flat[:: len(matrix) + 1] += penalty
+                dual[:, chosen], factor = _solve_symmetric(matrix, right[:, chosen])
             if invert and factor.error <= TOLERANCE:
-                inverses[float(penalty)] = Inverse(factor.inverse(), factor.error)
+                kind = DeviceInverse if is_foreign(gram) else Inverse
+                inverses[float(penalty)] = kind(factor.inverse(), factor.error)
         dual *= root[:, None]
         return {
             "_inverses": inverses if len(inverses) == distinct.size else Inverses(),
             "X_fit_": X,
-            "dual_coef_": dual.reshape(y.shape),
+            "dual_coef_": self._samples.publish(dual.reshape(y.shape)),
         }
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
@@ -254,7 +276,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         """Update the solution by means of the inverses; None where they are not good enough."""
         if not self._inverses:
             return None
-        samples, dual = self._samples, self.dual_coef_
+        samples, dual = self._samples, to_host(self.dual_coef_)
         ranks = samples.slots().searchsorted(rows) if samples.n_removed else rows
         gone, dual = dual[ranks], drop(dual, ranks)
         scale = None
@@ -278,7 +300,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             swaps.append(swap)
             error = max(error, downdate.error)
         guarantee = Guarantee("numerical", scope, TOLERANCE, error)
-        attributes = {"X_fit_": drop(self.X_fit_, ranks), "dual_coef_": dual}
+        attributes = {"X_fit_": drop(self.X_fit_, ranks), "dual_coef_": samples.publish(dual)}
         return Removal(attributes, guarantee, swaps=tuple(swaps))
 
     def purge(self) -> KernelRidge:
@@ -328,16 +350,20 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return tags
 
 
+def _solve_on_device(matrix: Any, right: np.ndarray) -> tuple[np.ndarray, DeviceFactor]:
+    """Solve as :func:`_solve_symmetric` does, where the matrix is."""
+    factor = DeviceFactor(matrix)
+    if factor.failed:
+        warnings.warn(_NOT_DEFINITE, stacklevel=3)
+    return factor.solve(right), factor
+
+
 def _solve_symmetric(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, Factor]:
     """Solve by Cholesky, or by least squares where `matrix`, overwritten, is not definite."""
     diagonal = matrix.diagonal().copy()
     factor = Factor(matrix)
     if not factor.failed:
         return factor.solve(right), factor
-    warnings.warn(
-        "The kernel matrix plus alpha is not positive definite. Using the least-squares solution "
-        "instead.",
-        stacklevel=3,
-    )
+    warnings.warn(_NOT_DEFINITE, stacklevel=3)
     upper = np.triu(matrix, 1)
     return linalg.lstsq(upper + upper.T + np.diag(diagonal), right)[0], factor

@@ -12,6 +12,7 @@ import sklearn
 import sklearn.pipeline
 from sklearn.utils.metaestimators import available_if
 
+from skunlearn._arrays import to_host
 from skunlearn._compat import StrOptions, num_samples
 from skunlearn._ids import check_sample_ids
 from skunlearn._passage import Passage, passes_through, weakest
@@ -102,6 +103,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
     """
 
     steps: list[tuple[str, Any]]
+    _takes_arrays = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **sklearn.pipeline.Pipeline._parameter_constraints,
@@ -166,7 +168,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
             )
         super().fit(X, y, **params)
         rows = as_table(X) if keeps_rows else np.empty((n_samples, 0))
-        self._hold(SampleStore(rows, None if y is None else np.array(y), None, ids))
+        self._hold(SampleStore(rows, None if y is None else np.array(to_host(y)), None, ids))
         return self
 
     @available_if(lambda self: hasattr(self, "transform"))

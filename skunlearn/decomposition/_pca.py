@@ -9,7 +9,7 @@ import numpy as np
 import sklearn.decomposition
 from scipy import linalg, sparse, special
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from skunlearn._affine import AffineMap
 from skunlearn._class_moments import moments_of, moments_without
@@ -17,6 +17,7 @@ from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._spectra import smallest_gap, spectrum, with_steady_signs
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 

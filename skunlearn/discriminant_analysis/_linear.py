@@ -11,7 +11,7 @@ import sklearn.discriminant_analysis
 from scipy import linalg, special
 from scipy.linalg import lapack
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._class_moments import ClassMoments, pooled
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
@@ -19,6 +19,7 @@ from skunlearn._linear_classifier import LinearClassifierMixin
 from skunlearn._spectra import smallest_gap, with_steady_signs
 from skunlearn._swap import snapshot
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 from skunlearn.discriminant_analysis._base import (
     EPS,

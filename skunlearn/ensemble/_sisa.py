@@ -15,7 +15,6 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     has_fit_parameter,
-    validate_data,
 )
 
 from skunlearn._compat import HasMethods, Interval, callback_context, check_sample_weight
@@ -25,6 +24,7 @@ from skunlearn._ids import check_sample_ids
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import as_table, native, take
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 

@@ -63,6 +63,8 @@ class CertifiedRemoval(LogisticRegression):
     solver = "lbfgs"
     unlearning = "newton"
 
+    _takes_arrays = False
+
     epsilon: float
     delta: float
     mechanism: str

@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.linear_model
 from scipy import sparse
-from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._affine import moments_seen
+from skunlearn._arrays import to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._sample_store import SampleStore
+from skunlearn._scores import RegressorMixin
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._elastic_net_solver import Problem, Solution
@@ -150,6 +152,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
     _flattens_single_target = True
 
     l1_ratio: float
+    _takes_arrays = True
 
     def __init__(
         self,
@@ -261,7 +264,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         moments, weight = self._moments, samples.sample_weight
         if weight is None or weight[rows].sum() < (1.0 - 1e-6) * moments.weight:
             moments = moments.without(samples.X, samples.y, weight, rows, self.fit_intercept)
-            starts = np.atleast_2d(self.coef_).astype(np.float64)
+            starts = np.atleast_2d(to_host(self.coef_)).astype(np.float64)
             solutions = self._solve(moments, frame, starts)
             error = max(solution.error for solution in solutions)
             if error <= TOLERANCE:
@@ -284,7 +287,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         gaps = np.array([solution.gap for solution in solutions]) / n_samples
         n_iter = [solution.n_iter for solution in solutions]
         single = len(solutions) == 1
-        removal.attributes["dual_gap_"] = float(gaps[0]) if single else gaps
+        removal.attributes["dual_gap_"] = float(gaps[0]) if single else self._samples.publish(gaps)
         removal.attributes["n_iter_"] = n_iter[0] if single else n_iter
         return removal
 
@@ -316,7 +319,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         """The weights as a CSR array of shape (n_targets, n_features)."""
         if "coef_" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'sparse_coef_'")
-        return sparse.csr_array(np.atleast_2d(self.coef_))
+        return sparse.csr_array(np.atleast_2d(to_host(self.coef_)))
 
     def to_predictor(self) -> Any:
         """Return scikit-learn's own model for deployment.

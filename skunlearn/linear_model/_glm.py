@@ -12,11 +12,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import validate_data
 
+from skunlearn._arrays import to_host
 from skunlearn._report import Guarantee
 from skunlearn._swap import Removal, snapshot
+from skunlearn._tables import native, take
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm_frame import FollowsTransformer
 from skunlearn.linear_model._glm_no_pass import measured, step_without_pass
@@ -257,11 +259,12 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Fit a clone on the rows left, where the model changes its shape."""
         samples = self._samples
         kept = samples.slots_without(rows)
-        X, _, weight = samples.take(kept)
-        place = self._place
-        X = X if place is None else place.of(X)
+        X, place = native(take(samples.X, kept)), self._place
         fresh = clone(self).fit(
-            X, self._fit_targets(kept), sample_weight=weight, sample_ids=samples.ids_of(kept)
+            X if place is None else place.of(X),
+            self._fit_targets(kept),
+            sample_weight=samples.publish(self._weights()[kept]),
+            sample_ids=samples.ids_of(kept),
         )
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
@@ -303,13 +306,14 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             if found.loose:
                 state, factor, found = _certify_at_home(problem, state)
             place = self._place
-            rows = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+            rows = X.toarray() if sparse.issparse(X) else to_host(X)
+            rows = np.asarray(rows, dtype=np.float64)
             if place is not None:
                 rows = rows * place.scale + place.shift
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
         sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))
-        return found.bound * found.stretch * sizes
+        return self._samples.publish(found.bound * found.stretch * sizes)
 
     def _without_parameters_of_ours(self, namesake: type) -> Any:
         """Make a fitted scikit-learn estimator of this one."""

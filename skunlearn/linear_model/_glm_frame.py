@@ -6,11 +6,11 @@ from abc import ABCMeta, abstractmethod
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from skunlearn._affine import AffineMap, find_near
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, snapshot
+from skunlearn._tables import dense, native, own
 from skunlearn.base import UnlearnerMixin
 from skunlearn.linear_model._glm_solver import Factor, Problem, wear
 
@@ -108,8 +108,7 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
     def _came_from(self, source: SampleStore, base: AffineMap) -> bool:
         """Tell from some rows whether the rows held are those of a transformer, mapped."""
         some = slice(None, None, max(1, self._samples.n_samples // _N_COMPARED))
-        held, raw = (store.X[store.slots()[some]] for store in (self._samples, source))
-        held, raw = (X.toarray() if sparse.issparse(X) else X for X in (held, raw))
+        held, raw = (dense(store.X, store.slots()[some]) for store in (self._samples, source))
         tolerance = 1000 * np.finfo(held.dtype).eps
         return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
 
@@ -146,6 +145,7 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
         samples = self._samples
         slots = samples.slots()
         X, y, weight = samples.take(slots)
-        mapped = SampleStore(place.of(X), y, weight, samples.ids_of(slots))
+        X = own(place.of(native(X)), None)
+        mapped = SampleStore(X, y, weight, samples.ids_of(slots))
         mapped.lock = samples.lock
         return mapped

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
+from skunlearn._arrays import DeviceTable, namespace
 from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
 from skunlearn._sample_store import SampleStore
+from skunlearn._tables import dense, for_kernel, take
 
 # Most rows of a block, and most bytes: a block that fits the cache is read from memory once.
 BLOCK = 2048
@@ -55,6 +57,8 @@ def block_size(X: Any) -> int:
     """Return how many rows of a table make a block."""
     if sparse.issparse(X):
         return BLOCK
+    if isinstance(X, DeviceTable):
+        return X.block_size
     return min(BLOCK, max(64, _BLOCK_BYTES // (8 * X.shape[1])))
 
 
@@ -110,6 +114,7 @@ class SingleLoss:
 
     def first(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Differentiate by the predictor."""
+        xp = namespace(eta)
         if self.kind == LOGISTIC:
             # numpy's vectorised exp takes a tenth of scipy's expit; overflow gives the limit, 0
             part = np.negative(eta)
@@ -121,37 +126,39 @@ class SingleLoss:
         if self.kind == NORMAL:
             return eta - y
         if self.kind == POISSON:
-            return np.exp(eta) - y
+            return xp.exp(eta) - y
         if self.kind == GAMMA:
-            return 1.0 - y * np.exp(-eta)
-        return np.exp((2.0 - self.power) * eta) - y * np.exp((1.0 - self.power) * eta)
+            return 1.0 - y * xp.exp(-eta)
+        return xp.exp((2.0 - self.power) * eta) - y * xp.exp((1.0 - self.power) * eta)
 
     def second(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Differentiate twice by the predictor."""
+        xp = namespace(eta)
         if self.kind == LOGISTIC:
-            tail = np.exp(-np.abs(eta))
+            tail = xp.exp(-xp.abs(eta))
             return tail / (1.0 + tail) ** 2
         if self.kind == NORMAL:
-            return np.ones_like(eta)
+            return xp.ones_like(eta)
         if self.kind == POISSON:
-            return np.exp(eta)
+            return xp.exp(eta)
         if self.kind == GAMMA:
-            return y * np.exp(-eta)
+            return y * xp.exp(-eta)
         up, down = 2.0 - self.power, 1.0 - self.power
-        return up * np.exp(up * eta) - down * y * np.exp(down * eta)
+        return up * xp.exp(up * eta) - down * y * xp.exp(down * eta)
 
     def values(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return each row's loss, up to a constant."""
+        xp = namespace(eta)
         if self.kind == LOGISTIC:
-            return np.logaddexp(0.0, eta) - y * eta
+            return xp.logaddexp(xp.zeros_like(eta), eta) - y * eta
         if self.kind == NORMAL:
             return 0.5 * (eta - y) ** 2
         if self.kind == POISSON:
-            return np.exp(eta) - y * eta
+            return xp.exp(eta) - y * eta
         if self.kind == GAMMA:
-            return y * np.exp(-eta) + eta
+            return y * xp.exp(-eta) + eta
         up, down = 2.0 - self.power, 1.0 - self.power
-        return np.exp(up * eta) / up - y * np.exp(down * eta) / down
+        return xp.exp(up * eta) / up - y * xp.exp(down * eta) / down
 
     def weights_of(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Multiply sample weights by class weights."""
@@ -277,10 +284,9 @@ class SingleLoss:
         assert y is not None
         assert weights is not None
         if rows.size > _FEW:
-            return self._take_many_apart(*samples.take(rows), hessian, gram, theta, reference)
-        if sparse.issparse(X):
-            X, y, weights = X[rows].toarray(), y[rows], weights[rows]
-            rows = np.arange(rows.size)
+            part = dense(X, rows), y[rows], weights[rows]
+            return self._take_many_apart(*part, hessian, gram, theta, reference)
+        X, rows, y, weights = for_kernel(X, rows, y, weights)
         left = take_out(
             hessian,
             _NO_GRAM if gram is None else gram,
@@ -298,7 +304,7 @@ class SingleLoss:
 
     def _take_many_apart(
         self,
-        X: Any,
+        X: np.ndarray,
         y: np.ndarray,
         weights: np.ndarray,
         hessian: np.ndarray,
@@ -310,7 +316,7 @@ class SingleLoss:
         w = self.weights_of(y, weights)
         now, then = self._seen(X, theta, w), self._seen(X, reference, w)
         x = np.ones((len(y), theta.size))
-        x[:, : X.shape[1]] = X.toarray() if sparse.issparse(X) else X
+        x[:, : X.shape[1]] = X
         pull = w * self.first(now, y)
         root = np.sqrt(w * self.second(then, y))
         sides = np.concatenate([(pull @ x)[None], root[:, None] * x])
@@ -422,6 +428,6 @@ class SoftmaxLoss:
         reference: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Take rows out of the curvature, and sum their gradients at `theta`."""
-        X, y, weights = samples.take(rows)
-        curvature = self.hessian(X, y, weights, reference)
-        return hessian - curvature, gram, self.slope(X, y, weights, theta).gradient
+        part = dense(samples.X, rows), take(samples.y, rows), take(samples.sample_weight, rows)
+        curvature = SoftmaxLoss.hessian(self, *part, reference)
+        return hessian - curvature, gram, SoftmaxLoss.slope(self, *part, theta).gradient

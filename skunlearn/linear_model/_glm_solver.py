@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
+from skunlearn._arrays import DeviceTable
 from skunlearn._column_moments import power_of_two_above
 from skunlearn.linear_model._glm_losses import Slope, n_terms
 
@@ -333,7 +334,10 @@ def certify(
 def largest_norm(problem: Problem) -> float:
     """Return the largest norm of a row that weighs, intercept included."""
     X = problem.X
-    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+    if isinstance(X, DeviceTable):
+        squares = X.squares()
+    else:
+        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
     squares = np.asarray(squares, dtype=np.float64).ravel()[problem.weights != 0.0]
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 

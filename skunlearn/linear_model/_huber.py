@@ -11,10 +11,11 @@ import numpy as np
 import sklearn.linear_model
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, check_sample_weight, fit_context
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._huber_solver import (

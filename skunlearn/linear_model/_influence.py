@@ -12,11 +12,12 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Options, check_sample_weight, fit_context
 from skunlearn._swap import Removal, reads_one_version
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm_objective import (

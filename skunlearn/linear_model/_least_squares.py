@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import linalg, optimize, sparse
+from scipy import linalg, optimize
 from scipy.linalg import lapack
 
 from skunlearn._affine import moments_seen
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import assess, normal_equations
 from skunlearn._sample_store import SampleStore
+from skunlearn._tables import dense, take
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._moments_model import EPS, TOLERANCE, MomentsModel
@@ -139,8 +140,8 @@ class LeastSquares(MomentsModel):
         self, samples: SampleStore, rows: np.ndarray, frame: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rows and targets less their mean, times the root of their weight, and the mean."""
-        X, y, weight = self._taken(samples, rows)
-        X = np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
+        y, weight = self._taken(samples, rows)
+        X = np.asarray(dense(samples.X, rows), dtype=np.float64)
         mean = np.zeros(X.shape[1] + y.shape[1])
         if self.fit_intercept:
             mean = np.average(np.hstack([X, y]), axis=0, weights=weight)
@@ -154,9 +155,9 @@ class LeastSquares(MomentsModel):
 
     def _taken(
         self, samples: SampleStore, rows: np.ndarray
-    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Copy rows, their targets of shape (n_rows, n_targets) and their weights."""
-        return samples.take(rows)
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Copy targets of rows, shape (n_rows, n_targets), and weights."""
+        return take(samples.y, rows), take(samples.sample_weight, rows)
 
 
 class NormalSolution(NamedTuple):

@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.linear_model
-from scipy import linalg, optimize
-from sklearn.base import MultiOutputMixin, RegressorMixin
+from scipy import linalg, optimize, sparse
+from sklearn.base import MultiOutputMixin
 
+from skunlearn._arrays import to_host
 from skunlearn._compat import Interval, fit_context
+from skunlearn._scores import RegressorMixin
 from skunlearn.linear_model._least_squares import LeastSquares
 
 
@@ -86,6 +88,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
     array([21.])
     """
 
+    _takes_arrays = True
     _flattens_single_target = False
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "fit_intercept": ["boolean"],
@@ -154,16 +157,16 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
     def singular_(self) -> np.ndarray:
         """Singular values of the centred, weighted rows, shape (min(n_samples, n_features),)."""
         samples = self.__dict__.get("_samples")
-        if samples is None or self.positive or not isinstance(samples.X, np.ndarray):
+        if samples is None or self.positive or sparse.issparse(samples.X):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'singular_'")
         with samples.lock:
             X = self._centred_rows(self._samples, samples.slots(), self._frame)[0]
-        return linalg.svdvals(X)
+        return samples.publish(linalg.svdvals(X))
 
     @property
     def rank_(self) -> int:
         """Rank of the centred, weighted rows."""
-        singular = self.singular_
+        singular = to_host(self.singular_)
         return int((singular > self.tol * singular[0]).sum())
 
     def to_predictor(self) -> sklearn.linear_model.LinearRegression:

@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_tweedie_score
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context, with_loss
+from skunlearn._arrays import affine, namespace
+from skunlearn._compat import Interval, StrOptions, fit_context, with_loss
+from skunlearn._scores import scored
 from skunlearn._swap import reads_one_version
+from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm import GLM
-from skunlearn.linear_model._glm_losses import SingleLoss
+from skunlearn.linear_model._glm_arrays import single_loss
 from skunlearn.linear_model._glm_solver import Problem
 
 
@@ -32,6 +35,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         "bound_budget": [Interval(Real, 0, None, closed="neither")],
     }
     alpha: float
+    _takes_arrays = True
 
     def _power(self) -> float:
         """Return the power of the variance function."""
@@ -88,10 +92,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
                 f"Some value(s) of y are out of the valid range of the loss of "
                 f"{type(self).__name__}: the lowest is {lowest:g}."
             )
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-            weight = weight.astype(np.float64)
+        weight = check_weights(self, sample_weight, X, ensure_non_negative=True)
         self._solve(sources, X, y, weight, sample_ids)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
@@ -99,7 +100,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
     def _problem(self, weights: np.ndarray) -> Problem:
         samples = self._samples
         penalty = self._penalised(self.alpha * weights.sum())
-        loss = SingleLoss(self._power(), self.fit_intercept, np.ones(2))
+        loss = single_loss(samples.X)(self._power(), self.fit_intercept, np.ones(2))
         return Problem(loss, samples.X, samples.y, weights, penalty)
 
     def _guess(self, problem: Problem) -> np.ndarray:
@@ -113,8 +114,9 @@ class LogLinkRegressor(RegressorMixin, GLM):
         theta = self._seen(theta)
         if self._samples.X.dtype == np.float32:
             theta = theta.astype(np.float32)
-        intercept = theta[-1] if self.fit_intercept else 0.0
-        return {"coef_": theta[: self.n_features_in_].copy(), "intercept_": intercept}
+        publish = self._samples.publish
+        intercept = publish(theta[-1]) if self.fit_intercept else 0.0
+        return {"coef_": publish(theta[: self.n_features_in_].copy()), "intercept_": intercept}
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:
@@ -138,9 +140,9 @@ class LogLinkRegressor(RegressorMixin, GLM):
             dtype=[np.float64, np.float32],
             reset=False,
         )
-        eta = X @ self.coef_ + self.intercept_
+        eta = affine(X, self.coef_, self.intercept_)
         with np.errstate(over="ignore"):
-            return eta if self._power() == 0.0 else np.exp(eta)
+            return eta if self._power() == 0.0 else namespace(eta).exp(eta)
 
     def prediction_bound(self, X: Any) -> np.ndarray:
         """Bound by how much linear predictors can differ from the retrained model's.
@@ -178,7 +180,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         score : float
             At most 1.
         """
-        mean = self.predict(X)
+        mean, y, sample_weight = scored(self, X, y, sample_weight)
         return float(d2_tweedie_score(y, mean, sample_weight=sample_weight, power=self._power()))
 
     def __sklearn_tags__(self) -> Any:

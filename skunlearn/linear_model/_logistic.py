@@ -7,17 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.linear_model
-from scipy import special
-from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._arrays import affine, is_foreign, labels_of, namespace, to_device, to_host
+from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._scores import ClassifierMixin
 from skunlearn._swap import reads_one_version
+from skunlearn._validation import check_weights, validate_data
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm import GLM
-from skunlearn.linear_model._glm_losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm_arrays import probabilities, single_loss, softmax_loss
 from skunlearn.linear_model._glm_solver import Problem
 
 
@@ -139,6 +140,7 @@ class LogisticRegression(ClassifierMixin, GLM):
     True
     """
 
+    _takes_arrays = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "penalty": [StrOptions({"l1", "l2", "elasticnet", "deprecated"}), None],
         "C": [Interval(Real, 0, None, closed="right")],
@@ -231,25 +233,23 @@ class LogisticRegression(ClassifierMixin, GLM):
         self._refuse_unsupported()
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        sources = (X, None, sample_weight)
+        sources, labels_elsewhere = (X, None, sample_weight), is_foreign(y)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
         )
         check_classification_targets(y)
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-            weight = weight.astype(np.float64)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if self.classes_.size < 2:
+        weight = check_weights(self, sample_weight, X, ensure_non_negative=True)
+        classes, codes = np.unique(y, return_inverse=True)
+        self.classes_ = to_device(classes, X) if labels_elsewhere else classes
+        if classes.size < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the data "
-                f"contains only one class: {self.classes_[0]!r}"
+                f"contains only one class: {classes[0]!r}"
             )
         self._n_per_class = np.bincount(codes)
         self._n_weighing = self._n_per_class
         if weight is not None:
-            self._n_weighing = np.bincount(codes[weight != 0.0], minlength=self.classes_.size)
+            self._n_weighing = np.bincount(codes[weight != 0.0], minlength=classes.size)
         if (self._n_weighing > 0).sum() < 2:
             raise ValueError(
                 "LogisticRegression needs rows of at least 2 classes whose sample_weight is not "
@@ -272,19 +272,19 @@ class LogisticRegression(ClassifierMixin, GLM):
             )
 
     def _as_n_iter(self, n_passes: int) -> np.ndarray:
-        return np.array([n_passes], dtype=np.int32)
+        return self._samples.publish(np.array([n_passes], dtype=np.int32))
 
     def _serves_without_pass(self) -> bool:
-        return self.classes_.size == 2 and self.class_weight != "balanced"
+        return self._n_per_class.size == 2 and self.class_weight != "balanced"
 
     def _problem(self, weights: np.ndarray) -> Problem:
         samples = self._samples
-        n_classes = self.classes_.size
+        n_classes = self._n_per_class.size
         penalty = self._penalised(0.0 if self.penalty is None else 1.0 / self.C)
         n_each = penalty.size
         factors = self._class_factors(weights)
         if n_classes == 2:
-            single = SingleLoss(None, self.fit_intercept, factors)
+            single = single_loss(samples.X)(None, self.fit_intercept, factors)
             return Problem(single, samples.X, samples.y, weights, penalty)
         free = np.flatnonzero(penalty == 0.0)
         pin: np.ndarray | None = None
@@ -292,20 +292,21 @@ class LogisticRegression(ClassifierMixin, GLM):
             pin = np.zeros((n_classes, n_each, n_classes, n_each))
             pin[:, free, :, free] = weights.sum() / n_classes**2
             pin = pin.reshape(n_classes * n_each, -1)
-        loss = SoftmaxLoss(n_classes, self.fit_intercept, factors)
+        loss = softmax_loss(samples.X)(n_classes, self.fit_intercept, factors)
         return Problem(loss, samples.X, samples.y, weights, np.tile(penalty, n_classes), pin)
 
     def _class_factors(self, weights: np.ndarray) -> np.ndarray:
-        n_classes = self.classes_.size
+        n_classes = self._n_per_class.size
         if self.class_weight is None:
             return np.ones(n_classes)
         if self.class_weight != "balanced":
-            return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+            classes = to_host(self.classes_)
+            return compute_class_weight(self.class_weight, classes=classes, y=classes)
         totals = np.bincount(self._samples.y.astype(np.intp), weights, n_classes)
         return weights.sum() / (n_classes * totals)
 
     def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
-        n_classes = self.classes_.size
+        n_classes = self._n_per_class.size
         codes = self._samples.y[rows].astype(np.intp)
         left = counted = self._n_per_class - np.bincount(codes, minlength=n_classes)
         if self._n_weighing is not self._n_per_class:
@@ -314,7 +315,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         if np.count_nonzero(counted) < 2:
             raise NotUnlearnableError(
                 "The request would leave one class only, and LogisticRegression needs two: "
-                f"{self.classes_[counted.argmax()]!r}. Nothing was changed."
+                f"{to_host(self.classes_)[counted.argmax()]!r}. Nothing was changed."
             )
         if not left.all():
             return None
@@ -327,10 +328,15 @@ class LogisticRegression(ClassifierMixin, GLM):
             table = table.astype(np.float32)
         coef = table[:, : self.n_features_in_].copy()
         intercept = table[:, -1].copy() if self.fit_intercept else np.zeros(len(table))
-        return {"coef_": coef, "intercept_": intercept.astype(coef.dtype, copy=False)}
+        publish = self._samples.publish
+        return {
+            "coef_": publish(coef),
+            "intercept_": publish(intercept.astype(coef.dtype, copy=False)),
+        }
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
-        return self.classes_[self._samples.y[rows].astype(np.intp)]
+        labels = to_host(self.classes_)[self._samples.y[rows].astype(np.intp)]
+        return self._samples.publish(labels) if is_foreign(self.classes_) else labels
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Find the ids of training rows that equal the given rows.
@@ -350,8 +356,9 @@ class LogisticRegression(ClassifierMixin, GLM):
         """
         self._check_samples()
         if y is not None:
-            number = {label: float(code) for code, label in enumerate(self.classes_.tolist())}
-            y = np.array([number.get(label, -1.0) for label in np.asarray(y).tolist()])
+            classes = to_host(self.classes_).tolist()
+            number = {label: float(code) for code, label in enumerate(classes)}
+            y = np.array([number.get(label, -1.0) for label in np.asarray(to_host(y)).tolist()])
         return super().find_samples(X, y)
 
     @reads_one_version
@@ -370,7 +377,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
-        scores = X @ self.coef_.T + self.intercept_
+        scores = affine(X, self.coef_, self.intercept_)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @reads_one_version
@@ -387,9 +394,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         y_pred : ndarray of shape (n_samples,)
             Labels.
         """
-        scores = self.decision_function(X)
-        codes = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[codes]
+        return labels_of(self.decision_function(X), self.classes_)
 
     @reads_one_version
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -405,10 +410,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.stack([special.expit(-scores), special.expit(scores)], axis=1)
-        return special.softmax(scores, axis=1)
+        return probabilities(self.decision_function(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -423,8 +425,9 @@ class LogisticRegression(ClassifierMixin, GLM):
         log_probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
+        chances = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return namespace(chances).log(chances)
 
     def prediction_bound(self, X: Any) -> np.ndarray:
         """Bound by how much linear predictors can differ from the retrained model's.
@@ -446,7 +449,7 @@ class LogisticRegression(ClassifierMixin, GLM):
             With more than two classes.
         """
         check_is_fitted(self)
-        if self.classes_.size > 2:
+        if self._n_per_class.size > 2:
             raise ValueError("prediction_bound is for models of two classes.")
         return self._prediction_bound(X)
 

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._affine import AffineMap, find_near
-from skunlearn._compat import check_sample_weight
+from skunlearn._arrays import affine, to_host
 from skunlearn._sample_store import SampleStore
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 
 EPS = float(np.finfo(np.float64).eps)
@@ -61,12 +62,9 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             multi_output=True,
             y_numeric=True,
         )
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, dtype=X.dtype, **checks)
-            weight = weight.astype(np.float64)
-            if not weight.sum() > 0.0:
-                raise ValueError("The sum of sample_weight must be positive.")
+        weight = check_weights(self, sample_weight, X, **checks)
+        if weight is not None and not weight.sum() > 0.0:
+            raise ValueError("The sum of sample_weight must be positive.")
         self._single = y.ndim == 1
         self._hold_samples(
             X,
@@ -104,11 +102,12 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             coef = coef.astype(np.float32)
             intercept = intercept.astype(np.float32) if self.fit_intercept else 0.0
         flat = self._single or (self._flattens_single_target and len(coef) == 1)
+        publish = self._samples.publish
         attributes = {
             "_moments": moments,
             "_frame": frame,
-            "coef_": coef[0] if flat else coef,
-            "intercept_": intercept,
+            "coef_": publish(coef[0] if flat else coef),
+            "intercept_": publish(intercept) if self.fit_intercept else 0.0,
         }
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         return Removal(attributes, guarantee, int(refitted))
@@ -150,10 +149,11 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         y = self._samples.y[rows]
-        return y[:, 0] if self._single else y
+        return self._samples.publish(y[:, 0] if self._single else y)
 
     def _as_stored_targets(self, y: Any) -> np.ndarray:
-        return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        y = np.asarray(to_host(y), dtype=np.float64)
+        return y.reshape(len(y), -1)
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Find the ids of training rows that equal the given rows.
@@ -197,4 +197,4 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
-        return X @ self.coef_.T + self.intercept_
+        return affine(X, self.coef_, self.intercept_)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse, special
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._hashing import draw_seed
@@ -20,6 +20,7 @@ from skunlearn._privacy import gaussian_epsilon
 from skunlearn._report import Guarantee
 from skunlearn._swap import Removal, Swap, reads_one_version
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._certified_noise import secret_normal

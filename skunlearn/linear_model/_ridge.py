@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import sklearn.linear_model
-from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin
 
 from skunlearn._compat import fit_context
+from skunlearn._scores import RegressorMixin
 from skunlearn.linear_model._base_ridge import BaseRidge
 
 
@@ -102,6 +103,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseRidge):
     >>> bool(abs(model.coef_ - Ridge(alpha=0.1).fit(X[14:], y[14:]).coef_).max() > 1)
     True
     """
+
+    _takes_arrays = True
 
     def __init__(
         self,

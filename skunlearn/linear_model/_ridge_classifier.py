@@ -6,18 +6,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.linear_model
-from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
+from skunlearn._arrays import is_foreign, to_host
 from skunlearn._class_moments import ClassMoments, class_moments, moments_without, pooled
-from skunlearn._compat import StrOptions, check_sample_weight, fit_context
+from skunlearn._compat import StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._linear_classifier import LinearClassifierMixin
 from skunlearn._sample_store import SampleStore
+from skunlearn._scores import ClassifierMixin
 from skunlearn._swap import snapshot
+from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
@@ -113,6 +115,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
     0.97
     """
 
+    _takes_arrays = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseRidge._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -175,7 +178,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         self._check_solver()
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        sources = (X, y, sample_weight)
+        sources, labels_elsewhere = (X, y, sample_weight), is_foreign(y)
         X, y = validate_data(
             self,
             X,
@@ -191,12 +194,11 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             )
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, dtype=X.dtype).astype(np.float64)
-            if not weight.sum() > 0.0:
-                raise ValueError("The sum of sample_weight must be positive.")
+        weight = check_weights(self, sample_weight, X)
+        if weight is not None and not weight.sum() > 0.0:
+            raise ValueError("The sum of sample_weight must be positive.")
         self._single = False
+        self._labels_elsewhere = labels_elsewhere
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self._frame = None
         self.__dict__.update(self._refit(self._samples, self._samples.slots(), None).attributes)
@@ -224,7 +226,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         return self._classifying(moments, classes, counts, coef, mean, frame, None)
 
     def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
-        weight, classes = samples.sample_weight, self.classes_
+        weight, classes = samples.sample_weight, to_host(self.classes_)
         labels = classes.searchsorted(samples.y[rows])
         counts = self._counts - np.bincount(labels, minlength=classes.size)
         if self._moments is not None and counts.all() and counts.sum() > self.n_features_in_:
@@ -263,7 +265,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         removal = self._removal(
             moments, coef, mean, frame, EPS if error is None else error, refitted=error is None
         )
-        removal.attributes.update(classes_=classes, _counts=counts)
+        removal.attributes.update(classes_=self._published(classes), _counts=counts)
         return removal
 
     def _weights_of(self, classes: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -298,19 +300,23 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
 
     def _taken(
         self, samples: SampleStore, rows: np.ndarray
-    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        X, y, weight = samples.take(rows)
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        y, weight = super()._taken(samples, rows)
         classes, labels = np.unique(y, return_inverse=True)
         if self.class_weight is not None:
             shares = self._weights_of(classes, np.bincount(labels))[labels]
             weight = shares if weight is None else weight * shares
-        return X, _targets(labels, classes.size), weight
+        return _targets(labels, classes.size), weight
 
-    def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
-        return self._samples.y[rows]
+    def _published(self, labels: np.ndarray) -> Any:
+        """Return labels where they came from."""
+        return self._samples.publish(labels) if self._labels_elsewhere else labels
+
+    def _fit_targets(self, rows: np.ndarray) -> Any:
+        return self._published(self._samples.y[rows])
 
     def _as_stored_targets(self, y: Any) -> np.ndarray:
-        return np.asarray(y)
+        return np.asarray(to_host(y))
 
     def to_predictor(self) -> sklearn.linear_model.RidgeClassifier:
         """Return scikit-learn's own classifier for deployment.
@@ -323,7 +329,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         view = snapshot(self)
         predictor = view._as_namesake(sklearn.linear_model.RidgeClassifier)
         binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-        predictor._label_binarizer = binarizer.fit(view.classes_)
+        predictor._label_binarizer = binarizer.fit(to_host(view.classes_))
         return predictor
 
 

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import check_sample_weight
+from skunlearn._arrays import is_foreign, labels_of, namespace, to_host
+from skunlearn._scores import ClassifierMixin
+from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -50,12 +52,10 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         non_negative = checks.pop("non_negative_weights", False)
         X, y = validate_data(self, X, y, **{"dtype": _DTYPES} | checks)
         classes = unique_labels(y)
-        if sample_weight is None:
-            return X, y, None, classes
-        weight = check_sample_weight(sample_weight, X, ensure_non_negative=non_negative)
-        if not weight.any():
+        weight = check_weights(self, sample_weight, X, dtype=None, ensure_non_negative=non_negative)
+        if weight is not None and not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        return X, y, weight.astype(np.float64), classes
+        return X, y, weight, classes
 
     def _check_prior_length(self, n_classes: int, error: type[ValueError]) -> None:
         prior = getattr(self, self._prior_parameter)
@@ -91,7 +91,7 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _labels_left(self, keep: np.ndarray) -> np.ndarray:
         """Return the classes that keep a row, in the dtype that `fit` would give them."""
-        left = self.classes_[keep]
+        left = to_host(self.classes_)[keep]
         return np.array(left.tolist()) if left.dtype.kind == "U" else left
 
     @reads_one_version
@@ -125,8 +125,7 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         y : ndarray of shape (n_samples,)
             Labels from `classes_`.
         """
-        best = self.predict_joint_log_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        return labels_of(self.predict_joint_log_proba(X), self.classes_)
 
     @reads_one_version
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -142,7 +141,10 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         log_proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        log_proba = np.ascontiguousarray(self.predict_joint_log_proba(X).T)
+        joint = self.predict_joint_log_proba(X)
+        if is_foreign(joint):
+            return _normalised(joint)
+        log_proba = np.ascontiguousarray(joint.T)
         top = log_proba.max(axis=0)
         top[~np.isfinite(top)] = 0.0
         log_proba -= top
@@ -163,4 +165,13 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return np.exp(self.predict_log_proba(X))
+        log_proba = self.predict_log_proba(X)
+        return namespace(log_proba).exp(log_proba)
+
+
+def _normalised(joint: Any) -> Any:
+    """Take from joint log probabilities of another library than NumPy what they sum to."""
+    xp = namespace(joint)
+    top = xp.max(joint, axis=1, keepdims=True)
+    raised = joint - xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    return raised - xp.log(xp.sum(xp.exp(raised), axis=1, keepdims=True))

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import validate_data
 
 from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self
 from skunlearn.naive_bayes._base import BaseNB
 

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.naive_bayes
-from sklearn.utils.validation import validate_data
 
+from skunlearn._arrays import is_foreign, namespace, to_host
 from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows, power_of_two_above
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.columns import gaussians_of, remove_labelled_rows
+from skunlearn._tables import for_kernel, take
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.naive_bayes._base import BaseNB
 
@@ -102,6 +104,7 @@ class GaussianNB(BaseNB):
         "priors": ["array-like", None],
         "var_smoothing": [Interval(Real, 0, None, closed="left")],
     }
+    _takes_arrays = True
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
     _prior_parameter = "priors"
 
@@ -137,9 +140,10 @@ class GaussianNB(BaseNB):
         """
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        sources = (X, y, sample_weight)
+        sources, labels_elsewhere = (X, y, sample_weight), is_foreign(y)
         X, y, weight, classes = self._check_training(X, y, sample_weight, non_negative_weights=True)
         self._checked_priors(classes.size)
+        self._labels_elsewhere = labels_elsewhere
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         moments = np.empty((classes.size + 1, 5, X.shape[1]))
         tally = np.empty((4, classes.size + 1))
@@ -156,7 +160,7 @@ class GaussianNB(BaseNB):
         samples = self._samples
         weights = None
         if part < classes.size:
-            rows = rows[self._fit_targets(rows) == classes[part]]
+            rows = rows[self._samples.y[rows] == classes[part]]
             weights = samples.sample_weight
         moments[part] = from_rows(samples.X, weights, rows)
         n_weighted = rows.size if weights is None else np.count_nonzero(weights[rows])
@@ -169,18 +173,19 @@ class GaussianNB(BaseNB):
         theta, var, class_count, class_prior, epsilon, error = gaussians_of(
             moments, tally, self.var_smoothing
         )
+        if self.priors is not None:
+            class_prior = self._checked_priors(classes.size)
+        publish = self._samples.publish
         attributes = {
             "_moments": moments,
             "_tally": tally,
-            "classes_": classes,
-            "class_count_": class_count,
-            "class_prior_": class_prior,
+            "classes_": publish(classes) if self._labels_elsewhere else classes,
+            "class_count_": publish(class_count),
+            "class_prior_": publish(class_prior),
             "epsilon_": np.float64(epsilon),
-            "theta_": theta,
-            "var_": var,
+            "theta_": publish(theta),
+            "var_": publish(var),
         }
-        if self.priors is not None:
-            attributes["class_prior_"] = self._checked_priors(classes.size)
         return attributes, error
 
     def _checked_priors(self, n_classes: int) -> np.ndarray | None:
@@ -195,12 +200,11 @@ class GaussianNB(BaseNB):
         return priors
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        samples, classes = self._samples, self.classes_
-        weights = UNIT_WEIGHTS if samples.sample_weight is None else samples.sample_weight
-        labels = classes.searchsorted(self._fit_targets(rows))
-        moments, tally = remove_labelled_rows(
-            self._moments, self._tally, samples.X, weights, labels, rows
-        )
+        samples, classes = self._samples, to_host(self.classes_)
+        labels = classes.searchsorted(samples.y[rows])
+        X, gone, weights = for_kernel(samples.X, rows, samples.sample_weight)
+        weights = UNIT_WEIGHTS if weights is None else weights
+        moments, tally = remove_labelled_rows(self._moments, self._tally, X, weights, labels, gone)
         keep = self._classes_left(tally[0, :-1], tally[1, :-1])
         if keep is not None:
             classes = self._labels_left(keep)
@@ -220,7 +224,13 @@ class GaussianNB(BaseNB):
     def _check_X(self, X: Any) -> np.ndarray:
         return validate_data(self, X, reset=False)
 
-    def _joint_log_likelihood(self, X: np.ndarray) -> np.ndarray:
+    def _fit_targets(self, rows: np.ndarray) -> Any:
+        y = take(self._samples.y, rows)
+        return self._samples.publish(y) if self._labels_elsewhere else y
+
+    def _joint_log_likelihood(self, X: Any) -> Any:
+        if is_foreign(X):
+            return self._joint_on_device(X)
         with np.errstate(divide="ignore"):
             constant = np.log(self.class_prior_)
             constant = constant - 0.5 * np.log(2.0 * np.pi * self.var_).sum(axis=1)
@@ -235,6 +245,17 @@ class GaussianNB(BaseNB):
                 gap /= var
                 joint[part, start : start + _BLOCK] = constant[part] - 0.5 * gap.sum(axis=1)
         return joint.T
+
+    def _joint_on_device(self, X: Any) -> Any:
+        xp = namespace(X)
+        with np.errstate(divide="ignore"):
+            spread = xp.sum(xp.log(2.0 * np.pi * self.var_), axis=1)
+            constant = xp.log(self.class_prior_) - 0.5 * spread
+        columns = []
+        for part in range(constant.shape[0]):
+            gap = X - self.theta_[part, :]
+            columns.append(constant[part] - 0.5 * xp.sum(gap * gap / self.var_[part, :], axis=1))
+        return xp.stack(columns, axis=1)
 
     def to_predictor(self) -> sklearn.naive_bayes.GaussianNB:
         """Return scikit-learn's own classifier for deployment.

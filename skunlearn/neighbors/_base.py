@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.neighbors import VALID_METRICS
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context, search_buffers
 from skunlearn._ids import check_sample_ids
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import own
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
 
 

@@ -9,13 +9,15 @@ import sklearn.preprocessing
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.sparsefuncs import inplace_column_scale
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn import _column_moments
 from skunlearn._affine import AffineMap
-from skunlearn._compat import check_sample_weight, fit_context
+from skunlearn._arrays import cast, to_host
+from skunlearn._compat import fit_context
 from skunlearn._kernels.columns import rounding, scale_of
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import check_array, check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -100,6 +102,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         "with_mean": ["boolean"],
         "with_std": ["boolean"],
     }
+    _takes_arrays = True
     _unlearning_tags = UnlearningTags("numerical", tolerance=_column_moments.TOLERANCE)
 
     def __init__(self, *, copy: bool = True, with_mean: bool = True, with_std: bool = True):
@@ -145,10 +148,8 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         )
         if sparse.issparse(X) and self.with_mean:
             raise ValueError(_SPARSE_CENTRING)
-        weight = None
         weighs = self.with_mean or self.with_std or sparse.issparse(X)
-        if sample_weight is not None and weighs:
-            weight = check_sample_weight(sample_weight, X, dtype=X.dtype).astype(np.float64)
+        weight = check_weights(self, sample_weight, X) if weighs else None
         self._hold_samples(
             X, None, weight, sources=(source, None, sample_weight), sample_ids=sample_ids
         )
@@ -167,13 +168,14 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         if self._samples.sample_weight is None:
             total = total.astype(np.int64)
         centred = self.with_std or (self.with_mean and not sparse.issparse(self._samples.X))
+        publish = self._samples.publish
         return {
             "_moments": moments,
             "_n_updates": n_updates,
-            "mean_": mean if centred else None,
-            "var_": var if self.with_std else None,
-            "scale_": scale if self.with_std else None,
-            "n_samples_seen_": total[0] if uniform else total.copy(),
+            "mean_": publish(mean) if centred else None,
+            "var_": publish(var) if self.with_std else None,
+            "scale_": publish(scale) if self.with_std else None,
+            "n_samples_seen_": total[0] if uniform else publish(total.copy()),
         }
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
@@ -230,9 +232,9 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
                 inplace_column_scale(X, 1 / self.scale_)
             return X
         if self.with_mean:
-            X -= self.mean_.astype(X.dtype, copy=False)
+            X -= cast(self.mean_, X)
         if self.with_std:
-            X /= self.scale_.astype(X.dtype, copy=False)
+            X /= cast(self.scale_, X)
         return X
 
     @reads_one_version
@@ -254,6 +256,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         """
         check_is_fitted(self)
         X = check_array(
+            self,
             X,
             accept_sparse="csr",
             copy=self.copy if copy is None else copy,
@@ -268,16 +271,16 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
                 inplace_column_scale(X, self.scale_)
             return X
         if self.with_std:
-            X *= self.scale_.astype(X.dtype, copy=False)
+            X *= cast(self.scale_, X)
         if self.with_mean:
-            X += self.mean_.astype(X.dtype, copy=False)
+            X += cast(self.mean_, X)
         return X
 
     def _affine_map(self) -> AffineMap:
         """Return the map that `transform` is."""
         n_features = self.n_features_in_
-        shift = self.mean_ if self.with_mean else np.zeros(n_features)
-        scale = self.scale_ if self.with_std else np.ones(n_features)
+        shift = to_host(self.mean_) if self.with_mean else np.zeros(n_features)
+        scale = to_host(self.scale_) if self.with_std else np.ones(n_features)
         return AffineMap(shift, scale)
 
     def to_predictor(self) -> sklearn.preprocessing.StandardScaler:

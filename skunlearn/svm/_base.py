@@ -9,13 +9,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight
 from skunlearn._inverse import EPS
 from skunlearn._swap import Swap, commit, snapshot
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._kernel import NAMES, Kernel, gamma_of

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OPTIONAL = [
+    "array_api_compat",
     "cupy",
     "dask",
     "matplotlib",
@@ -121,3 +122,19 @@ before = state()
         + IMPORT_EVERYTHING
         + "assert state() == before\n"
     )
+
+
+@pytest.mark.fast
+def test_missing_array_api_compat_is_named_where_it_is_needed():
+    printed = run(
+        HIDE
+        + """
+import array_api_strict
+from skunlearn.preprocessing import StandardScaler
+try:
+    StandardScaler().fit(array_api_strict.ones((3, 2)))
+except ImportError as error:
+    print(error)
+"""
+    )
+    assert "pip install array-api-compat" in printed

@@ -1,0 +1,200 @@
+"""Validation of what users pass, whichever library holds it.
+
+Rows that NumPy can hold go to scikit-learn. Arrays of other namespaces stay where they are,
+whatever scikit-learn's `array_api_dispatch` says, and are refused where they would have to be
+converted.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import sklearn.utils.validation
+from sklearn.base import is_classifier
+from sklearn.utils import check_consistent_length
+
+from skunlearn._arrays import DeviceTable, device_of, is_foreign, namespace, takes_writes, to_host
+from skunlearn._compat import check_sample_weight, check_y
+
+_ABSENT = "no_validation"
+
+
+def validate_data(
+    estimator: Any, X: Any = _ABSENT, y: Any = _ABSENT, *, reset: bool = True, **checks: Any
+) -> Any:
+    """Validate as scikit-learn does; see :func:`sklearn.utils.validation.validate_data`.
+
+    Parameters
+    ----------
+    estimator : object
+        Whose `n_features_in_` is set or compared.
+
+    X : array-like of shape (n_samples, n_features)
+        Rows; of another namespace than NumPy's where the estimator takes them.
+
+    y : array-like, default="no_validation"
+        Targets, of the same namespace and on the same device; a classifier's may be on the host.
+
+    reset : bool, default=True
+        Whether this is `fit`. If not, X must be of the kind that `fit` had.
+
+    **checks : dict
+        What scikit-learn's function takes.
+
+    Returns
+    -------
+    X, y
+        Validated; `y` on the host. Without `y`, X alone.
+
+    Raises
+    ------
+    TypeError
+        If arrays of several namespaces or devices come together, or `estimator` works on NumPy
+        arrays only.
+    """
+    held = None if reset else estimator.__dict__.get("_samples")
+    if held is not None:
+        _check_same_kind(estimator, X, held.X)
+    if is_foreign(X):
+        return _validate_arrays(estimator, X, y, reset, **checks)
+    if is_foreign(y):
+        raise _mixture(estimator, "y", y, X)
+    return sklearn.utils.validation.validate_data(estimator, X, y, reset=reset, **checks)
+
+
+def check_array(estimator: Any, X: Any, **checks: Any) -> Any:
+    """Validate rows that need not have the columns of `fit`, only their kind."""
+    _check_same_kind(estimator, X, estimator._samples.X if "_samples" in vars(estimator) else None)
+    if is_foreign(X):
+        return _rows(estimator, X, **checks)
+    return sklearn.utils.validation.check_array(X, estimator=estimator, **checks)
+
+
+def check_weights(estimator: Any, sample_weight: Any, X: Any, **checks: Any) -> np.ndarray | None:
+    """Validate weights of validated rows X.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_samples,), float64, or None
+        On the host, with no more digits than X unless `checks` names a dtype.
+    """
+    if sample_weight is None:
+        return None
+    if is_foreign(X):
+        if not isinstance(sample_weight, Real):
+            sample_weight = host_companion(estimator, "sample_weight", sample_weight, X)
+        X = np.empty((X.shape[0], 0), dtype=DeviceTable(X).dtype)
+    elif is_foreign(sample_weight):
+        raise _mixture(estimator, "sample_weight", sample_weight, X)
+    checks = {"dtype": X.dtype} | checks
+    return check_sample_weight(sample_weight, X, **checks).astype(np.float64)
+
+
+def host_companion(estimator: Any, name: str, values: Any, X: Any) -> Any:
+    """Bring an argument that has an entry per row of X to the host, if it came from where X is."""
+    if is_foreign(values) != is_foreign(X) or (is_foreign(X) and _home(values) != _home(X)):
+        raise _mixture(estimator, name, values, X)
+    return to_host(values)
+
+
+def _validate_arrays(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    reset: bool,
+    *,
+    multi_output: bool = False,
+    y_numeric: bool = False,
+    **checks: Any,
+) -> Any:
+    if not getattr(estimator, "_takes_arrays", False):
+        raise _no_arrays(estimator, X)
+    if not takes_writes(X):
+        raise TypeError(
+            f"{_text(X)} cannot be written to, so removed rows could not be overwritten. Pass "
+            "NumPy arrays (numpy.asarray), or arrays of a library whose arrays can."
+        )
+    X = _rows(estimator, X, **checks)
+    sklearn.utils.validation.validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    if isinstance(y, str) and y == _ABSENT:
+        return X
+    if is_foreign(y) or not is_classifier(estimator):
+        y = host_companion(estimator, "y", y, X)
+    y = check_y(y, multi_output=multi_output, y_numeric=y_numeric, estimator=estimator)
+    check_consistent_length(np.empty((X.shape[0], 0)), y)
+    return X, y
+
+
+def _rows(
+    estimator: Any, X: Any, *, ensure_all_finite: Any = True, copy: bool = False, **_: Any
+) -> Any:
+    """Check rows and bring them into float32 or float64."""
+    xp, name = namespace(X), type(estimator).__name__
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: X has shape {X.shape}.")
+    for what, number in zip(("sample", "feature"), X.shape, strict=True):
+        if not number:
+            raise ValueError(
+                f"Found array with 0 {what}(s) (shape={tuple(X.shape)}) while a minimum of 1 is "
+                f"required by {name}."
+            )
+    if xp.isdtype(X.dtype, "complex floating"):
+        raise ValueError(f"Complex data not supported: X has dtype {X.dtype}.")
+    if hasattr(X, "detach"):  # PyTorch would keep what rows were computed from
+        X = X.detach()
+    if X.dtype not in (xp.float32, xp.float64):
+        X, copy = xp.astype(X, xp.float64), False
+    if ensure_all_finite is True and xp.any(xp.isnan(X)):
+        raise ValueError(f"Input X contains NaN. {name} does not accept it.")
+    if ensure_all_finite and xp.any(xp.isinf(X)):
+        raise ValueError(f"Input X contains infinity. {name} does not accept it.")
+    return xp.asarray(X, copy=True) if copy else X
+
+
+def _check_same_kind(estimator: Any, X: Any, held: Any) -> None:
+    """Raise unless X is of the kind of the rows that an estimator holds."""
+    if isinstance(held, DeviceTable):
+        if not is_foreign(X) or _home(X) != _home(held.array):
+            raise TypeError(
+                f"{type(estimator).__name__} was fitted on {_text(held.array)} and got "
+                f"{_text(X)} as X. Move X to where the model is, or use to_predictor() for NumPy."
+            )
+    elif is_foreign(X) and held is not None:
+        raise TypeError(
+            f"{type(estimator).__name__} was fitted on {_text(np.empty(0))} and got {_text(X)} as "
+            "X. Pass X as a NumPy array, or fit a model on such arrays."
+        )
+
+
+def _mixture(estimator: Any, name: str, values: Any, X: Any) -> TypeError:
+    return TypeError(
+        f"{type(estimator).__name__} got {_text(X)} as X and {_text(values)} as {name}. Bring "
+        f"{name} to the library and device of X first."
+    )
+
+
+def _no_arrays(estimator: Any, X: Any) -> TypeError:
+    from skunlearn.utils.discovery import all_estimators
+
+    able = [name for name, cls in all_estimators() if getattr(cls, "_takes_arrays", False)]
+    return TypeError(
+        f"{type(estimator).__name__} works on NumPy arrays and got {_text(X)}. Convert it first; "
+        f"these work on arrays of other libraries: {', '.join(able)}."
+    )
+
+
+def _home(array: Any) -> tuple[Any, Any]:
+    return namespace(array), device_of(array)
+
+
+def _text(array: Any) -> str:
+    if not is_foreign(array):
+        kind = type(array)
+        if kind is np.ndarray:
+            return "an array of NumPy"
+        name = kind.__name__
+        return f"a {name}" if kind.__module__ == "builtins" else f"a {name} of {kind.__module__}"
+    library = type(array).__module__.partition(".")[0]
+    return f"an array of {library} on {device_of(array)}"

@@ -1,0 +1,230 @@
+"""Losses of generalised linear models, summed where arrays of other libraries are.
+
+Rows stay on their device; targets and weights are sent there once for all passes of a problem, and
+what comes back is no longer than the parameters. Removed rows are gathered and leave on the host.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from skunlearn._arrays import DeviceTable, namespace, to_host
+from skunlearn._kernels.glm import LOGISTIC
+from skunlearn.linear_model._glm_losses import SingleLoss, Slope, SoftmaxLoss
+
+
+def softmax(eta: Any) -> Any:
+    """Turn scores of shape (n_rows, n_classes) into probabilities."""
+    xp = namespace(eta)
+    raised = xp.exp(eta - xp.max(eta, axis=1, keepdims=True))
+    return raised / xp.sum(raised, axis=1, keepdims=True)
+
+
+def probabilities(scores: Any) -> Any:
+    """Turn scores of two classes, shape (n_rows,), or of several into probabilities.
+
+    Parameters
+    ----------
+    scores : array of shape (n_rows,) or (n_rows, n_classes)
+        Of any namespace.
+
+    Returns
+    -------
+    probabilities : array of shape (n_rows, n_classes)
+        Of the same namespace.
+    """
+    if isinstance(scores, np.ndarray):
+        if scores.ndim == 2:
+            return special.softmax(scores, axis=1)
+        return np.stack([special.expit(-scores), special.expit(scores)], axis=1)
+    if scores.ndim == 2:
+        return softmax(scores)
+    xp = namespace(scores)
+    with np.errstate(over="ignore"):
+        return xp.stack([1.0 / (1.0 + xp.exp(scores)), 1.0 / (1.0 + xp.exp(-scores))], axis=1)
+
+
+def single_loss(X: Any) -> type[SingleLoss]:
+    """Return the class of losses with one predictor that is for rows of this kind."""
+    return SingleLossOnDevice if isinstance(X, DeviceTable) else SingleLoss
+
+
+def softmax_loss(X: Any) -> type[SoftmaxLoss]:
+    """Return the class of multinomial losses that is for rows of this kind."""
+    return SoftmaxLossOnDevice if isinstance(X, DeviceTable) else SoftmaxLoss
+
+
+class _Columns:
+    """Targets and weights of a problem on the device of its rows."""
+
+    weights_of: Any
+    _sent: Any = (None, None)
+
+    def _send(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray) -> tuple[Any, Any]:
+        if self._sent[0] is not y or self._sent[1] is not weights:
+            self._sent = y, weights, X.send(y), X.send(self.weights_of(y, weights))
+        return self._sent[2:]
+
+
+class SingleLossOnDevice(_Columns, SingleLoss):
+    """:class:`SingleLoss` for rows in a :class:`DeviceTable`."""
+
+    def _seen(self, X: Any, theta: Any, w: Any) -> Any:
+        eta = self.predictors(X, theta)
+        xp = namespace(eta)
+        return xp.where(w != 0.0, eta, xp.zeros_like(eta))
+
+    def first(self, eta: Any, y: Any) -> Any:
+        """Differentiate by the predictor."""
+        if self.kind == LOGISTIC:
+            return 1.0 / (1.0 + namespace(eta).exp(-eta)) - y
+        return super().first(eta, y)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def slope(
+        self,
+        X: DeviceTable,
+        y: np.ndarray,
+        weights: np.ndarray,
+        theta: np.ndarray,
+        way: np.ndarray | None = None,
+    ) -> Slope:
+        """Sum gradients in one pass; rows of weight zero do not count."""
+        gradient, sums = np.zeros(theta.size), np.zeros(3)
+        far = np.inf if way is None else 0.0
+        targets, factors = self._send(X, y, weights)
+        here, there = X.send(theta), None if way is None else X.send(way)
+        xp = namespace(here)
+        for span in X.spans():
+            part, target, w = X.block(span), targets[span], factors[span]
+            eta = self._seen(part, here, w)
+            pull = w * self.first(eta, target)
+            bend = 0.25 * w if self.kind == LOGISTIC else w * self.second(eta, target)
+            gradient[: X.shape[1]] += to_host(pull @ part)
+            sums += to_host(xp.stack([xp.sum(pull), xp.sum(xp.abs(pull)), xp.sum(bend)]))
+            if there is not None:
+                far = max(far, float(xp.max(xp.abs(self._seen(part, there, w)))))
+        if self.fit_intercept:
+            gradient[-1] = sums[0]
+        return Slope(gradient, float(sums[1]), float(sums[2]), far)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def value(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
+        """Sum the loss."""
+        targets, factors = self._send(X, y, weights)
+        here = X.send(theta)
+        total = 0.0
+        for span in X.spans():
+            eta = self._seen(X.block(span), here, factors[span])
+            total += float(factors[span] @ self.values(eta, targets[span]))
+        return total
+
+    def hessian(
+        self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray
+    ) -> np.ndarray:
+        """Sum curvatures, shape (n_params, n_params)."""
+        targets, factors = self._send(X, y, weights)
+        here = X.send(theta)
+
+        def curvature(part: Any, span: slice) -> Any:
+            w = factors[span]
+            return w * self.second(self._seen(part, here, w), targets[span])
+
+        return self._weighted_gram(X, curvature, theta.size)
+
+    def gram(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, n_params: int) -> np.ndarray:
+        """Sum ``w x x'``."""
+        factors = self._send(X, y, weights)[1]
+        return self._weighted_gram(X, lambda part, span: factors[span], n_params)
+
+    def _weighted_gram(self, X: DeviceTable, factor: Any, n_params: int) -> np.ndarray:
+        total = np.zeros((n_params, n_params))
+        for span in X.spans():
+            part = X.block(span)
+            xp = namespace(part)
+            root = xp.sqrt(factor(part, span))[:, None]
+            part = part * root
+            if self.fit_intercept:
+                part = xp.concat([part, root], axis=1)
+            total += to_host(part.T @ part)
+        return total
+
+
+class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
+    """:class:`SoftmaxLoss` for rows in a :class:`DeviceTable`."""
+
+    def _table(self, X: DeviceTable, theta: np.ndarray) -> Any:
+        """Send parameters in the form that multiplies rows."""
+        return X.send(theta.reshape(self.n_classes, -1).T.copy())
+
+    def _rows(self, X: DeviceTable, span: slice) -> Any:
+        """Return rows, with ones for the intercept."""
+        part = X.block(span)
+        if not self.fit_intercept:
+            return part
+        return namespace(part).concat([part, X.send(np.ones((part.shape[0], 1)))], axis=1)
+
+    def slope(
+        self,
+        X: DeviceTable,
+        y: np.ndarray,
+        weights: np.ndarray,
+        theta: np.ndarray,
+        way: np.ndarray | None = None,
+    ) -> Slope:
+        """Sum gradients in one pass; rows of weight zero do not count."""
+        gradient, sums = np.zeros((theta.size // self.n_classes, self.n_classes)), np.zeros(2)
+        far = np.inf if way is None else 0.0
+        targets, factors = self._send(X, y, weights)
+        here, there = self._table(X, theta), None if way is None else self._table(X, way)
+        classes = X.send(np.arange(self.n_classes, dtype=np.float64))
+        xp = namespace(classes)
+        for span in X.spans():
+            part, w = self._rows(X, span), factors[span]
+            chosen = xp.astype(targets[span][:, None] == classes, xp.float64)
+            pull = w[:, None] * (softmax(part @ here) - chosen)
+            gradient += to_host(part.T @ pull)
+            sums += to_host(xp.stack([xp.sum(xp.abs(pull)), xp.sum(w)]))
+            if there is not None:
+                change = xp.sum((part @ there) ** 2, axis=1)
+                change = xp.where(w != 0.0, change, xp.zeros_like(change))
+                far = max(far, float(xp.max(change)) ** 0.5)
+        return Slope(gradient.T.ravel(), float(sums[0]), float(sums[1]), far)
+
+    def value(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
+        """Sum the loss."""
+        targets, factors = self._send(X, y, weights)
+        here = self._table(X, theta)
+        classes = X.send(np.arange(self.n_classes, dtype=np.float64))
+        xp = namespace(classes)
+        total = 0.0
+        for span in X.spans():
+            eta = self._rows(X, span) @ here
+            eta = eta - xp.max(eta, axis=1, keepdims=True)
+            chosen = xp.astype(targets[span][:, None] == classes, xp.float64)
+            loss = xp.log(xp.sum(xp.exp(eta), axis=1)) - xp.sum(eta * chosen, axis=1)
+            total += float(factors[span] @ loss)
+        return total
+
+    def hessian(
+        self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray
+    ) -> np.ndarray:
+        """Sum curvatures, shape (n_params, n_params)."""
+        n_each = theta.size // self.n_classes
+        total = np.zeros((self.n_classes, n_each, self.n_classes, n_each))
+        factors = self._send(X, y, weights)[1]
+        here = self._table(X, theta)
+        for span in X.spans():
+            part, w = self._rows(X, span), factors[span]
+            chance = softmax(part @ here)
+            for a in range(self.n_classes):
+                for b in range(a + 1):
+                    curve = w * chance[:, a] * (float(a == b) - chance[:, b])
+                    square = to_host(part.T @ (curve[:, None] * part))
+                    total[a, :, b] += square
+                    if b < a:
+                        total[b, :, a] += square.T
+        return total.reshape(theta.size, theta.size)
