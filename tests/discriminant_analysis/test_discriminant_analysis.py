@@ -160,9 +160,9 @@ def test_law_for_any_rows_ids_and_order(data):
         model.unlearn([i, i])
         assert_array_equal(model.classes_, again.classes_)
         scores = again.decision_function(X[kept])
-        assert_allclose(
-            model.decision_function(X[kept]), scores, rtol=1e-6, atol=1e-6 * np.abs(scores).max()
-        )
+        # where classes have one mean, all scores are rounding; their unit is a whitened one
+        atol = 1e-6 * np.abs(scores).max() + 1e-12
+        assert_allclose(model.decision_function(X[kept]), scores, rtol=1e-6, atol=atol)
 
 
 @pytest.mark.fast
