@@ -35,7 +35,7 @@ class AffineMap(NamedTuple):
 
     def of(self, X: Any) -> Any:
         """Map rows, in their dtype; a CSR array goes with a shift of zero."""
-        if self.shift.any():
+        if not sparse.issparse(X) or self.shift.any():
             X = X.toarray() if sparse.issparse(X) else X
             X = X - beside(self.shift, X)
         return self.steps(X)

@@ -198,9 +198,9 @@ class SampleStore:
         held = self._ids
         index = self._by_id
         if held is None and isinstance(sample_ids, np.ndarray) and sample_ids.dtype.kind in "iu":
-            distinct = np.unique(sample_ids) if sample_ids.ndim == 1 else None
-            if distinct is not None and self._are_in_use(distinct):
-                return distinct.size, distinct.astype(np.intp, copy=False)
+            distinct = self._numbers_in_use(sample_ids)
+            if distinct is not None:
+                return distinct.size, distinct
         if held is not None and index is None:
             slots = self.slots()
             index = self._by_id = _Positions(as_keys(held[slots]), slots.tolist())
@@ -222,6 +222,15 @@ class SampleStore:
         return len(keys), (
             np.sort(np.array(keys, dtype=np.intp)) if index is None else index.slots(keys)
         )
+
+    def _numbers_in_use(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Return integers as sorted slots without repeats if every one is a slot in use."""
+        if numbers.shape == (1,):
+            return self._slots_in_use(numbers.tolist())
+        if numbers.ndim != 1:
+            return None
+        distinct = np.unique(numbers)
+        return distinct.astype(np.intp, copy=False) if self._are_in_use(distinct) else None
 
     def _slots_in_use(self, keys: list[Any]) -> np.ndarray | None:
         """Return the numbers as sorted slots if every one of them is a slot in use."""
