@@ -132,15 +132,14 @@ class Plan(NamedTuple):
 @njit(cache=True)
 def place_of(value, trial, n_grid):
     """Return the interval of a grid that a value falls in, as `add_up` does."""
-    step, shift, top = grid_of(trial.low, trial.high, trial.key, n_grid)
-    if not step > 0.0:
+    if not trial.low < trial.high:
         return 0
-    low = np.float64(trial.low)
-    place = int((np.float64(value) - low) / step - shift + 1.0)
+    step, origin = grid_of(trial.low, trial.high, trial.key, n_grid)
+    place = int(np.float64(value) / step - origin + 1.0)
     place = min(max(place, 0), n_grid)
-    while place > 0 and value <= threshold_at(low, step, shift, place - 1, top):
+    while place > 0 and value <= threshold_at(step, origin, place - 1):
         place -= 1
-    while place < n_grid and value > threshold_at(low, step, shift, place, top):
+    while place < n_grid and value > threshold_at(step, origin, place):
         place += 1
     return place
 
@@ -183,12 +182,10 @@ def take_from_cache(table, row, trials, sums):
 
 
 @njit(cache=True)
-def kept_rows(trees, tree, node, gone, out):
-    """Collect the rows of a node that stay; returns how many there are."""
-    base = trees.first_row[tree]
-    rows = trees.rows
+def kept_rows(rows, start, stop, gone, out):
+    """Collect the rows of a segment that stay; returns how many there are."""
     n = 0
-    for i in range(base + trees.extents[node].start, base + trees.extents[node].stop):
+    for i in range(start, stop):
         row = rows[i]
         if row >= 0 and not gone[row]:
             out[n] = row
@@ -225,6 +222,8 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
     """
     labels, targets = table.labels, table.targets
     weights, scales = table.weights, table.scales
+    old_nodes, old_extents, old_stats = trees.nodes, trees.extents, trees.stats
+    rows_of_trees = trees.rows
     n_sums = like.size - 1
     shape = (rules.max_features, rules.n_candidates + 2, n_sums + 1)
     visits, n_visits = np.empty(64, VISIT), 0
@@ -244,6 +243,7 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
     stack, keys = np.empty((64, 4), np.int64), np.empty(64, np.uint64)
     for c in range(chosen.size):
         tree = chosen[c]
+        base = trees.first_row[tree]
         stack[0, 0], stack[0, 1] = trees.roots[tree], 0
         stack[0, 2], stack[0, 3] = first_leaving[c], first_leaving[c + 1]
         keys[0] = trees.keys[tree]
@@ -252,32 +252,34 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
             top -= 1
             node, depth = stack[top, 0], stack[top, 1]
             first, last, key = stack[top, 2], stack[top, 3], keys[top]
-            extent = trees.extents[node]
-            feature, threshold = trees.nodes[node].feature, trees.nodes[node].threshold
-            is_leaf = trees.nodes[node].left == node
+            start, stop = old_extents[node].start, old_extents[node].stop
+            cache = old_extents[node].cache
+            feature, threshold = old_nodes[node].feature, old_nodes[node].threshold
+            left = old_nodes[node].left
+            is_leaf = left == node
             for k in range(n_sums):
-                total[k] = trees.stats[node, k]
-            total[n_sums] = extent.size
+                total[k] = old_stats[node, k]
+            total[n_sums] = old_extents[node].size
             for i in range(first, last):
                 count_in(total, leaving[i], labels, targets, weights, scales, -1)
             size = total[n_sums]
             n_mine = -1
             if rules.criterion == SQUARED_ERROR:
-                n_mine = kept_rows(trees, tree, node, gone, mine)
+                n_mine = kept_rows(rows_of_trees, base + start, base + stop, gone, mine)
             fresh = KEEP
             found, new_feature, new_threshold, has_missing = False, -1, np.float32(np.inf), False
-            decided = is_decided(table, rules, mine[: max(n_mine, 0)], total, depth)
-            if not decided and extent.cache != SETTLED:
+            decided = is_decided(targets, rules, mine[: max(n_mine, 0)], total, depth)
+            if not decided and cache != SETTLED:
                 known = False
-                if extent.cache >= 0:
-                    here_trials[:] = trees.trials[extent.cache]
-                    here_sums[:] = trees.sums[extent.cache]
+                if cache >= 0:
+                    here_trials[:] = trees.trials[cache]
+                    here_sums[:] = trees.sums[cache]
                     known = True
                     for i in range(first, last):
                         known &= take_from_cache(table, leaving[i], here_trials, here_sums)
                 if not known:
                     if n_mine < 0:
-                        n_mine = kept_rows(trees, tree, node, gone, mine)
+                        n_mine = kept_rows(rows_of_trees, base + start, base + stop, gone, mine)
                     add_up(table, rules, mine[:n_mine], key, space, here_trials, here_sums)
                 found, new_feature, new_threshold, has_missing = choose(
                     rules,
@@ -327,7 +329,6 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
                     leaving[middle + i] = spare[i]
                 if top + 2 > keys.size:
                     stack, keys = enlarged(stack, 2 * top), enlarged(keys, 2 * top)
-                left = trees.nodes[node].left
                 for side in range(1, -1, -1):
                     a, b = (first, middle) if side == 0 else (middle, last)
                     if a < b:
@@ -337,7 +338,7 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
                         top += 1
                 continue
             if n_mine < 0:
-                n_mine = kept_rows(trees, tree, node, gone, mine)
+                n_mine = kept_rows(rows_of_trees, base + start, base + stop, gone, mine)
             if n_rows + n_mine > rows.size:
                 rows = enlarged(rows, 2 * (n_rows + n_mine))
             rows[n_rows : n_rows + n_mine] = mine[:n_mine]

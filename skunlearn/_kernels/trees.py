@@ -10,6 +10,7 @@ Geurts, Ernst, Wehenkel: Extremely randomized trees, Machine Learning 63, 2006 (
 Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014 (the hash).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -135,39 +136,44 @@ def space_for(n_rows, n_features, n_candidates):
 
 @njit(cache=True)
 def grid_of(low, high, key, n_candidates):
-    """Return step, shift and largest threshold of the grid that a key lays into a range."""
-    shift = np.float64(mix(key) >> np.uint64(11)) * _UNIT
-    step = (np.float64(high) - np.float64(low)) / n_candidates
-    return step, shift, np.float64(np.nextafter(high, low))
+    """Find the grid of thresholds for a range.
 
-
-@njit(cache=True)
-def threshold_at(low, step, shift, j, top):
-    """Return one of the thresholds of a uniform grid.
+    Its steps are powers of two and its position is hashed, so that it stays where it is as long as
+    the range keeps its size, even if a row at the end of the range leaves.
 
     Parameters
     ----------
-    low : float
-        Lower end of the range.
-    step, shift, top : float
-        From :func:`grid_of`. Whatever the rounding, `low` is left of every threshold and the upper
-        end of the range is right of it.
-    j : int
-        Which one, from 0.
+    low, high : float32
+    key : uint64
+    n_candidates : int
+        Thresholds at most; at least half as many fall into the range.
 
     Returns
     -------
-    threshold : float32
+    step, origin : float
+        Threshold j is ``(origin + j) * step``, rounded to float32.
     """
-    t = np.float64(np.float32(low + step * (j + shift)))
-    t = low if t < low else t
-    return np.float32(top if t > top else t)
+    shift = np.float64(mix(key) >> np.uint64(11)) * _UNIT
+    share = (np.float64(high) - np.float64(low)) / n_candidates
+    step = math.ldexp(1.0, math.frexp(share)[1])
+    origin = np.ceil(np.float64(low) / step - shift) + shift
+    while threshold_at(step, origin, 0) < low:
+        origin += 1.0
+    while threshold_at(step, origin, -1) >= low:
+        origin -= 1.0
+    return step, origin
 
 
 @njit(cache=True)
-def interval_of(value, low, scale, shift, grid):
-    """Count the thresholds below a value."""
-    place = int((np.float64(value) - low) * scale - shift + 1.0)
+def threshold_at(step, origin, j):
+    """Return a threshold of a grid, float32."""
+    return np.float32((origin + j) * step)
+
+
+@njit(cache=True)
+def interval_of(value, per_step, origin, grid):
+    """Count the thresholds below a value; `per_step` is the inverse of the step."""
+    place = int(np.float64(value) * per_step - origin + 1.0)
     place = min(max(place, 0), grid.size)
     while place > 0 and value <= grid[place - 1]:
         place -= 1
@@ -272,16 +278,15 @@ def add_up(table, rules, rows, key, space, trials, sums):
                     if (bits >> np.uint64(j)) & np.uint64(1) != 0:
                         count_in(sums[n_used, j], rows[i], labels, targets, weights, scales, 1)
         else:
-            step, shift, below_high = grid_of(low, high, drawn, n_grid)
-            base = np.float64(low)
+            step, origin = grid_of(low, high, drawn, n_grid)
+            per_step = 1.0 / step
             for j in range(n_grid):
-                grid[j] = threshold_at(base, step, shift, j, below_high)
-            scale = 1.0 / step if step > 0.0 else 0.0
+                grid[j] = threshold_at(step, origin, j)
             for i in range(n):
                 v = values[i]
                 n_low += v == low
                 n_high += v == high
-                places[i] = n_grid + 1 if v != v else interval_of(v, base, scale, shift, grid)
+                places[i] = n_grid + 1 if v != v else interval_of(v, per_step, origin, grid)
             if plain:
                 for i in range(n):
                     sums[n_used, places[i], labels[rows[i]]] += 1
@@ -303,32 +308,36 @@ def add_up(table, rules, rows, key, space, trials, sums):
         order[i] = f
 
 
-@njit(cache=True)
-def merit(part, total, criterion, class_weight):
-    """Rate a division into `part` and the rest of `total`; the larger, the purer."""
-    n = part.size - 1
+@njit(cache=True, inline="always")
+def merit(parts, which, total, criterion, class_weight):
+    """Rate a division into ``parts[which]`` and the rest of `total`; the larger, the purer."""
+    n = total.size - 1
     left, right, merit_left, merit_right = 0.0, 0.0, 0.0, 0.0
     if criterion == SQUARED_ERROR:
-        left, right = np.float64(part[n - 1]), np.float64(total[n - 1] - part[n - 1])
+        left = np.float64(parts[which, n - 1])
+        right = np.float64(total[n - 1] - parts[which, n - 1])
         for o in range(n - 1):
-            a, b = np.float64(part[o]), np.float64(total[o] - part[o])
+            a, b = np.float64(parts[which, o]), np.float64(total[o] - parts[which, o])
             merit_left += a * a
             merit_right += b * b
-        return merit_left / left + merit_right / right
-    for k in range(n):
-        a = class_weight[k] * np.float64(part[k])
-        b = class_weight[k] * np.float64(total[k] - part[k])
-        left += a
-        right += b
-        if criterion == GINI:
+    elif criterion == GINI:
+        for k in range(n):
+            a = class_weight[k] * np.float64(parts[which, k])
+            b = class_weight[k] * np.float64(total[k] - parts[which, k])
+            left += a
+            right += b
             merit_left += a * a
             merit_right += b * b
-        else:
+    else:
+        for k in range(n):
+            a = class_weight[k] * np.float64(parts[which, k])
+            b = class_weight[k] * np.float64(total[k] - parts[which, k])
+            left += a
+            right += b
             merit_left += a * np.log(a) if a > 0.0 else 0.0
             merit_right += b * np.log(b) if b > 0.0 else 0.0
-    if criterion == GINI:
-        return merit_left / left + merit_right / right
-    return merit_left - left * np.log(left) + merit_right - right * np.log(right)
+        return merit_left - left * np.log(left) + merit_right - right * np.log(right)
+    return (merit_left * right + merit_right * left) / (left * right)
 
 
 @njit(cache=True)
@@ -356,9 +365,8 @@ def choose(rules, is_categorical, class_weight, trials, sums, total, parts):
     has_missing : bool
         Whether any row misses its value.
     """
-    n_grid = rules.n_candidates
+    n_grid, criterion = rules.n_candidates, rules.criterion
     last = total.size - 1
-    part, both = parts[0], parts[1]
     best, best_trial, best_j, nan_left = -np.inf, -1, 0, False
     for u in range(trials.size):
         f = trials[u].feature
@@ -366,67 +374,88 @@ def choose(rules, is_categorical, class_weight, trials, sums, total, parts):
             break
         categorical = is_categorical[f]
         n_missing = sums[u, n_grid + 1, last]
-        part[:] = 0
+        if criterion == GINI and last == 2 and not (n_missing or categorical):
+            w0, w1 = class_weight[0], class_weight[1]
+            n_left, count0, count1 = 0, 0, 0
+            for j in range(n_grid):
+                if sums[u, j, 2] == 0:
+                    continue
+                n_left += sums[u, j, 2]
+                count0 += sums[u, j, 0]
+                count1 += sums[u, j, 1]
+                if min(n_left, total[2] - n_left) < rules.min_samples_leaf:
+                    continue
+                a0, a1 = w0 * count0, w1 * count1
+                b0, b1 = w0 * (total[0] - count0), w1 * (total[1] - count1)
+                left, right = a0 + a1, b0 + b1
+                score = (a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left
+                score /= left * right
+                if score > best:
+                    best, best_trial, best_j = score, u, j
+                    nan_left = n_left >= total[2] - n_left
+            continue
+        for k in range(last + 1):
+            parts[0, k] = 0
         for j in range(0 if trials[u].low < trials[u].high else n_grid, n_grid + 1):
             if j == n_grid:  # missing values against all others
                 if not n_missing:
                     break
                 for k in range(last + 1):
-                    part[k] = total[k] - sums[u, n_grid + 1, k]
+                    parts[0, k] = total[k] - sums[u, n_grid + 1, k]
             elif categorical:
                 for k in range(last + 1):
-                    part[k] = sums[u, j, k]
+                    parts[0, k] = sums[u, j, k]
             elif sums[u, j, last] == 0:
                 continue
             else:
                 for k in range(last + 1):
-                    part[k] += sums[u, j, k]
+                    parts[0, k] += sums[u, j, k]
             for with_missing in range(2 if n_missing and j < n_grid else 1):
-                tried = part
                 if with_missing:
                     for k in range(last + 1):
-                        both[k] = part[k] + sums[u, n_grid + 1, k]
-                    tried = both
-                n_left = tried[last]
+                        parts[1, k] = parts[0, k] + sums[u, n_grid + 1, k]
+                n_left = parts[with_missing, last]
                 n_right = total[last] - n_left
                 if min(n_left, n_right) < rules.min_samples_leaf:
                     continue
-                score = merit(tried, total, rules.criterion, class_weight)
+                score = merit(parts, with_missing, total, criterion, class_weight)
                 if score > best:
                     best, best_trial, best_j = score, u, j
                     nan_left = with_missing == 1 if n_missing else n_left >= n_right
     if best_trial < 0:
         return False, -1, np.float32(np.inf), False
-    trial = trials[best_trial]
-    f = trial.feature
+    f = trials[best_trial].feature
     if best_j == n_grid:
         threshold = np.float32(np.inf)
     elif is_categorical[f]:
-        number = np.uint32(trial.key & NUMBERS)
+        number = np.uint32(trials[best_trial].key & NUMBERS)
         threshold = np.uint32((number << np.uint32(_BITS)) | np.uint32(best_j)).view(np.float32)
     else:
-        step, shift, below_high = grid_of(trial.low, trial.high, trial.key, n_grid)
-        threshold = threshold_at(np.float64(trial.low), step, shift, best_j, below_high)
+        low, high = trials[best_trial].low, trials[best_trial].high
+        step, origin = grid_of(low, high, trials[best_trial].key, n_grid)
+        threshold = threshold_at(step, origin, best_j)
     has_missing = sums[best_trial, n_grid + 1, last] > 0
     return True, ~f if nan_left else f, threshold, has_missing
 
 
-@njit(cache=True)
-def is_decided(table, rules, rows, total, depth):
+@njit(cache=True, inline="always")
+def is_decided(targets, rules, rows, total, depth):
     """Tell whether a node is a leaf, whatever its features."""
     last = total.size - 1
-    if total[last] < rules.min_samples_split or depth >= rules.max_depth:
-        return True
+    decided = total[last] < rules.min_samples_split or depth >= rules.max_depth
     if rules.criterion != SQUARED_ERROR:
         n_held = 0
         for k in range(last):
             n_held += total[k] > 0
-        return n_held <= 1
-    for i in range(1, rows.size):
-        for o in range(table.targets.shape[1]):
-            if table.targets[rows[i], o] != table.targets[rows[0], o]:
-                return False
-    return True
+        decided |= n_held <= 1
+    elif not decided:
+        decided = True
+        for i in range(1, rows.size):
+            for o in range(targets.shape[1]):
+                decided &= targets[rows[i], o] == targets[rows[0], o]
+            if not decided:
+                break
+    return decided
 
 
 @njit(cache=True)
@@ -501,7 +530,7 @@ def grow(table, rules, rows, key, depth, like):
         extents[node].size, extents[node].cache = stop - start, NONE
         nodes[node].threshold, nodes[node].feature, nodes[node].left = np.inf, -1, node
         mine = rows[start:stop]
-        if is_decided(table, rules, mine, total, deep):
+        if is_decided(targets, rules, mine, total, deep):
             continue
         if n_cached == room:
             room = 2 * room
