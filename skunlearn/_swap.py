@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterable
@@ -19,12 +20,15 @@ _SWAP = threading.RLock()
 class Swap(NamedTuple):
     """One estimator's part in a commit: the attributes to set and the rows to overwrite.
 
-    Without rows (None) the attributes are the estimator's complete new state.
+    Without rows (None) the attributes are the estimator's complete new state. `edit` is entered
+    before the new states are in force and left after: what changes large buffers in place, where
+    nobody reads them meanwhile.
     """
 
     estimator: Any
     attributes: dict[str, Any]
     rows: np.ndarray | None
+    edit: contextlib.AbstractContextManager[None] | None = None
 
 
 class Removal(NamedTuple):
@@ -78,8 +82,12 @@ def commit(swaps: Iterable[Swap]) -> None:
         for swap in swaps
         if swap.rows is not None and swap.rows.size
     ]
-    with _SWAP:
-        for estimator, attributes, rows in swaps:
+    with contextlib.ExitStack() as edits:
+        for swap in swaps:
+            if swap.edit is not None:
+                edits.enter_context(swap.edit)
+        edits.enter_context(_SWAP)
+        for estimator, attributes, rows, _ in swaps:
             state = estimator.__dict__
             old = state if rows is None else attributes
             for name in old:

@@ -1,6 +1,7 @@
 """Ensembles that forget."""
 
+from skunlearn.ensemble._forest_classifier import UnlearningForestClassifier
 from skunlearn.ensemble._sisa_classifier import SISAClassifier
 from skunlearn.ensemble._sisa_regressor import SISARegressor
 
-__all__ = ["SISAClassifier", "SISARegressor"]
+__all__ = ["SISAClassifier", "SISARegressor", "UnlearningForestClassifier"]

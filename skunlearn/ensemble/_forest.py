@@ -1,0 +1,357 @@
+"""What forests that forget share: rows in trees, growing, forgetting, what a request would cost."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
+from skunlearn._ids import check_sample_ids
+from skunlearn._kernels.trees import SQUARED_ERROR, Rules, Table
+from skunlearn._sample_store import SampleStore
+from skunlearn._swap import Removal, Swap
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import UnlearnerMixin, reads_one_version
+from skunlearn.ensemble._trees import Forest, UnlearningCost
+from skunlearn.exceptions import NotUnlearnableError
+
+_NO_ROWS = np.empty(0, dtype=np.intp)
+
+_NO_LIMIT = int(np.iinfo(np.int32).max)
+
+
+class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
+    """Randomised trees that are functions of a seed and the rows in them."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_estimators": [Interval(Integral, 1, 32767, closed="both")],
+        "max_depth": [Interval(Integral, 1, None, closed="left"), None],
+        "min_samples_split": [
+            Interval(Integral, 2, None, closed="left"),
+            Interval(RealNotInt, 0.0, 1.0, closed="right"),
+        ],
+        "min_samples_leaf": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0.0, 1.0, closed="neither"),
+        ],
+        "max_features": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0.0, 1.0, closed="right"),
+            StrOptions({"sqrt", "log2"}),
+            None,
+        ],
+        "max_samples": [Interval(Real, 0.0, 1.0, closed="right")],
+        "n_candidates": [Interval(Integral, 1, 64, closed="both")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+    _unlearning_tags = UnlearningTags("bitwise")
+
+    n_estimators: int
+    max_depth: int | None
+    min_samples_split: Any
+    min_samples_leaf: Any
+    max_features: Any
+    max_samples: float
+    n_candidates: int
+    n_jobs: int | None
+    random_state: Any
+    _forest: Forest
+    _scales: np.ndarray
+
+    @abstractmethod
+    def _criterion(self) -> int:
+        """Return the number of the criterion."""
+
+    @abstractmethod
+    def _n_sums(self) -> int:
+        """Return how many sums a node has."""
+
+    @abstractmethod
+    def _targets(self, samples: SampleStore) -> tuple[np.ndarray, np.ndarray]:
+        """Return class codes and numeric targets, one of them of size 0."""
+
+    @abstractmethod
+    def _class_factors(self) -> np.ndarray:
+        """Return weights of classes; of size 0 for regression."""
+
+    @abstractmethod
+    def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+        """Return attributes that describe targets, less rows; None if trees have to grow anew."""
+
+    def _rules(self, n_rows: int) -> Rules:
+        n_features = self.n_features_in_
+        wanted: Any = self.max_features
+        if wanted == "sqrt":
+            wanted = int(np.sqrt(n_features))
+        elif wanted == "log2":
+            wanted = int(np.log2(n_features))
+        elif wanted is None:
+            wanted = n_features
+        elif not isinstance(wanted, Integral):
+            wanted = int(wanted * n_features)
+        smallest, split = self.min_samples_leaf, self.min_samples_split
+        if not isinstance(smallest, Integral):
+            smallest = int(np.ceil(smallest * n_rows))
+        if not isinstance(split, Integral):
+            split = int(np.ceil(split * n_rows))
+        return Rules(
+            self._criterion(),
+            max(1, min(int(wanted), n_features)),
+            int(self.n_candidates),
+            _NO_LIMIT if self.max_depth is None else int(self.max_depth),
+            max(2, int(split), 2 * int(smallest)),
+            int(smallest),
+        )
+
+    def _table(self) -> Table:
+        """View the rows as the kernels do, column by column."""
+        samples = self._samples
+        if not samples.X.flags.f_contiguous:
+            samples.X = np.asfortranarray(samples.X)
+        labels, targets = self._targets(samples)
+        weights = samples.sample_weight
+        return Table(
+            samples.X.T,
+            np.zeros(samples.X.shape[1], dtype=bool),
+            labels,
+            targets,
+            np.zeros(0) if weights is None else weights,
+            self._class_factors(),
+            self._scales,
+        )
+
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Validate X, y and weights; the rows column by column, in memory of our own."""
+        source = X
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=np.float32,
+            order="F",
+            ensure_all_finite="allow-nan",
+            multi_output=True,
+        )
+        if np.may_share_memory(X, source) if isinstance(source, np.ndarray) else True:
+            X = np.array(X, order="F")
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            weight = np.array(weight, dtype=np.float64)
+            if not weight.any():
+                raise ValueError("Sample weights must contain at least one non-zero number.")
+        return X, y, weight
+
+    def _grow(self, X: Any, y: np.ndarray, weight: Any, source: Any, sample_ids: Any) -> None:
+        """Hold validated rows and grow the trees."""
+        samples = SampleStore(X, y, weight, check_sample_ids(sample_ids, source, X.shape[0]))
+        seed = self._choose_seed(self.random_state)
+        self._hold(samples)
+        self._scales, self._n_at_top = self._choose_scales(samples, samples.slots())
+        rows = self._weighing(samples.slots())
+        n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
+        small = self._criterion() != SQUARED_ERROR and weight is None
+        like = np.zeros(self._n_sums() + 1, dtype=np.int32 if small else np.int64)
+        forest = Forest(
+            self._rules(rows.size), seed, self.n_estimators, n_per_row, like, self.n_jobs
+        )
+        forest.grow(self._table(), samples, rows)
+        self._forest = forest
+
+    def _weighing(self, rows: np.ndarray) -> np.ndarray:
+        """Return those of the rows that have a weight."""
+        weight = self._samples.sample_weight
+        return rows if weight is None else rows[weight[rows] > 0.0]
+
+    def _choose_scales(
+        self, samples: SampleStore, rows: np.ndarray
+    ) -> tuple[np.ndarray, tuple[int, int]]:
+        """Choose powers of two that turn targets and weights into integers.
+
+        They depend on the size of the largest only, up to a power of two; also count the rows
+        that have this size.
+        """
+        _, targets = self._targets(samples)
+        weight = samples.sample_weight
+        bits = (38, 20) if weight is None else (22, 18)
+        scales, counts = np.ones(2), [0, 0]
+        tables = (targets[rows] if targets.size else None, None if weight is None else weight[rows])
+        for place, (table, n_bits) in enumerate(zip(tables, bits, strict=True)):
+            if table is not None:
+                sizes = np.abs(table).reshape(len(table), -1).max(axis=1)
+                exponent = int(np.frexp(sizes.max())[1])
+                scales[place] = 2.0 ** (n_bits - exponent)
+                counts[place] = int((np.frexp(sizes)[1] == exponent).sum())
+        return scales, (counts[0], counts[1])
+
+    def _at_top_without(self, rows: np.ndarray) -> tuple[int, int]:
+        """Return how many rows are left that have the size by which scales were chosen."""
+        scales, (n_targets, n_weights) = self._choose_scales(self._samples, rows)
+        same = scales == self._scales
+        return (
+            self._n_at_top[0] - (n_targets if same[0] else 0),
+            self._n_at_top[1] - (n_weights if same[1] else 0),
+        )
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples = self._samples
+        described = self._describe_without(rows)
+        weight = samples.sample_weight
+        n_left = samples.n_samples - rows.size
+        if weight is not None:
+            left = samples.slots_without(rows)
+            n_left = int((weight[left] > 0.0).sum())
+            if not n_left:
+                raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
+        at_top = self._at_top_without(rows)
+        chosen = self._n_at_top
+        if (
+            described is None
+            or self._rules(n_left) != self._forest.rules
+            or any(now == 0 < before for now, before in zip(at_top, chosen, strict=True))
+        ):
+            return self._regrow_without(rows)
+        change = self._forest.plan(self._table(), samples, self._weighing(rows))
+        return Removal(
+            described | {"_n_at_top": at_top},
+            n_refitted=change.cost.n_trees_changed,
+            n_parts=self.n_estimators,
+            part="tree",
+            swaps=(Swap(self._forest, {}, _NO_ROWS, change.in_force()),),
+        )
+
+    def _regrow_without(self, rows: np.ndarray) -> Removal:
+        """Fit a clone on the rows left, where no tree stays as it is."""
+        samples = self._samples
+        kept = samples.slots_without(rows)
+        X, _, weight = samples.take(kept)
+        fresh = clone(self)
+        fresh._seed_to_keep = self._forest.seed
+        fresh.fit(X, self._fit_targets(kept), sample_weight=weight, sample_ids=samples.ids_of(kept))
+        names = self.__dict__.get("feature_names_in_")
+        if names is not None:
+            fresh.feature_names_in_ = names
+        return Removal(
+            {},
+            n_refitted=self.n_estimators,
+            n_parts=self.n_estimators,
+            part="tree",
+            swaps=tuple(self._adopt(fresh)),
+        )
+
+    def unlearning_cost(self, sample_ids: Any) -> UnlearningCost:
+        """Tell what a request would cost, without carrying it out.
+
+        Parameters
+        ----------
+        sample_ids : id or array-like of shape (n_ids,)
+            As in :meth:`unlearn`.
+
+        Returns
+        -------
+        cost : UnlearningCost
+            Numbers of trees, nodes and rows. A request after which a class is missing or
+            parameters mean something else grows all trees anew, which is not foreseen here.
+        """
+        samples = self._check_samples()
+        with samples.lock:
+            rows = self._weighing(samples.resolve(sample_ids)[1])
+            return self._forest.plan(self._table(), samples, rows).cost
+
+    def _read_lock(self) -> Any:
+        return (
+            self._forest.readers.reading() if "_forest" in self.__dict__ else super()._read_lock()
+        )
+
+    def _check_queries(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(
+            self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False
+        )
+
+    @reads_one_version
+    def apply(self, X: Any) -> np.ndarray:
+        """Find the leaf of each tree that each row falls into.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        leaves : ndarray of shape (n_samples, n_estimators), dtype int32
+            Numbers of nodes within each tree, in the order in which it grows from the root.
+        """
+        return self._forest.leaves(self._table(), self._check_queries(X))
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Mean decrease of impurity by each feature, shape (n_features,), of sum 1 or 0."""
+        check_is_fitted(self)
+        with self._read_lock():
+            shape = self._forest.shape()
+        tree = np.repeat(np.arange(self.n_estimators), np.diff(shape.first_node))
+        left = shape.nodes["left"] + shape.first_node[tree]
+        inner = np.flatnonzero(left != np.arange(left.size))
+        spread = self._spread(shape.stats)
+        gain = spread[inner] - spread[left[inner]] - spread[left[inner] + 1]
+        feature = shape.nodes["feature"][inner]
+        feature = np.where(feature < 0, ~feature, feature)
+        table = np.zeros((self.n_estimators, self.n_features_in_))
+        np.add.at(table, (tree[inner], feature), np.maximum(gain, 0.0))
+        sums = table.sum(axis=1)
+        table = table[sums > 0.0] / sums[sums > 0.0, None]
+        return table.mean(axis=0) if len(table) else np.zeros(self.n_features_in_)
+
+    @abstractmethod
+    def _spread(self, stats: np.ndarray) -> np.ndarray:
+        """Return impurity times weight, of each node."""
+
+    @reads_one_version
+    def decision_path(self, X: Any) -> tuple[Any, np.ndarray]:
+        """Find the nodes that each row passes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        indicator : CSR array of shape (n_samples, n_nodes)
+            Ones where a row passes a node, of any tree.
+
+        n_nodes_ptr : ndarray of shape (n_estimators + 1,)
+            Where the nodes of each tree begin.
+        """
+        leaves = self._forest.leaves(self._table(), self._check_queries(X))
+        shape = self._forest.shape()
+        tree = np.repeat(np.arange(self.n_estimators), np.diff(shape.first_node))
+        left = shape.nodes["left"] + shape.first_node[tree]
+        inner = np.flatnonzero(left != np.arange(left.size))
+        parent = np.full(left.size, -1)
+        parent[left[inner]] = parent[left[inner] + 1] = inner
+        at = (leaves + shape.first_node[:-1]).ravel()
+        row = np.repeat(np.arange(len(leaves)), self.n_estimators)
+        rows, nodes = [], []
+        while at.size:
+            rows.append(row)
+            nodes.append(at)
+            above = parent[at]
+            at, row = above[above >= 0], row[above >= 0]
+        places = (np.concatenate(rows), np.concatenate(nodes))
+        ones = np.ones(places[0].size, dtype=np.int8)
+        return sparse.csr_array((ones, places), shape=(len(leaves), left.size)), shape.first_node
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

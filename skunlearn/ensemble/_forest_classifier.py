@@ -1,0 +1,303 @@
+"""Random forest classifier that forgets rows exactly."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import special
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from skunlearn._compat import StrOptions, fit_context
+from skunlearn._kernels.trees import ENTROPY, GINI
+from skunlearn._sample_store import SampleStore
+from skunlearn.base import reads_one_version
+from skunlearn.ensemble._forest import BaseForest
+
+
+class UnlearningForestClassifier(ClassifierMixin, BaseForest):
+    """Random forest classifier that forgets rows: what is left is the retrained forest, bit by bit.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Number of trees.
+
+    criterion : {'gini', 'entropy', 'log_loss'}, default='gini'
+        Impurity by which splits are chosen; the latter two are the same.
+
+    max_depth : int, default=None
+        Depth of the trees at most.
+
+    min_samples_split : int or float, default=2
+        Rows that a node must have to be split; as a float, a share of all rows.
+
+    min_samples_leaf : int or float, default=1
+        Rows that a leaf must have; as a float, a share of all rows.
+
+    max_features : {'sqrt', 'log2'}, int, float or None, default='sqrt'
+        Features that a node tries, of those that vary among its rows.
+
+    max_samples : float, default=0.3
+        Share of the trees that each row is in, chosen by its id. Less makes everything faster, and
+        above all requests; 1 puts every row in every tree.
+
+    n_candidates : int, default=16
+        Thresholds, or sets of categories, that are tried of each feature at most.
+
+    class_weight : dict or 'balanced', default=None
+        Weights of the classes; 'balanced' is chosen anew with each request, which then grows all
+        trees anew.
+
+    n_jobs : int, default=None
+        Threads.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the trees. None draws one at fit, which requests keep.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; a class whose last row is unlearned disappears.
+
+    n_classes_ : int
+        Number of classes.
+
+    n_outputs_ : int
+        1.
+
+    feature_importances_ : ndarray of shape (n_features,)
+        Mean decrease of impurity by each feature.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request, with the number of trees of which parts grew anew.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    SISAClassifier : Shards of any classifier.
+
+    Notes
+    -----
+    A tree is a function of the seed, its number and the set of its rows. Each node tries
+    thresholds from a grid whose step is a power of two and whose position is a hash of the node's
+    path; sums are sums of integers. A row that leaves changes the sums of the nodes on its path,
+    and where another split is better then, the subtree below grows anew.
+
+    References
+    ----------
+    .. [1] Geurts, Ernst, Wehenkel: Extremely randomized trees, Machine Learning 63, 2006.
+    .. [2] Brophy, Lowd: Machine unlearning for random forests, ICML 2021 (cached statistics).
+    .. [3] Wang et al.: DynFrs: an efficient framework for machine unlearning in random forest,
+       ICLR 2025 (each row in a share of the trees).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skunlearn.ensemble import UnlearningForestClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = UnlearningForestClassifier(random_state=0).fit(X, y).unlearn([7, 11, 13])
+    >>> model.score(X, y) > 0.9
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseForest._parameter_constraints,
+        "criterion": [StrOptions({"gini", "entropy", "log_loss"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    classes_: np.ndarray
+    _n_per_class: np.ndarray
+    _class_weight: np.ndarray
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        *,
+        criterion: str = "gini",
+        max_depth: int | None = None,
+        min_samples_split: Any = 2,
+        min_samples_leaf: Any = 1,
+        max_features: Any = "sqrt",
+        max_samples: float = 0.3,
+        n_candidates: int = 16,
+        class_weight: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ):
+        self.n_estimators = n_estimators
+        self.criterion = criterion
+        self.max_depth = max_depth
+        self.min_samples_split = min_samples_split
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.max_samples = max_samples
+        self.n_candidates = n_candidates
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
+    ) -> UnlearningForestClassifier:
+        """Grow the trees.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, held as float32; missing values are NaN.
+
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, none of them negative.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned, and by which they are assigned to trees; default
+            ``X.index`` for a pandas X, else ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted forest.
+        """
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        source = X
+        X, y, weight = self._check_rows(X, y, sample_weight)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        counted = codes if weight is None else codes[weight > 0.0]
+        self._n_per_class = np.bincount(codes, minlength=self.classes_.size)
+        self._class_weight = self._weights_of_classes(
+            np.bincount(counted, minlength=self.classes_.size)
+        )
+        self.n_classes_, self.n_outputs_ = self.classes_.size, 1
+        self._grow(X, codes.astype(np.int32), weight, source, sample_ids)
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _weights_of_classes(self, counts: np.ndarray) -> np.ndarray:
+        if self.class_weight is None:
+            return np.ones(counts.size)
+        if self.class_weight == "balanced":
+            return counts.sum() / (counts.size * np.maximum(counts, 1))
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+
+    def _criterion(self) -> int:
+        return GINI if self.criterion == "gini" else ENTROPY
+
+    def _n_sums(self) -> int:
+        return self.classes_.size
+
+    def _targets(self, samples: SampleStore) -> tuple[np.ndarray, np.ndarray]:
+        labels: Any = samples.y
+        return labels, np.zeros((0, 0))
+
+    def _class_factors(self) -> np.ndarray:
+        return self._class_weight
+
+    def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+        codes: Any = self._samples.y
+        left = self._n_per_class - np.bincount(codes[rows], minlength=self.classes_.size)
+        if not left.all() or self.class_weight == "balanced":
+            return None
+        return {"_n_per_class": left}
+
+    def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
+        codes: Any = self._samples.y
+        return self.classes_[codes[rows]]
+
+    def _spread(self, stats: np.ndarray) -> np.ndarray:
+        sums = stats * self._class_weight
+        total = sums.sum(axis=1)
+        safe = np.where(total > 0.0, total, 1.0)
+        if self._criterion() == GINI:
+            return total - (sums**2).sum(axis=1) / safe
+        return special.entr(sums / safe[:, None]).sum(axis=1) * total
+
+    def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
+        """Find the ids of training rows that equal the given rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Rows to look for, compared as float32.
+
+        y : array-like of shape (n_queries,), default=None
+            If given, labels must be equal as well.
+
+        Returns
+        -------
+        sample_ids : ndarray of shape (n_found,)
+            Distinct ids of the rows equal to any of the queries, in training order.
+        """
+        self._check_samples()
+        if y is not None:
+            number = {label: code for code, label in enumerate(self.classes_.tolist())}
+            y = np.array([number.get(label, -1) for label in np.asarray(y).tolist()])
+        return super().find_samples(X, y)
+
+    @reads_one_version
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict class probabilities: the mean over trees of the shares in leaves.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        X = self._check_queries(X)
+        return self._forest.vote(self._table(), X, self._class_weight, self.classes_.size)
+
+    @reads_one_version
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            Labels from `classes_`.
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))

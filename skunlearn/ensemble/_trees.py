@@ -1,0 +1,432 @@
+"""The trees of a forest: how they grow in threads, and what a request changes in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
+
+from skunlearn._hashing import derive_seed, hash_rows_for
+from skunlearn._kernels.forests import (
+    N_CACHES,
+    N_FREE,
+    N_FREE_CACHES,
+    N_NODES,
+    Plan,
+    Trees,
+    carry_out,
+    number_nodes,
+    place_rows,
+    plan,
+    trees_of_rows,
+)
+from skunlearn._kernels.tree_paths import find_leaves, vote
+from skunlearn._kernels.trees import EXTENT, NONE, TRIAL, Rules, Table, grow
+from skunlearn._sample_store import SampleStore
+
+# Room for new nodes and caches, as a share of those in use, made when there is none.
+_SPARE = 0.25
+
+# Removed rows, counted in each of their trees, from which on a plan is made in threads.
+_MANY = 2000
+
+
+class Shape(NamedTuple):
+    """Trees as `fit` grows them, whatever was removed since.
+
+    Parameters
+    ----------
+    nodes : ndarray of shape (n_nodes,), NODE
+        Tree after tree; `left` counts from the tree's first.
+    sizes : ndarray of shape (n_nodes,), int32
+        Numbers of rows.
+    stats : ndarray of shape (n_nodes, n_sums), int64
+        Weights of classes; or sums of weighted targets, then the weight.
+    first_node : ndarray of shape (n_trees + 1,), int64
+        Where each tree begins.
+    """
+
+    nodes: np.ndarray
+    sizes: np.ndarray
+    stats: np.ndarray
+    first_node: np.ndarray
+
+
+@dataclass(frozen=True)
+class UnlearningCost:
+    """What a request costs, or would cost.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to remove.
+
+    n_trees : int
+        Trees that hold any of them.
+
+    n_trees_changed : int
+        Trees of which a part grows anew.
+
+    n_nodes_visited : int
+        Nodes that keep their split.
+
+    n_nodes_rebuilt : int
+        Nodes that grow anew.
+
+    n_rows_rebuilt : int
+        Rows in subtrees that grow anew, counted in each tree.
+
+    share_of_fit : float
+        `n_rows_rebuilt` as a share of the rows in all trees.
+    """
+
+    n_rows: int
+    n_trees: int
+    n_trees_changed: int
+    n_nodes_visited: int
+    n_nodes_rebuilt: int
+    n_rows_rebuilt: int
+    share_of_fit: float
+
+
+class Forest:
+    """Trees, each a function of the seed, its number and the rows in it.
+
+    Parameters
+    ----------
+    rules : Rules
+        How they grow.
+
+    seed : int
+        The model's seed.
+
+    n_trees : int
+
+    n_per_row : int
+        In how many trees a row is.
+
+    like : ndarray of shape (n_sums + 1,)
+        Of the type of sums over rows.
+
+    n_jobs : int or None
+        Threads that grow trees.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        seed: int,
+        n_trees: int,
+        n_per_row: int,
+        like: np.ndarray,
+        n_jobs: int | None,
+    ) -> None:
+        self.rules = rules
+        self.seed = seed
+        self.n_trees = n_trees
+        self.n_per_row = n_per_row
+        self.like = like
+        self.n_jobs = n_jobs
+        keys = [derive_seed(seed, "tree", tree) for tree in range(n_trees)]
+        self.keys = np.array(keys, dtype=np.uint64)
+        self.n_slots = -1
+        self.trees: Trees = None  # type: ignore[assignment]
+        self.readers = Readers()
+
+    def members(self, samples: SampleStore, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows by tree, and where each tree's begin."""
+        hashes = hash_rows_for(self.seed, "trees", samples.id_hashes()[rows])
+        tree_of = trees_of_rows(hashes, self.n_trees, self.n_per_row).ravel()
+        order = np.argsort(tree_of.astype(np.int16), kind="stable")
+        first = np.zeros(self.n_trees + 1, dtype=np.int64)
+        np.cumsum(np.bincount(tree_of, minlength=self.n_trees), out=first[1:])
+        return rows.astype(np.int32)[order // self.n_per_row], first
+
+    def grow(self, table: Table, samples: SampleStore, rows: np.ndarray) -> None:
+        """Grow all trees from the given rows."""
+        in_trees, first = self.members(samples, rows)
+        grown = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+            delayed(grow)(table, self.rules, in_trees[a:b], key, 0, self.like)
+            for (a, b), key in zip(pairwise(first), self.keys, strict=True)
+        )
+        nodes, extents, stats, trials, sums = (
+            np.concatenate(parts) for parts in zip(*grown, strict=True)
+        )
+        first_node = _starts(part[0].size for part in grown)
+        first_cache = _starts(part[3].shape[0] for part in grown)
+        tree_of_node = np.repeat(np.arange(self.n_trees), np.diff(first_node))
+        nodes["left"] += first_node[tree_of_node].astype(np.int32)
+        cached = extents["cache"] >= 0
+        extents["cache"][cached] += first_cache[tree_of_node[cached]].astype(np.int32)
+        self.n_slots = samples.n_slots
+        self.trees = Trees(
+            nodes,
+            extents,
+            stats,
+            trials,
+            sums,
+            in_trees,
+            first_node[:-1].astype(np.int32),
+            first,
+            self.keys,
+            np.zeros(nodes.size // 2 + 1, dtype=np.int32),
+            np.zeros(len(trials), dtype=np.int32),
+            np.array([nodes.size, 0, len(trials), 0]),
+        )
+
+    def plan(self, table: Table, samples: SampleStore, rows: np.ndarray) -> Change:
+        """Find out what a request changes; nothing is changed yet."""
+        self._find_rows(table, samples)
+        leaving, first = self.members(samples, rows)
+        chosen = np.flatnonzero(np.diff(first)).astype(np.int32)
+        gone = np.zeros(samples.n_slots, dtype=bool)
+        gone[rows] = True
+        if leaving.size < _MANY:
+            starts = np.append(first[chosen], leaving.size)
+            plans = [plan(table, self.rules, self.trees, chosen, starts, leaving, gone, self.like)]
+        else:
+            plans = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+                delayed(plan)(
+                    table,
+                    self.rules,
+                    self.trees,
+                    chosen[at : at + 1],
+                    np.array([0, first[tree + 1] - first[tree]]),
+                    leaving[first[tree] : first[tree + 1]],
+                    gone,
+                    self.like,
+                )
+                for at, tree in enumerate(chosen)
+            )
+        return Change(self, table, plans, gone, rows.size, chosen.size)
+
+    def _find_rows(self, table: Table, samples: SampleStore) -> None:
+        """Find out where rows are, if that is not known or they have other slots by now."""
+        if self.n_slots == samples.n_slots:
+            return
+        slots = samples.slots()
+        in_trees, first = self.members(samples, slots)
+        trees = self.trees._replace(rows=np.empty_like(in_trees), first_row=first)
+        for tree in range(self.n_trees):
+            rows = in_trees[first[tree] : first[tree + 1]]
+            leaves = np.empty(rows.size, dtype=np.int32)
+            X = np.ascontiguousarray(table.columns[:, rows].T)
+            find_leaves(trees.nodes, trees.roots[tree], X, table.is_categorical, leaves)
+            place_rows(trees, tree, rows, leaves)
+        self.trees = trees
+        self.n_slots = samples.n_slots
+
+    def vote(self, table: Table, X: np.ndarray, factors: np.ndarray, n_values: int) -> np.ndarray:
+        """Average what leaves say about rows, in threads; X is C-contiguous float32."""
+        out = np.empty((len(X), n_values))
+        trees = self.trees
+        n_parts = max(1, min(64, len(X) // 1024))
+        Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+            delayed(vote)(
+                trees.nodes,
+                trees.roots,
+                trees.stats,
+                X[part],
+                table.is_categorical,
+                self.rules.criterion,
+                factors,
+                out[part],
+            )
+            for part in _slices(len(X), n_parts)
+        )
+        return out
+
+    def leaves(self, table: Table, X: np.ndarray) -> np.ndarray:
+        """Return the nodes at which rows end, by the numbers of :meth:`shape`."""
+        found = np.empty((self.n_trees, len(X)), dtype=np.int32)
+        numbers = np.empty(self.trees.nodes.size, dtype=np.int32)
+        nodes = np.empty_like(numbers)
+        for tree, root in enumerate(self.trees.roots):
+            find_leaves(self.trees.nodes, root, X, table.is_categorical, found[tree])
+            number_nodes(self.trees, tree, numbers, nodes)
+            found[tree] = numbers[found[tree]]
+        return found.T
+
+    def shape(self) -> Shape:
+        """Return the trees as `fit` on the rows left grows them."""
+        trees = self.trees
+        numbers = np.empty(trees.nodes.size, dtype=np.int32)
+        found = np.empty_like(numbers)
+        order, lefts, counts = [], [], []
+        for tree in range(self.n_trees):
+            n_found = number_nodes(trees, tree, numbers, found)
+            its = found[:n_found].copy()
+            order.append(its)
+            lefts.append(numbers[trees.nodes["left"][its]])
+            counts.append(n_found)
+        nodes = trees.nodes[np.concatenate(order)]
+        nodes["left"] = np.concatenate(lefts)
+        every = np.concatenate(order)
+        return Shape(nodes, trees.extents["size"][every], trees.stats[every], _starts(counts))
+
+    def wipe(self) -> None:
+        """Overwrite the trees, when others take their place."""
+        for array in self.trees:
+            array.fill(np.zeros((), array.dtype)[()])
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self.readers.reading():
+            state = self.__dict__ | {"trees": self.shape(), "n_slots": -1}
+        del state["readers"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        shape = state["trees"]
+        n_nodes = shape.nodes.size
+        extents = np.zeros(n_nodes, dtype=EXTENT)
+        extents["size"], extents["cache"] = shape.sizes, NONE
+        nodes = shape.nodes.copy()
+        first = shape.first_node
+        nodes["left"] += np.repeat(first[:-1], np.diff(first)).astype(np.int32)
+        rules, like = state["rules"], state["like"]
+        room = (0, rules.max_features)
+        self.__dict__.update(state)
+        self.readers = Readers()
+        self.trees = Trees(
+            nodes,
+            extents,
+            shape.stats.copy(),
+            np.zeros(room, dtype=TRIAL),
+            np.zeros((*room, rules.n_candidates + 2, like.size), dtype=like.dtype),
+            np.zeros(0, dtype=np.int32),
+            first[:-1].astype(np.int32),
+            np.zeros(self.n_trees + 1, dtype=np.int64),
+            self.keys,
+            np.zeros(n_nodes // 2 + 1, dtype=np.int32),
+            np.zeros(0, dtype=np.int32),
+            np.array([n_nodes, 0, 0, 0]),
+        )
+
+    def __sizeof__(self) -> int:
+        return sum(array.nbytes for array in self.trees)
+
+
+class Change:
+    """What a request changes in a forest, and the room that it takes.
+
+    Parameters
+    ----------
+    forest : Forest
+    table : Table
+        With the rows to remove still in it.
+    plans : list of Plan
+    gone : ndarray of shape (n_slots,), bool
+        True for the rows to remove.
+    n_rows, n_trees : int
+        Rows to remove, and trees that hold any of them.
+    """
+
+    def __init__(
+        self,
+        forest: Forest,
+        table: Table,
+        plans: list[Plan],
+        gone: np.ndarray,
+        n_rows: int,
+        n_trees: int,
+    ) -> None:
+        self.forest = forest
+        self.table = table
+        self.plans = plans
+        self.gone = gone
+        self.trees = _with_room(
+            forest.trees,
+            sum(part.nodes.size for part in plans),
+            sum(len(part.trials) + len(part.fresh_trials) for part in plans),
+        )
+        n_rebuilt = sum(part.rows.size for part in plans)
+        self.cost = UnlearningCost(
+            n_rows,
+            n_trees,
+            sum(np.unique(part.grafts["tree"]).size for part in plans),
+            sum(part.visits.size for part in plans),
+            sum(part.nodes.size for part in plans),
+            n_rebuilt,
+            n_rebuilt / max(1, int(forest.trees.first_row[-1])),
+        )
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Carry out the change while nobody reads, and let nobody read until the end."""
+        with self.forest.readers.writing():
+            for part in self.plans:
+                carry_out(self.table, self.trees, part, self.gone)
+            replaced = [
+                old
+                for old, new in zip(self.forest.trees, self.trees, strict=True)
+                if old is not new
+            ]
+            self.forest.trees = self.trees
+            for array in replaced:
+                array.fill(np.zeros((), array.dtype)[()])
+            yield
+
+
+class Readers:
+    """A lock that many readers may hold at once, or one writer."""
+
+    def __init__(self) -> None:
+        self._n_reading = 0
+        self._free = threading.Condition()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait for a writer, and keep others off."""
+        with self._free:
+            self._n_reading += 1
+        try:
+            yield
+        finally:
+            with self._free:
+                self._n_reading -= 1
+                self._free.notify_all()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Wait until nobody reads, and keep all others off."""
+        with self._free:
+            while self._n_reading:
+                self._free.wait()
+            yield
+
+
+def _starts(sizes: Any) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(list(sizes))]).astype(np.int64)
+
+
+def _slices(n: int, n_parts: int) -> list[slice]:
+    edges = np.linspace(0, n, n_parts + 1).astype(int)
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
+    """Return trees with room for new nodes and caches; others if there was none."""
+    used, changed = trees.used, {}
+    spare = trees.nodes.size - used[N_NODES] + 2 * used[N_FREE]
+    if n_nodes > spare:
+        size = trees.nodes.size + n_nodes + int(_SPARE * trees.nodes.size)
+        for name in ("nodes", "extents", "stats"):
+            changed[name] = _longer(getattr(trees, name), size)
+        changed["free"] = _longer(trees.free, size // 2 + 1)
+    if n_caches > len(trees.trials) - used[N_CACHES] + used[N_FREE_CACHES]:
+        size = len(trees.trials) + n_caches + int(_SPARE * len(trees.trials))
+        for name in ("trials", "sums", "free_caches"):
+            changed[name] = _longer(getattr(trees, name), size)
+    return trees._replace(**changed)
+
+
+def _longer(array: np.ndarray, size: int) -> np.ndarray:
+    longer = np.zeros((size, *array.shape[1:]), dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer
