@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_wei
 from skunlearn._ids import check_sample_ids
 from skunlearn._kernels.trees import SQUARED_ERROR, Rules, Table
 from skunlearn._sample_store import SampleStore
-from skunlearn._swap import Removal, Swap
+from skunlearn._swap import Removal, Swap, snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.ensemble._trees import Forest, UnlearningCost
@@ -119,7 +120,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         weights = samples.sample_weight
         return Table(
             samples.X.T,
-            np.zeros(samples.X.shape[1], dtype=bool),
+            self._forest.is_categorical,
             labels,
             targets,
             np.zeros(0) if weights is None else weights,
@@ -159,11 +160,16 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
         small = self._criterion() != SQUARED_ERROR and weight is None
         like = np.zeros(self._n_sums() + 1, dtype=np.int32 if small else np.int64)
-        forest = Forest(
-            self._rules(rows.size), seed, self.n_estimators, n_per_row, like, self.n_jobs
+        self._forest = Forest(
+            self._rules(rows.size),
+            seed,
+            self.n_estimators,
+            n_per_row,
+            like,
+            np.zeros(X.shape[1], dtype=bool),
+            self.n_jobs,
         )
-        forest.grow(self._table(), samples, rows)
-        self._forest = forest
+        self._forest.grow(self._table(), samples, rows)
 
     def _weighing(self, rows: np.ndarray) -> np.ndarray:
         """Return those of the rows that have a weight."""
@@ -290,7 +296,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         leaves : ndarray of shape (n_samples, n_estimators), dtype int32
             Numbers of nodes within each tree, in the order in which it grows from the root.
         """
-        return self._forest.leaves(self._table(), self._check_queries(X))
+        return self._forest.leaves(self._check_queries(X))
 
     @property
     def feature_importances_(self) -> np.ndarray:
@@ -332,7 +338,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         n_nodes_ptr : ndarray of shape (n_estimators + 1,)
             Where the nodes of each tree begin.
         """
-        leaves = self._forest.leaves(self._table(), self._check_queries(X))
+        leaves = self._forest.leaves(self._check_queries(X))
         shape = self._forest.shape()
         tree = np.repeat(np.arange(self.n_estimators), np.diff(shape.first_node))
         left = shape.nodes["left"] + shape.first_node[tree]
@@ -350,6 +356,15 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         places = (np.concatenate(rows), np.concatenate(nodes))
         ones = np.ones(places[0].size, dtype=np.int8)
         return sparse.csr_array((ones, places), shape=(len(leaves), left.size)), shape.first_node
+
+    def _as_namesake(self, cls: type) -> Any:
+        predictor = super()._as_namesake(cls)
+        with self._read_lock():
+            view = snapshot(self)
+            for name in ("_forest", "_class_weight", "_scales"):
+                if name in view.__dict__:
+                    setattr(predictor, name, copy.deepcopy(view.__dict__[name]))
+        return predictor
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

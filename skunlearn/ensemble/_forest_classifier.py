@@ -268,7 +268,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
             Columns in the order of `classes_`.
         """
         X = self._check_queries(X)
-        return self._forest.vote(self._table(), X, self._class_weight, self.classes_.size)
+        return self._forest.vote(X, self._class_weight, self.classes_.size)
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:
@@ -284,7 +284,8 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         y_pred : ndarray of shape (n_samples,)
             Labels from `classes_`.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of class probabilities.

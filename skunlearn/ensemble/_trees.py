@@ -114,6 +114,8 @@ class Forest:
     like : ndarray of shape (n_sums + 1,)
         Of the type of sums over rows.
 
+    is_categorical : ndarray of shape (n_features,), bool
+
     n_jobs : int or None
         Threads that grow trees.
     """
@@ -125,6 +127,7 @@ class Forest:
         n_trees: int,
         n_per_row: int,
         like: np.ndarray,
+        is_categorical: np.ndarray,
         n_jobs: int | None,
     ) -> None:
         self.rules = rules
@@ -132,6 +135,7 @@ class Forest:
         self.n_trees = n_trees
         self.n_per_row = n_per_row
         self.like = like
+        self.is_categorical = is_categorical
         self.n_jobs = n_jobs
         keys = [derive_seed(seed, "tree", tree) for tree in range(n_trees)]
         self.keys = np.array(keys, dtype=np.uint64)
@@ -217,12 +221,12 @@ class Forest:
             rows = in_trees[first[tree] : first[tree + 1]]
             leaves = np.empty(rows.size, dtype=np.int32)
             X = np.ascontiguousarray(table.columns[:, rows].T)
-            find_leaves(trees.nodes, trees.roots[tree], X, table.is_categorical, leaves)
+            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, leaves)
             place_rows(trees, tree, rows, leaves)
         self.trees = trees
         self.n_slots = samples.n_slots
 
-    def vote(self, table: Table, X: np.ndarray, factors: np.ndarray, n_values: int) -> np.ndarray:
+    def vote(self, X: np.ndarray, factors: np.ndarray, n_values: int) -> np.ndarray:
         """Average what leaves say about rows, in threads; X is C-contiguous float32."""
         out = np.empty((len(X), n_values))
         trees = self.trees
@@ -233,7 +237,7 @@ class Forest:
                 trees.roots,
                 trees.stats,
                 X[part],
-                table.is_categorical,
+                self.is_categorical,
                 self.rules.criterion,
                 factors,
                 out[part],
@@ -242,13 +246,13 @@ class Forest:
         )
         return out
 
-    def leaves(self, table: Table, X: np.ndarray) -> np.ndarray:
+    def leaves(self, X: np.ndarray) -> np.ndarray:
         """Return the nodes at which rows end, by the numbers of :meth:`shape`."""
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
         numbers = np.empty(self.trees.nodes.size, dtype=np.int32)
         nodes = np.empty_like(numbers)
         for tree, root in enumerate(self.trees.roots):
-            find_leaves(self.trees.nodes, root, X, table.is_categorical, found[tree])
+            find_leaves(self.trees.nodes, root, X, self.is_categorical, found[tree])
             number_nodes(self.trees, tree, numbers, nodes)
             found[tree] = numbers[found[tree]]
         return found.T
