@@ -53,6 +53,8 @@ def test_every_public_estimator_is_checked():
 IN_PLACE = "fit fits the steps themselves, as sklearn.pipeline.Pipeline does"
 SCALE = "gamma='scale' does not weigh rows, as in scikit-learn"
 SHARDS = "without sample_ids a row repeated k times is k rows in k shards"
+TREES = "without sample_ids a row repeated k times is k rows in different trees"
+PURE = "classes weigh nothing in pure leaves, and there is no min_weight_fraction_leaf to set"
 WEIGHTS = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
@@ -66,6 +68,9 @@ EXPECTED = {
     "SVR": dict.fromkeys(WEIGHTS, SCALE),
     "SISAClassifier": dict.fromkeys(WEIGHTS, SHARDS),
     "SISARegressor": dict.fromkeys(WEIGHTS, SHARDS),
+    "UnlearningForestClassifier": dict.fromkeys(WEIGHTS, TREES)
+    | {"check_class_weight_classifiers": PURE},
+    "UnlearningForestRegressor": dict.fromkeys(WEIGHTS, TREES),
     "Pipeline": {
         "check_dont_overwrite_parameters": IN_PLACE,
         "check_estimators_overwrite_params": IN_PLACE,

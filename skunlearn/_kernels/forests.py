@@ -556,7 +556,7 @@ def trees_of_rows(hashes, n_trees, n_per_row):
 
 @njit(cache=True)
 def number_nodes(trees, tree, numbers, found):
-    """Number the nodes of a tree in the order in which growth comes upon them.
+    """Give the nodes of a tree numbers in the order in which growth comes upon them.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
 @njit(cache=True)
 def holds_rows(stats, node):
     """Tell whether a node has any weight."""
+    total = 0
     for k in range(stats.shape[1]):
-        if stats[node, k] != 0:
-            return True
-    return False
+        total += stats[node, k] != 0
+    return total > 0

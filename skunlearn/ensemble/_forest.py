@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skunlearn._ids import check_sample_ids
@@ -18,6 +18,7 @@ from skunlearn._kernels.trees import SQUARED_ERROR, Rules, Table
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, Swap, snapshot
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.ensemble._trees import Forest, UnlearningCost
 from skunlearn.exceptions import NotUnlearnableError
@@ -128,7 +129,9 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             self._scales,
         )
 
-    def _check_rows(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    def _check_rows(
+        self, X: Any, y: Any, sample_weight: Any, **checks: Any
+    ) -> tuple[Any, Any, Any]:
         """Validate X, y and weights; the rows column by column, in memory of our own."""
         source = X
         X, y = validate_data(
@@ -139,6 +142,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             order="F",
             ensure_all_finite="allow-nan",
             multi_output=True,
+            **checks,
         )
         if np.may_share_memory(X, source) if isinstance(source, np.ndarray) else True:
             X = np.array(X, order="F")
@@ -361,7 +365,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         predictor = super()._as_namesake(cls)
         with self._read_lock():
             view = snapshot(self)
-            for name in ("_forest", "_class_weight", "_scales"):
+            for name in ("_forest", "_class_weight", "_scales", "_single"):
                 if name in view.__dict__:
                     setattr(predictor, name, copy.deepcopy(view.__dict__[name]))
         return predictor

@@ -46,7 +46,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         above all requests; 1 puts every row in every tree.
 
     n_candidates : int, default=16
-        Thresholds, or sets of categories, that are tried of each feature at most.
+        Thresholds that are tried of each feature at most.
 
     class_weight : dict or 'balanced', default=None
         Weights of the classes; 'balanced' is chosen anew with each request, which then grows all

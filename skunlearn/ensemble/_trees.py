@@ -215,6 +215,8 @@ class Forest:
         if self.n_slots == samples.n_slots:
             return
         slots = samples.slots()
+        if table.weights.size:
+            slots = slots[table.weights[slots] > 0.0]
         in_trees, first = self.members(samples, slots)
         trees = self.trees._replace(rows=np.empty_like(in_trees), first_row=first)
         for tree in range(self.n_trees):

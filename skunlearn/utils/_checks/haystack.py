@@ -34,7 +34,15 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def buffers(model: Any) -> Iterator[tuple[str, bytes]]:
-    """Yield the memory of everything reachable from a model's attributes and its class's.
+    """Yield the memory of everything reachable from a model's attributes and its class's."""
+    for where, thing in _reachable(model):
+        content = _content(thing)
+        if content:
+            yield where, content
+
+
+def _reachable(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield everything reachable from a model's attributes and its class's.
 
     Arrays are followed to the memory they are views of; modules and other classes are not entered.
     """
@@ -52,9 +60,7 @@ def buffers(model: Any) -> Iterator[tuple[str, bytes]]:
         if isinstance(thing, _STOP) or thing is model or id(thing) in seen:
             continue
         seen[id(thing)] = thing
-        content = _content(thing)
-        if content:
-            yield where, content
+        yield where, thing
         pending += [(where, part) for part in _parts(thing)]
 
 
@@ -88,11 +94,15 @@ def _parts(thing: Any) -> list[Any]:
 def floats(model: Any) -> dict[bytes, str]:
     """Map every float64 reachable from a model to a place where it is.
 
-    Round numbers are left out, they say little, and so is what is no float by its size.
+    Round numbers are left out, they say little, and so is what is no float by its size or by the
+    dtype of its array.
     """
     found: dict[bytes, str] = {}
-    for where, content in buffers(model):
-        if len(content) % 8 == 0:
+    for where, thing in _reachable(model):
+        if isinstance(thing, np.ndarray) and thing.dtype.kind in "biuV":
+            continue
+        content = _content(thing)
+        if content and len(content) % 8 == 0:
             words = np.frombuffer(content, dtype="<u8")
             size = np.abs(words.view("<f8"))
             telling = ((words & 0xFFFFFF) != 0) & (size > 1e-100) & (size < 1e100)

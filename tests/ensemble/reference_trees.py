@@ -1,0 +1,151 @@
+"""Trees grown in plain Python, as slowly and clearly as possible; the kernels must equal them."""
+
+import math
+import struct
+
+import numpy as np
+
+MASK = (1 << 64) - 1
+
+
+def mix(z):
+    z = (z + 0x9E3779B97F4A7C15) & MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def child_key(key, left):
+    return mix(key ^ (0x14057B7EF767814F if left else 0x5851F42D4C957F2D))
+
+
+def features_in_order(key, n_features):
+    """Yield features in hashed order, each with the hash that its candidates come from."""
+    order = list(range(n_features))
+    for drawn in range(n_features):
+        h = mix((key + drawn) & MASK)
+        at = drawn + (h >> 32) % (n_features - drawn)
+        order[drawn], order[at] = order[at], order[drawn]
+        yield order[drawn], h
+
+
+def thresholds(low, high, h, n_candidates):
+    """Lay a grid whose step is a power of two; the first threshold is the least above `low`."""
+    shift = (mix(h) >> 11) * 2.0**-53
+    step = math.ldexp(1.0, math.frexp((high - low) / n_candidates)[1])
+
+    def at(origin, j):
+        return float(np.float32((origin + j) * step))
+
+    origin = math.ceil(low / step - shift) + shift
+    while at(origin, 0) < low:
+        origin += 1.0
+    while at(origin, -1) >= low:
+        origin -= 1.0
+    return [at(origin, j) for j in range(n_candidates)]
+
+
+def coin(value, h, j):
+    """Flip coin j of a category."""
+    (bits,) = struct.unpack("<I", struct.pack("<f", value))
+    return mix(bits ^ ((h & ((1 << 24) - 1)) << 32)) >> j & 1
+
+
+def categorical_threshold(h, j):
+    return struct.unpack("<f", struct.pack("<I", (h & ((1 << 24) - 1)) << 6 | j))[0]
+
+
+def candidates(column, categorical, h, n_candidates):
+    """Yield thresholds and which rows go left, missing values undecided."""
+    seen = column[~np.isnan(column)]
+    if seen.min() < seen.max():
+        if categorical:
+            for j in range(n_candidates):
+                flips = [not math.isnan(v) and coin(v, h, j) for v in column.tolist()]
+                yield categorical_threshold(h, j), np.array(flips, dtype=bool)
+        else:
+            before = None
+            for t in thresholds(float(seen.min()), float(seen.max()), h, n_candidates):
+                left = column <= t
+                if before is None or (left != before).any():
+                    yield t, left
+                before = left
+    if seen.size < column.size:
+        yield math.inf, ~np.isnan(column)
+
+
+class Reference:
+    """Grows trees; `stats` has for each row what a node sums up, `merit` rates a division."""
+
+    def __init__(self, X, is_categorical, stats, is_pure, merit, rules):
+        self.X, self.is_categorical = X, is_categorical
+        self.stats, self.is_pure, self.merit, self.rules = stats, is_pure, merit, rules
+
+    def split(self, rows, key):
+        """Return feature, threshold, where missing values go, and who goes left."""
+        best, n_tried = (-math.inf,), 0
+        for f, h in features_in_order(key, self.X.shape[1]):
+            column = self.X[rows, f]
+            missing = np.isnan(column)
+            if missing.all() or (column == column[0]).all():
+                continue
+            if n_tried == self.rules.max_features:
+                break
+            n_tried += 1
+            for t, left in candidates(column, self.is_categorical[f], h, self.rules.n_candidates):
+                for with_missing in (False, True) if missing.any() and t < math.inf else (False,):
+                    sides = left | missing if with_missing else left
+                    n_left = int(sides.sum())
+                    n_right = rows.size - n_left
+                    if min(n_left, n_right) < self.rules.min_samples_leaf:
+                        continue
+                    merit = self.merit(self.sums(rows[sides]), self.sums(rows))
+                    if merit > best[0]:
+                        nan_left = with_missing if missing.any() else n_left >= n_right
+                        best = (merit, f, t, nan_left, sides)
+        return best[1:] or None
+
+    def sums(self, rows):
+        return [sum(column) for column in zip(*(self.stats[row] for row in rows), strict=True)]
+
+    def grow(self, rows, key, depth=0):
+        """Return nested (sums, feature, threshold, nan_left, left, right); leaves: (sums, rows)."""
+        rows = np.sort(rows)
+        if not rows.size:
+            return [0] * len(self.stats[0]), []
+        split = None
+        if (
+            rows.size >= self.rules.min_samples_split
+            and depth < self.rules.max_depth
+            and not self.is_pure(rows)
+        ):
+            split = self.split(rows, key)
+        if split is None:
+            return self.sums(rows), rows.tolist()
+        f, t, nan_left, left = split
+        return (
+            self.sums(rows),
+            f,
+            t,
+            bool(nan_left),
+            self.grow(rows[left], child_key(key, True), depth + 1),
+            self.grow(rows[~left], child_key(key, False), depth + 1),
+        )
+
+
+def nested(nodes, stats, rows_of, node=0):
+    """Turn the arrays of a tree into the form of :meth:`Reference.grow`."""
+    here = nodes[node]
+    if here["left"] == node:
+        return stats[node].tolist(), rows_of(node)
+    feature = int(here["feature"])
+    by = ~feature if feature < 0 else feature
+    left = int(here["left"])
+    return (
+        stats[node].tolist(),
+        by,
+        float(here["threshold"]),
+        feature < 0,
+        nested(nodes, stats, rows_of, left),
+        nested(nodes, stats, rows_of, left + 1),
+    )

@@ -1,0 +1,210 @@
+"""Forests that forget: the law on the raw arrays, and what a user of random forests expects."""
+
+import pickle
+
+import numpy as np
+import pytest
+import sklearn.ensemble
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_classification
+from sklearn.model_selection import cross_val_score
+
+from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
+from skunlearn.exceptions import NotUnlearnableError
+from skunlearn.utils._checks.compare import broken_promise
+
+
+def assert_same_trees(model, again):
+    for ours, theirs in zip(model._forest.shape(), again._forest.shape(), strict=True):
+        assert_array_equal(ours, theirs)
+
+
+def draw_model(data, regresses):
+    options = {
+        "n_estimators": data.draw(st.integers(1, 8)),
+        "max_depth": data.draw(st.sampled_from([None, None, 3])),
+        "min_samples_leaf": data.draw(st.sampled_from([1, 1, 3, 0.1])),
+        "max_features": data.draw(st.sampled_from(["sqrt", None, 1])),
+        "max_samples": data.draw(st.sampled_from([0.2, 0.6, 1.0])),
+        "n_candidates": data.draw(st.sampled_from([1, 4, 16])),
+        "random_state": data.draw(st.integers(0, 9)),
+    }
+    if regresses:
+        return UnlearningForestRegressor(**options)
+    options["criterion"] = data.draw(st.sampled_from(["gini", "entropy"]))
+    options["class_weight"] = data.draw(st.sampled_from([None, "balanced"]))
+    return UnlearningForestClassifier(**options)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("regresses", [False, True])
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_law(regresses, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    n, d = data.draw(st.sampled_from([4, 30, 200, 900])), data.draw(st.integers(1, 6))
+    X = rng.normal(size=(n, d)) * 10.0 ** rng.integers(-2, 4, d)
+    if data.draw(st.booleans()):
+        X = np.round(X)
+    if data.draw(st.booleans()):
+        X[rng.random(X.shape) < 0.1] = np.nan
+    if data.draw(st.booleans()):
+        X[:, 0] = 7.0
+    y = rng.integers(0, 4, n)
+    if regresses:
+        y = rng.normal(size=(n, 2)) * np.exp(rng.normal(size=(n, 1)))
+    weight = rng.integers(0, 3, n).astype(float) if data.draw(st.booleans()) else None
+    if weight is not None and not weight.any():
+        weight[:] = 1.0
+    ids = rng.integers(0, n, n)
+    model = draw_model(data, regresses).fit(X, y, sample_weight=weight, sample_ids=ids)
+    for size in data.draw(st.lists(st.sampled_from([1, 2, n // 10 + 1, n // 3 + 1]), max_size=4)):
+        left = np.unique(model.sample_ids_)
+        gone = rng.choice(left, min(size, left.size - 1), replace=False)
+        kept = np.isin(ids, np.setdiff1d(left, gone))
+        if weight is not None and not weight[kept].any():
+            with pytest.raises(NotUnlearnableError, match="zero"):
+                model.unlearn(gone)
+            return
+        model.unlearn(gone)
+        if data.draw(st.booleans()):
+            model = pickle.loads(pickle.dumps(model))
+        again = clone(model).fit(
+            X[kept],
+            y[kept],
+            sample_weight=None if weight is None else weight[kept],
+            sample_ids=ids[kept],
+        )
+        assert_same_trees(model, again)
+        assert broken_promise(model, again, X) is None
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_law_where_nodes_keep_their_sums(n_jobs, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y = make_classification(4000, 8, n_informative=5, random_state=global_random_seed)
+    X[:, 0] = np.round(X[:, 0])
+    X[rng.random(X.shape) < 0.02] = np.nan
+    model = UnlearningForestClassifier(10, max_samples=0.7, n_jobs=n_jobs, random_state=3)
+    model.fit(X, y)
+    assert len(model._forest.trees.trials) > 50
+    order = rng.permutation(4000)
+    for request in np.split(order[:1500], [1, 2, 3, 10, 40, 400, 401]):
+        model.unlearn(request)
+        kept = model.sample_ids_
+        assert_same_trees(model, clone(model).fit(X[kept], y[kept], sample_ids=kept))
+
+
+def test_any_split_and_order_of_a_request_end_alike(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y = load_breast_cancer(return_X_y=True)
+    gone = rng.choice(len(y), 60, replace=False)
+    model = UnlearningForestClassifier(12, random_state=0).fit(X, y)
+    at_once, one_by_one = pickle.loads(pickle.dumps(model)), model
+    at_once.unlearn(gone)
+    for i in rng.permutation(gone):
+        one_by_one.unlearn(i)
+    assert_same_trees(at_once, one_by_one)
+
+
+def test_rows_stay_in_their_trees_whatever_their_order(global_random_seed):
+    X, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(global_random_seed).permutation(len(y))
+    model = UnlearningForestClassifier(10, random_state=1).fit(X, y)
+    shuffled = clone(model).fit(X[order], y[order], sample_ids=order)
+    assert_same_trees(model, shuffled)
+
+
+@pytest.mark.parametrize("max_samples", [0.3, 1.0])
+@pytest.mark.parametrize("load", [load_breast_cancer, load_digits])
+def test_as_accurate_as_random_forests(load, max_samples):
+    X, y = load(return_X_y=True)
+    ours = UnlearningForestClassifier(max_samples=max_samples, random_state=0)
+    theirs = sklearn.ensemble.RandomForestClassifier(random_state=0)
+    assert (
+        cross_val_score(ours, X, y, cv=3).mean() > cross_val_score(theirs, X, y, cv=3).mean() - 0.02
+    )
+
+
+def test_regression_as_accurate_as_random_forests():
+    X, y = load_diabetes(return_X_y=True)
+    ours = UnlearningForestRegressor(min_samples_leaf=3, random_state=0)
+    theirs = sklearn.ensemble.RandomForestRegressor(min_samples_leaf=3, random_state=0)
+    assert (
+        cross_val_score(ours, X, y, cv=3).mean() > cross_val_score(theirs, X, y, cv=3).mean() - 0.02
+    )
+
+
+def test_leaves_say_what_is_predicted():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = UnlearningForestClassifier(7, random_state=0).fit(X, y).unlearn(range(30))
+    shape = model._forest.shape()
+    leaves = model.apply(X)
+    stats = shape.stats[leaves + shape.first_node[:-1]]
+    shares = stats / stats.sum(axis=2, keepdims=True)
+    assert_allclose(model.predict_proba(X), shares.mean(axis=1))
+    path, first = model.decision_path(X)
+    assert_array_equal(first, shape.first_node)
+    for tree in range(7):
+        part = path[:, first[tree] : first[tree + 1]]
+        assert (part[np.arange(len(X)), leaves[:, tree]] == 1).all()
+        assert_array_equal(part[:, [0]].toarray(), 1)
+
+
+def test_importances_find_the_features_that_matter():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 6))
+    classifier = UnlearningForestClassifier(random_state=0).fit(X, X[:, 2] > 0)
+    regressor = UnlearningForestRegressor(random_state=0).fit(X, 3.0 * X[:, 4])
+    for model, best in ((classifier, 2), (regressor, 4)):
+        assert_allclose(model.feature_importances_.sum(), 1.0)
+        assert model.feature_importances_.argmax() == best
+    constant = UnlearningForestClassifier(5, random_state=0).fit(np.ones((9, 2)), np.arange(9) % 2)
+    assert_array_equal(constant.feature_importances_, [0.0, 0.0])
+
+
+def test_missing_values_carry_information():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 2))
+    y = rng.integers(0, 2, 500)
+    X[y == 1, 0] = np.nan
+    model = UnlearningForestClassifier(20, max_features=None, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.99
+
+
+def test_cost_is_what_a_request_costs_and_changes_nothing():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = UnlearningForestClassifier(20, random_state=0).fit(X, y)
+    before = model._forest.shape()
+    cost = model.unlearning_cost([3, 4, 5])
+    for ours, theirs in zip(before, model._forest.shape(), strict=True):
+        assert_array_equal(ours, theirs)
+    model.unlearn([3, 4, 5])
+    assert cost.n_rows == 3
+    assert cost.n_trees_changed == model.unlearning_report_.n_refitted
+    assert 0 < cost.n_trees_changed <= cost.n_trees <= 18
+    assert 0.0 < cost.share_of_fit < 1.0
+
+
+def test_targets_of_another_size_grow_all_trees_anew():
+    X, y = load_diabetes(return_X_y=True)
+    y = y.copy()
+    y[7] = 1e6
+    model = UnlearningForestRegressor(5, random_state=0).fit(X, y).unlearn(7)
+    assert model.unlearning_report_.n_refitted == 5
+    assert_same_trees(
+        model,
+        clone(model).fit(
+            *(np.delete(a, 7, 0) for a in (X, y)), sample_ids=np.delete(np.arange(len(y)), 7)
+        ),
+    )
+
+
+def test_the_last_row_of_a_tree_leaves_an_empty_one():
+    X = np.arange(6.0)[:, None]
+    model = UnlearningForestClassifier(50, max_samples=0.02, random_state=0)
+    model.fit(X, [0, 1, 0, 1, 0, 1]).unlearn([0, 1, 2, 3])
+    assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
