@@ -68,9 +68,8 @@ EXPECTED = {
     "SVR": dict.fromkeys(WEIGHTS, SCALE),
     "SISAClassifier": dict.fromkeys(WEIGHTS, SHARDS),
     "SISARegressor": dict.fromkeys(WEIGHTS, SHARDS),
-    "UnlearningForestClassifier": dict.fromkeys(WEIGHTS, TREES)
-    | {"check_class_weight_classifiers": PURE},
-    "UnlearningForestRegressor": dict.fromkeys(WEIGHTS, TREES),
+    "UnlearningForestClassifier": {WEIGHTS[0]: TREES, "check_class_weight_classifiers": PURE},
+    "UnlearningForestRegressor": {WEIGHTS[0]: TREES},
     "Pipeline": {
         "check_dont_overwrite_parameters": IN_PLACE,
         "check_estimators_overwrite_params": IN_PLACE,

@@ -198,7 +198,8 @@ def goes_left(value, threshold, nan_left, is_categorical):
     if is_categorical:
         code = np.float32(threshold).view(np.uint32)
         bit = np.uint64(code & np.uint32((1 << _BITS) - 1))
-        return (category_bits(value, code >> np.uint32(_BITS)) >> bit) & np.uint64(1) != 0
+        bits = np.uint64(category_bits(value, code >> np.uint32(_BITS)))
+        return (bits >> bit) & np.uint64(1) != 0
     return value <= threshold
 
 
