@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,11 +82,8 @@ def commit(swaps: Iterable[Swap]) -> None:
         for swap in swaps
         if swap.rows is not None and swap.rows.size
     ]
-    with contextlib.ExitStack() as edits:
-        for swap in swaps:
-            if swap.edit is not None:
-                edits.enter_context(swap.edit)
-        edits.enter_context(_SWAP)
+    edits = [swap.edit for swap in swaps if swap.edit is not None]
+    with _all_of(edits) if edits else _SWAP:
         for estimator, attributes, rows, _ in swaps:
             state = estimator.__dict__
             old = state if rows is None else attributes
@@ -104,6 +101,16 @@ def commit(swaps: Iterable[Swap]) -> None:
             buffer.fill(0)
         elif hasattr(buffer, "wipe"):
             buffer.wipe()
+
+
+@contextlib.contextmanager
+def _all_of(edits: list[contextlib.AbstractContextManager[None]]) -> Iterator[None]:
+    """Enter edits, which may have to wait for readers, and then keep all readers off."""
+    with contextlib.ExitStack() as entered:
+        for edit in edits:
+            entered.enter_context(edit)
+        with _SWAP:
+            yield
 
 
 def _let_go(old: Any, new: Any) -> list[Any]:

@@ -256,6 +256,12 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             swaps=tuple(self._adopt(fresh)),
         )
 
+    def _adopt(self, fresh: Any) -> list[Swap]:
+        # The former trees are overwritten: nobody may be reading them, nor miss who reads the new.
+        readers = fresh._forest.readers = self._forest.readers
+        first, *others = super()._adopt(fresh)
+        return [first._replace(edit=readers.writing()), *others]
+
     def unlearning_cost(self, sample_ids: Any) -> UnlearningCost:
         """Tell what a request would cost, without carrying it out.
 

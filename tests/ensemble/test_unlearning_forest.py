@@ -1,6 +1,7 @@
 """Forests that forget: the law on the raw arrays, and what a user of random forests expects."""
 
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -208,3 +209,30 @@ def test_the_last_row_of_a_tree_leaves_an_empty_one():
     model = UnlearningForestClassifier(50, max_samples=0.02, random_state=0)
     model.fit(X, [0, 1, 0, 1, 0, 1]).unlearn([0, 1, 2, 3])
     assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
+
+
+def test_predictions_meanwhile_are_of_one_forest_or_the_other():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = UnlearningForestClassifier(30, class_weight="balanced", random_state=0).fit(X, y)
+    versions = [model.predict_proba(X[:50])]
+    requests = [[i, i + 1] for i in range(0, 24, 2)]
+    twin = pickle.loads(pickle.dumps(model))
+    for request in requests:
+        versions.append(twin.unlearn(request).predict_proba(X[:50]))
+    seen, done = [], threading.Event()
+
+    def read():
+        while not done.is_set():
+            seen.append(model.predict_proba(X[:50]))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for request in requests:
+        model.unlearn(request)
+    done.set()
+    for reader in readers:
+        reader.join(timeout=60)
+        assert not reader.is_alive()
+    assert seen
+    assert all(any(np.array_equal(a, b) for b in versions) for a in seen)
