@@ -232,6 +232,8 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         assert samples.y is not None
         held = self._problem(samples.X, samples.y, samples.sample_weight)
         problem = replace(held, weights=weight)
+        if not problem.trusts(self._state.scale):
+            return self._solve(slots)[0]
         inside = np.zeros(samples.n_slots, dtype=bool)
         inside[samples.slots()] = self._state.inside
         start = without(problem, replace(self._state, inside=inside), rows, held)

@@ -31,8 +31,9 @@ TARGET = 1e-12
 _STALLED = 1e-10
 _PATIENCE = 5
 
-# Share of a scale above whose bound the optimum is taken to be unique.
-_SUSPECT = 1e-4
+# Multiple of the least scale up to which a start near by may lead to where nothing pulls but the
+# residuals' rounding.
+_SUSPECT = 1e3
 
 # The scale is at least this share of the weighted median of |y|: below, residuals are rounding.
 LEAST_SCALE = 1e-9
@@ -103,6 +104,10 @@ class Problem:
     def bounded(self, scale: float) -> float:
         """Return a scale, or the least one if that is larger."""
         return scale if scale >= LEAST_SCALE * self._largest else max(scale, self.least_scale)
+
+    def trusts(self, scale: float) -> bool:
+        """Tell whether a scale is so far from its bound that a solution is a start for others."""
+        return scale > _SUSPECT * self.least_scale
 
     @cached_property
     def _largest(self) -> float:
@@ -318,7 +323,7 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
             low = problem.bounded(_SHRINK * low)
             scale = problem.scale(np.abs(residuals), scale, low)
             inside = problem.inside(residuals, scale)
-    unique = unique and scale > problem.bounded(_SUSPECT * scale)
+    unique = unique and problem.trusts(scale)
     return replace(state, theta=theta, scale=scale), max(error, EPS), unique, n_steps
 
 

