@@ -8,6 +8,7 @@ from skunlearn._arrays import to_host
 from skunlearn.linear_model import LogisticRegression, Ridge
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install skunlearn[gpu]")
+# These compare a device with the host; without one there is nothing to measure.
 if not cupy.is_available():
     pytest.skip("CuPy finds no CUDA device", allow_module_level=True)
 

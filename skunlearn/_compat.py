@@ -31,7 +31,7 @@ class NoCallbacks:
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
-
+    # One name, two definitions: mypy cannot see that the import above failed.
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stand-in for scikit-learn releases without callbacks."""
 

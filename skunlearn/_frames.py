@@ -8,6 +8,7 @@ A categorical column's list of categories is part of its dtype, as it is in a sl
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ import numpy as np
 Self = TypeVar("Self", bound="FrameTable")
 
 
-class FrameTable:
+class FrameTable(ABC):
     """Columns of a data frame as arrays, and what it takes to make a frame of them again.
 
     Parameters
@@ -50,17 +51,17 @@ class FrameTable:
         """Make a table of this schema from a function of each array."""
         return type(self)(self.names, self.dtypes, list(map(function, self.arrays)))
 
+    @abstractmethod
     def native(self) -> Any:
         """Make the data frame that the arrays describe."""
-        raise NotImplementedError
 
+    @abstractmethod
     def like(self: Self, rows: Any) -> Self:
         """Bring other rows into this table's schema, as far as their values allow."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows_as_lists(self) -> list[list[Any]]:
         """List the rows as Python objects."""
-        raise NotImplementedError
 
 
 class PandasTable(FrameTable):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._arrays import affine, labels_of
@@ -34,7 +35,7 @@ class LinearClassifierMixin:
             For two classes that of the second, positive where it is predicted.
         """
         check_is_fitted(self)
-        sparse = self.__sklearn_tags__().input_tags.sparse  # type: ignore[attr-defined]
+        sparse = get_tags(self).input_tags.sparse
         X = validate_data(
             self, X, accept_sparse=["csr", "csc", "coo"] if sparse else False, reset=False
         )

@@ -75,7 +75,6 @@ class UnlearnerMixin(CallbackSupportMixin):
     ['ann', 'bob', 'cem']
     """
 
-    _unlearning_tags: ClassVar[UnlearningTags] = UnlearningTags("none")
     _takes_arrays: ClassVar[bool] = False  # of other libraries than NumPy
     _samples: SampleStore
     unlearning_report_: UnlearningReport
@@ -111,7 +110,13 @@ class UnlearnerMixin(CallbackSupportMixin):
         -------
         removal : Removal
         """
+        # Not abstract: a mixin with a metaclass of its own would clash with those of other classes.
         raise NotImplementedError(f"{type(self).__name__} does not implement _unlearn.")
+
+    @property
+    def _unlearning_tags(self) -> UnlearningTags:
+        """What the estimator promises; a subclass may also put it in a class attribute."""
+        return UnlearningTags("none")
 
     def _static_guarantee(self) -> Guarantee:
         tags = self._unlearning_tags

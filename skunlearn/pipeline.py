@@ -298,7 +298,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         return rows
 
     @property
-    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+    def _unlearning_tags(self) -> UnlearningTags:
         if not all(_forgets(step) or self.on_memory == "refit" for _, step in self.steps):
             return UnlearningTags("none")
         parts = [s._static_guarantee() for _, s in self.steps if isinstance(s, UnlearnerMixin)]

@@ -167,6 +167,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         if solver != "svd":
             return
         if self.shrinkage is not None:
+            # As in scikit-learn, whose error this is: no solver without it is missing here.
             raise NotImplementedError("shrinkage not supported with 'svd' solver.")
         if self.covariance_estimator is not None:
             raise ValueError(

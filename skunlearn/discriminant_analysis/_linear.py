@@ -458,7 +458,7 @@ class LinearDiscriminantAnalysis(
         NotImplementedError
             For the solver 'lsqr'.
         """
-        if self.solver == "lsqr":
+        if self.solver == "lsqr":  # it has no directions to project on; the error is the namesake's
             raise NotImplementedError(
                 "transform not implemented for 'lsqr' solver (use 'svd' or 'eigen')."
             )

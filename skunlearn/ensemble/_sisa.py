@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from contextlib import closing
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar
@@ -37,7 +38,7 @@ _ONE_DIMENSIONAL = (
 )
 
 
-class BaseSISA(UnlearnerMixin):
+class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
     """Sharding, fitting and refitting; a subclass adds its targets and how predictions are joined.
 
     A shard's estimator is a pure function of the model's seed, the shard's number and its rows in
@@ -60,17 +61,17 @@ class BaseSISA(UnlearnerMixin):
     n_samples_per_shard_: np.ndarray
     _seed: int
 
+    @abstractmethod
     def _base(self) -> Any:
         """Return the unfitted estimator of which every shard gets a clone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _check_base(self, base: Any) -> None:
         """Raise ValueError where such estimators cannot be joined."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _check_targets(self, y: Any, base: Any) -> np.ndarray:
         """Validate y."""
-        raise NotImplementedError
 
     def _describe(self, y: np.ndarray) -> dict[str, Any]:
         """Return fitted attributes that summarise the targets."""

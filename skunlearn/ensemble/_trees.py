@@ -120,6 +120,8 @@ class Forest:
         Threads that grow trees.
     """
 
+    trees: Trees
+
     def __init__(
         self,
         rules: Rules,
@@ -140,7 +142,6 @@ class Forest:
         keys = [derive_seed(seed, "tree", tree) for tree in range(n_trees)]
         self.keys = np.array(keys, dtype=np.uint64)
         self.n_slots = -1
-        self.trees: Trees = None  # type: ignore[assignment]
         self.readers = Readers()
 
     def members(self, samples: SampleStore, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

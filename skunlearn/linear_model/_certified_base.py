@@ -70,10 +70,9 @@ class CertifiedRemoval(LogisticRegression):
     mechanism: str
     max_norm: float | None
     on_exhausted: str
-    bound_budget: float | None  # type: ignore[assignment]
 
     @property
-    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+    def _unlearning_tags(self) -> UnlearningTags:
         return UnlearningTags("certified", "output")
 
     def _refuse_unsupported(self) -> None:

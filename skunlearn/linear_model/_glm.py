@@ -59,7 +59,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     max_iter: int
     unlearning: str
-    bound_budget: float
+    bound_budget: Any  # a number, for subclasses also None
 
     @abstractmethod
     def _problem(self, weights: np.ndarray) -> Problem:
@@ -81,7 +81,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         return n_passes
 
     @property
-    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+    def _unlearning_tags(self) -> UnlearningTags:
         if self.unlearning == "polished":
             return UnlearningTags("numerical", "output", TOLERANCE, pushes_affine=True)
         return UnlearningTags("bounded", "output", pushes_affine=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -37,9 +38,9 @@ class LogLinkRegressor(RegressorMixin, GLM):
     alpha: float
     _takes_arrays = True
 
+    @abstractmethod
     def _power(self) -> float:
         """Return the power of the variance function."""
-        raise NotImplementedError
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -30,9 +30,7 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     a change of the transformer costs no pass over the rows.
     """
 
-    _unlearning_tags: ClassVar[UnlearningTags] = UnlearningTags(
-        "numerical", tolerance=TOLERANCE, pushes_affine=True
-    )
+    _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE, pushes_affine=True)
 
     # Whether the weights of a y of shape (n_samples, 1) are one-dimensional, as in the namesake.
     _flattens_single_target: ClassVar[bool]

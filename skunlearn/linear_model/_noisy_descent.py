@@ -220,7 +220,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         self.random_state = random_state
 
     @property
-    def _unlearning_tags(self) -> UnlearningTags:  # type: ignore[override]
+    def _unlearning_tags(self) -> UnlearningTags:
         return UnlearningTags("certified", "output" if self.accountant == "neel2021" else "state")
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -69,7 +69,7 @@ class SearchIndex:
         """Overwrite what the index does not share with the rows held."""
         for buffer in self._buffers:
             buffer[...] = np.zeros((), buffer.dtype)
-        self.__init__()  # type: ignore[misc]
+        self._searcher, self._buffers = None, []
 
     def __getstate__(self) -> dict[str, Any]:
         return SearchIndex().__dict__

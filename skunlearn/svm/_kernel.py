@@ -36,7 +36,7 @@ class Kernel:
     def __call__(self, X: Any, Y: Any) -> np.ndarray:
         """Compute the values between the rows of X and those of Y, in float64."""
         if callable(self.function):
-            return self._call(X, Y)
+            return _values_of(self.function, X, Y)
         values = X @ Y.T
         if sparse.issparse(values):
             values = values.toarray()
@@ -54,22 +54,6 @@ class Kernel:
         if self.function == "sigmoid":
             return np.tanh(values, out=values)
         return np.power(values, self.degree, out=values)
-
-    def _call(self, X: Any, Y: Any) -> np.ndarray:
-        try:
-            values = np.asarray(self.function(X, Y), dtype=np.float64)  # type: ignore[operator]
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise ValueError(f"The kernel {self.function!r} failed: {error}") from error
-        if values.shape != (X.shape[0], Y.shape[0]):
-            raise ValueError(
-                f"The kernel {self.function!r} must give a matrix of shape "
-                f"{(X.shape[0], Y.shape[0])}; it gave {values.shape}."
-            )
-        if not np.isfinite(values).all():
-            raise ValueError(
-                f"The kernel {self.function!r} gave values that are not finite numbers."
-            )
-        return values
 
     def times(self, X: Any, Y: Any, coef: np.ndarray) -> np.ndarray:
         """Multiply the matrix of values with `coef`, shape (n_rows_of_Y, n_columns), in blocks."""
@@ -106,3 +90,19 @@ def gamma_of(gamma: float | str, X: Any) -> float:
     else:
         variance = X.var()
     return 1.0 / (X.shape[1] * float(variance)) if variance != 0.0 else 1.0
+
+
+def _values_of(function: Callable[[Any, Any], Any], X: Any, Y: Any) -> np.ndarray:
+    """Compute a kernel of the user's, and check what it gives."""
+    try:
+        values = np.asarray(function(X, Y), dtype=np.float64)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"The kernel {function!r} failed: {error}") from error
+    if values.shape != (X.shape[0], Y.shape[0]):
+        raise ValueError(
+            f"The kernel {function!r} must give a matrix of shape "
+            f"{(X.shape[0], Y.shape[0])}; it gave {values.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"The kernel {function!r} gave values that are not finite numbers.")
+    return values

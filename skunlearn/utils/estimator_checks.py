@@ -121,8 +121,8 @@ def check_unlearning_estimator(
     for check in _checks_for(estimator):
         reason = reasons.get(check.__name__)
         status, exception = _outcome(check, name, estimator, random_state, reason)
-        if status == "failed" and on_fail == "raise":
-            raise exception  # type: ignore[misc]
+        if exception is not None and status == "failed" and on_fail == "raise":
+            raise exception
         if status == "failed" and on_fail == "warn":
             warnings.warn(
                 EstimatorCheckFailedWarning(
