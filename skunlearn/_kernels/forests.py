@@ -11,28 +11,30 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from skunlearn._kernels.splits import (
+    add_up,
+    choose,
+)
+from skunlearn._kernels.tree_parts import (
+    NUMBERS,
+    SQUARED_ERROR,
+    TRIAL,
+    category_bits,
+    child_key,
+    count_in,
+    goes_left,
+    grid_of,
+    space_for,
+    threshold_at,
+)
 from skunlearn._kernels.trees import (
     CACHED,
     EXTENT,
     NODE,
-    NONE,
-    NUMBERS,
     SETTLED,
-    SQUARED_ERROR,
-    TRIAL,
-    add_up,
-    category_bits,
-    child_key,
-    choose,
-    count_in,
     enlarged,
-    goes_left,
-    grid_of,
     grow,
     is_decided,
-    mix,
-    space_for,
-    threshold_at,
 )
 
 # A node on the path of removed rows that keeps its split: which rows, in which order of `leaving`;
@@ -374,259 +376,3 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
         trials[:n_caches],
         sums[:n_caches],
     )
-
-
-@njit(cache=True)
-def drop_cache(trees, node):
-    """Overwrite and release a node's sums."""
-    cache = trees.extents[node].cache
-    if cache >= 0:
-        for u in range(trees.trials.shape[1]):
-            trees.trials[cache, u].key = 0
-            trees.trials[cache, u].feature = -1
-            trees.trials[cache, u].low = trees.trials[cache, u].high = 0
-            trees.trials[cache, u].n_low = trees.trials[cache, u].n_high = 0
-        trees.sums[cache] = 0
-        trees.free_caches[trees.used[N_FREE_CACHES]] = cache
-        trees.used[N_FREE_CACHES] += 1
-    trees.extents[node].cache = NONE
-
-
-@njit(cache=True)
-def keep_cache(trees, node, trials, sums):
-    """Store a node's sums."""
-    cache = trees.extents[node].cache
-    if cache < 0:
-        if trees.used[N_FREE_CACHES]:
-            trees.used[N_FREE_CACHES] -= 1
-            cache = trees.free_caches[trees.used[N_FREE_CACHES]]
-        else:
-            cache = trees.used[N_CACHES]
-            trees.used[N_CACHES] += 1
-        trees.extents[node].cache = cache
-    trees.trials[cache] = trials
-    trees.sums[cache] = sums
-
-
-@njit(cache=True)
-def clear_below(trees, node, stack):
-    """Overwrite and release all nodes below one."""
-    drop_cache(trees, node)
-    if trees.nodes[node].left == node:
-        return
-    stack[0] = node
-    top = 1
-    while top:
-        top -= 1
-        left = trees.nodes[stack[top]].left
-        if stack[top] != node:
-            clear(trees, stack[top])
-        for child in range(left, left + 2):
-            if trees.nodes[child].left == child:
-                clear(trees, child)
-            else:
-                stack[top] = child
-                top += 1
-        trees.free[trees.used[N_FREE]] = left
-        trees.used[N_FREE] += 1
-
-
-@njit(cache=True)
-def clear(trees, node):
-    """Overwrite one node."""
-    drop_cache(trees, node)
-    trees.nodes[node].threshold, trees.nodes[node].feature, trees.nodes[node].left = 0.0, 0, 0
-    trees.extents[node].start, trees.extents[node].stop, trees.extents[node].size = 0, 0, 0
-    trees.stats[node] = 0
-
-
-@njit(cache=True)
-def carry_out(table, trees, plan, gone):
-    """Carry out a plan; there must be room for the new nodes and caches.
-
-    Parameters
-    ----------
-    table : Table
-        With the removed rows still in it.
-    trees : Trees
-        Changed.
-    plan : Plan
-    gone : ndarray of shape (n_slots,), bool
-        True for the removed rows.
-    """
-    labels, targets = table.labels, table.targets
-    weights, scales = table.weights, table.scales
-    n_sums = trees.stats.shape[1]
-    change = np.zeros(n_sums + 1, np.int64)
-    for visit in plan.visits:
-        node = visit.node
-        change[:] = 0
-        for i in range(visit.first, visit.last):
-            count_in(change, plan.leaving[i], labels, targets, weights, scales, 1)
-        for k in range(n_sums):
-            trees.stats[node, k] -= change[k]
-        trees.extents[node].size -= change[n_sums]
-        cache = trees.extents[node].cache
-        if visit.fresh == SETTLED:
-            trees.extents[node].cache = SETTLED
-        elif visit.fresh >= 0:
-            keep_cache(trees, node, plan.fresh_trials[visit.fresh], plan.fresh_sums[visit.fresh])
-        elif cache >= 0 and trees.extents[node].size <= CACHED:
-            drop_cache(trees, node)
-        elif cache >= 0:
-            for i in range(visit.first, visit.last):
-                take_from_cache(table, plan.leaving[i], trees.trials[cache], trees.sums[cache])
-        if trees.nodes[node].left != node:
-            trees.nodes[node].feature = visit.feature
-            continue
-        base, extent = trees.first_row[visit.tree], trees.extents[node]
-        kept = base + extent.start
-        for i in range(base + extent.start, base + extent.stop):
-            row = trees.rows[i]
-            trees.rows[i] = -1
-            if row >= 0 and not gone[row]:
-                trees.rows[kept] = row
-                kept += 1
-    for graft in plan.grafts:
-        node, start = graft.node, trees.extents[graft.node].start
-        stack = np.empty(trees.extents[node].stop - start + 2, np.int32)
-        clear_below(trees, node, stack)
-        base = trees.first_row[graft.tree] + start
-        n_rows = graft.rows[1] - graft.rows[0]
-        for i in range(n_rows):
-            trees.rows[base + i] = plan.rows[graft.rows[0] + i]
-        for i in range(base + n_rows, trees.first_row[graft.tree] + trees.extents[node].stop):
-            trees.rows[i] = -1
-        n_nodes = graft.nodes[1] - graft.nodes[0]
-        places = np.empty(n_nodes, np.int32)
-        places[0] = node
-        for i in range(1, n_nodes, 2):
-            if trees.used[N_FREE]:
-                trees.used[N_FREE] -= 1
-                places[i] = trees.free[trees.used[N_FREE]]
-            else:
-                places[i] = trees.used[N_NODES]
-                trees.used[N_NODES] += 2
-            places[i + 1] = places[i] + 1
-        for i in range(n_nodes):
-            new, at = plan.nodes[graft.nodes[0] + i], places[i]
-            extent = plan.extents[graft.nodes[0] + i]
-            trees.nodes[at].threshold, trees.nodes[at].feature = new.threshold, new.feature
-            trees.nodes[at].left = places[new.left]
-            if i:
-                trees.extents[at].start = extent.start + start
-                trees.extents[at].stop = extent.stop + start
-            trees.extents[at].size = extent.size
-            trees.extents[at].cache = min(extent.cache, NONE)
-            trees.stats[at] = plan.stats[graft.nodes[0] + i]
-            if extent.cache >= 0:
-                cache = graft.caches[0] + extent.cache
-                keep_cache(trees, at, plan.trials[cache], plan.sums[cache])
-
-
-@njit(cache=True)
-def trees_of_rows(hashes, n_trees, n_per_row):
-    """Choose distinct trees for each row by its hash (Floyd's sampling).
-
-    Parameters
-    ----------
-    hashes : ndarray of shape (n_rows,), uint64
-    n_trees, n_per_row : int
-
-    Returns
-    -------
-    trees : ndarray of shape (n_rows, n_per_row), int32
-        Not in order.
-    """
-    chosen = np.empty((hashes.size, n_per_row), np.int32)
-    taken = np.zeros(n_trees, np.bool_)
-    for i in range(hashes.size):
-        for j in range(n_per_row):
-            last = n_trees - n_per_row + j
-            drawn = mix(hashes[i] + np.uint64(j)) >> np.uint64(32)
-            tree = np.int64(drawn % np.uint64(last + 1))
-            if taken[tree]:
-                tree = last
-            taken[tree] = True
-            chosen[i, j] = tree
-        for j in range(n_per_row):
-            taken[chosen[i, j]] = False
-    return chosen
-
-
-@njit(cache=True)
-def number_nodes(trees, tree, numbers, found):
-    """Give the nodes of a tree numbers in the order in which growth comes upon them.
-
-    Parameters
-    ----------
-    trees : Trees
-    tree : int
-    numbers : ndarray of shape (n_nodes,), int32
-        Receives the number of each node in use.
-    found : ndarray of shape (n_nodes,), int32
-        Receives the nodes in the order of their numbers.
-
-    Returns
-    -------
-    n_found : int
-    """
-    stack = np.empty(64, np.int32)
-    stack[0] = found[0] = trees.roots[tree]
-    numbers[found[0]] = 0
-    n_found, top = 1, 1
-    while top:
-        top -= 1
-        node = stack[top]
-        left = trees.nodes[node].left
-        if left == node:
-            continue
-        if top + 2 > stack.size:
-            stack = enlarged(stack, 2 * top + 2)
-        for side in range(2):
-            numbers[left + side] = n_found + side
-            found[n_found + side] = left + side
-            stack[top + 1 - side] = left + side
-        n_found += 2
-        top += 2
-    return n_found
-
-
-@njit(cache=True, nogil=True)
-def place_rows(trees, tree, rows, leaves):
-    """Say where a tree's rows stand, given the leaf of each.
-
-    Parameters
-    ----------
-    trees : Trees
-        The tree's extents and rows are overwritten, its sizes are read.
-    tree : int
-    rows : ndarray of shape (n_rows,), int32
-        Slots of the tree's rows.
-    leaves : ndarray of shape (n_rows,), int32
-        The node at which each ends.
-    """
-    base = trees.first_row[tree]
-    root = trees.roots[tree]
-    stack = np.empty(rows.size + 2, np.int32)
-    stack[0] = root
-    trees.extents[root].start, trees.extents[root].stop = 0, rows.size
-    top = 1
-    while top:
-        top -= 1
-        node = stack[top]
-        left = trees.nodes[node].left
-        start = trees.extents[node].start
-        if left == node:
-            trees.extents[node].stop = start
-            continue
-        middle = start + trees.extents[left].size
-        trees.extents[left].start, trees.extents[left].stop = start, middle
-        trees.extents[left + 1].start = middle
-        trees.extents[left + 1].stop = trees.extents[node].stop
-        stack[top], stack[top + 1] = left + 1, left
-        top += 2
-    for i in range(rows.size):
-        leaf = leaves[i]
-        trees.rows[base + trees.extents[leaf].stop] = rows[i]
-        trees.extents[leaf].stop += 1

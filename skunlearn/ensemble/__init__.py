@@ -4,10 +4,12 @@ from skunlearn.ensemble._forest_classifier import UnlearningForestClassifier
 from skunlearn.ensemble._forest_regressor import UnlearningForestRegressor
 from skunlearn.ensemble._sisa_classifier import SISAClassifier
 from skunlearn.ensemble._sisa_regressor import SISARegressor
+from skunlearn.ensemble._trees import UnlearningCost
 
 __all__ = [
     "SISAClassifier",
     "SISARegressor",
+    "UnlearningCost",
     "UnlearningForestClassifier",
     "UnlearningForestRegressor",
 ]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skunlearn._ids import check_sample_ids
-from skunlearn._kernels.trees import SQUARED_ERROR, Rules, Table
+from skunlearn._kernels.tree_parts import SQUARED_ERROR, Rules, Table
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, Swap, snapshot
 from skunlearn._tags import UnlearningTags

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._kernels.trees import ENTROPY, GINI
+from skunlearn._kernels.tree_parts import ENTROPY, GINI
 from skunlearn._sample_store import SampleStore
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._kernels.trees import SQUARED_ERROR
+from skunlearn._kernels.tree_parts import SQUARED_ERROR
 from skunlearn._sample_store import SampleStore
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest

@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from skunlearn._hashing import derive_seed, hash_rows_for
+from skunlearn._kernels.forest_changes import carry_out
+from skunlearn._kernels.forest_layout import number_nodes, place_rows, trees_of_rows
 from skunlearn._kernels.forests import (
     N_CACHES,
     N_FREE,
@@ -20,14 +22,11 @@ from skunlearn._kernels.forests import (
     N_NODES,
     Plan,
     Trees,
-    carry_out,
-    number_nodes,
-    place_rows,
     plan,
-    trees_of_rows,
 )
+from skunlearn._kernels.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.tree_paths import find_leaves, vote
-from skunlearn._kernels.trees import EXTENT, NONE, TRIAL, Rules, Table, grow
+from skunlearn._kernels.trees import EXTENT, NONE, grow
 from skunlearn._sample_store import SampleStore
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from skunlearn._kernels.trees import ENTROPY, GINI, SQUARED_ERROR, Rules, Table, goes_left, grow
+from skunlearn._kernels.tree_parts import (
+    ENTROPY,
+    GINI,
+    SQUARED_ERROR,
+    Rules,
+    Table,
+    goes_left,
+)
+from skunlearn._kernels.trees import grow
 from tests.ensemble.reference_trees import Reference, nested
 
 NO_LIMIT = np.iinfo(np.int32).max
