@@ -1,126 +1,99 @@
 """Numba kernels: the sums that a node's split rests on, and the choice of the split."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from skunlearn._kernels.borrowed import borrowed
 from skunlearn._kernels.tree_parts import (
     BITS,
     GINI,
     NUMBERS,
     SQUARED_ERROR,
+    TRIAL,
     category_bits,
     count_in,
-    grid_of,
     interval_of,
+    lattice_of,
     mix,
     threshold_at,
 )
 
+# The order of float32 infinity among all float32, see `ordered`.
+_INFINITE = 0x7F800000
 
-@njit(cache=True)
-def add_up(table, rules, rows, key, space, trials, sums):
-    """Compute the sums from which a node's split is chosen.
+
+class Space(NamedTuple):
+    """Where nodes of up to a number of rows are worked on.
 
     Parameters
     ----------
-    table : Table
-    rules : Rules
-    rows : ndarray of shape (n_rows,), int32
-        The node's rows.
-    key : uint64
-        The node's key.
-    space : Space
+    order : ndarray of shape (n_features,), int32
+        Features.
+    values : ndarray of shape (n_rows,), float32
+    places, codes, spare : ndarray of shape (n_rows,), int32
+    total : ndarray of shape (width,), int64
+        Sums of a node.
+    parts : ndarray of shape (2, width), int64
     trials : ndarray of shape (max_features,), TRIAL
-        Overwritten.
-    sums : ndarray of shape (max_features, n_candidates + 2, n_sums + 1), integer
-        Overwritten. For each interval between thresholds, or for the left side of each categorical
-        candidate, and last for missing values: sums as in a node's, and the number of rows.
+    sums : ndarray of shape (max_features * (n_candidates + 2) * width,), int32 or int64
+        For each trial and each interval between thresholds, or for the left side of each
+        categorical candidate, and last for missing values.
     """
-    columns, labels, targets = table.columns, table.labels, table.targets
-    weights, scales = table.weights, table.scales
-    n_features = columns.shape[0]
-    n, n_grid, last = rows.size, rules.n_candidates, sums.shape[2] - 1
-    order, values, places, grid = space.order, space.values, space.places, space.grid
-    plain = labels.size > 0 and weights.size == 0
-    n_used, n_drawn = 0, 0
-    while n_used < rules.max_features and n_drawn < n_features:
-        drawn = mix(key + np.uint64(n_drawn))
-        at = n_drawn + np.int64((drawn >> np.uint64(32)) % np.uint64(n_features - n_drawn))
-        f = order[at]
-        order[at] = order[n_drawn]
-        order[n_drawn] = f
-        n_drawn += 1
-        column = columns[f]
-        low, high = np.float32(np.inf), np.float32(-np.inf)
-        n_missing = 0
-        for i in range(n):
-            v = column[rows[i]]
-            values[i] = v
-            low = v if v < low else low
-            high = v if v > high else high
-            n_missing += v != v
-        if n_missing == n or not (low < high or n_missing):
-            continue
-        sums[n_used] = 0
-        n_low, n_high = 0, 0
-        if table.is_categorical[f]:
-            number = drawn & NUMBERS
-            for i in range(n):
-                v = values[i]
-                n_low += v == low
-                n_high += v == high
-                if v != v:
-                    count_in(sums[n_used, n_grid + 1], rows[i], labels, targets, weights, scales, 1)
-                    continue
-                bits = category_bits(v, number)
-                for j in range(n_grid):
-                    if (bits >> np.uint64(j)) & np.uint64(1) != 0:
-                        count_in(sums[n_used, j], rows[i], labels, targets, weights, scales, 1)
-        else:
-            step, origin = grid_of(low, high, drawn, n_grid)
-            per_step = 1.0 / step
-            for j in range(n_grid):
-                grid[j] = threshold_at(step, origin, j)
-            for i in range(n):
-                v = values[i]
-                n_low += v == low
-                n_high += v == high
-                places[i] = n_grid + 1 if v != v else interval_of(v, per_step, origin, grid)
-            if plain:
-                for i in range(n):
-                    sums[n_used, places[i], labels[rows[i]]] += 1
-                    sums[n_used, places[i], last] += 1
-            else:
-                for i in range(n):
-                    count_in(sums[n_used, places[i]], rows[i], labels, targets, weights, scales, 1)
-        trials[n_used].feature, trials[n_used].key = f, drawn
-        trials[n_used].low, trials[n_used].high = low, high
-        trials[n_used].n_low, trials[n_used].n_high = n_low, n_high
-        n_used += 1
-    for u in range(n_used, rules.max_features):
-        trials[u].feature = -1
-    for i in range(n_drawn - 1, -1, -1):
-        drawn = mix(key + np.uint64(i))
-        at = i + np.int64((drawn >> np.uint64(32)) % np.uint64(n_features - i))
-        f = order[at]
-        order[at] = order[i]
-        order[i] = f
+
+    order: np.ndarray
+    values: np.ndarray
+    places: np.ndarray
+    codes: np.ndarray
+    spare: np.ndarray
+    total: np.ndarray
+    parts: np.ndarray
+    trials: np.ndarray
+    sums: np.ndarray
+
+
+@njit(cache=True)
+def space_for(n_rows, n_features, rules, like):
+    """Allocate space for nodes of up to a number of rows and sums like others."""
+    width = like.size
+    order = np.empty(n_features, np.int32)
+    for f in range(n_features):
+        order[f] = f
+    return Space(
+        order,
+        np.empty(n_rows, np.float32),
+        np.empty(n_rows, np.int32),
+        np.empty(n_rows, np.int32),
+        np.empty(n_rows, np.int32),
+        np.zeros(width, np.int64),
+        np.zeros((2, width), np.int64),
+        np.empty(rules.max_features, TRIAL),
+        np.empty(rules.max_features * (rules.n_candidates + 2) * width, like.dtype),
+    )
 
 
 @njit(cache=True, inline="always")
-def merit(parts, which, total, criterion, class_weight):
+def place_of_feature(key, n_drawn, n_features):
+    """Draw the hash from which a node's next feature comes, and its place among those left."""
+    drawn = mix(key + np.uint64(n_drawn))
+    left = np.uint64(n_features - n_drawn)
+    return drawn, n_drawn + np.int64(((drawn >> np.uint64(32)) * left) >> np.uint64(32))
+
+
+@njit(cache=True, inline="always")
+def merit(parts, which, total, n_sums, criterion, class_weight):
     """Rate a division into ``parts[which]`` and the rest of `total`; the larger, the purer."""
-    n = total.size - 1
     left, right, merit_left, merit_right = 0.0, 0.0, 0.0, 0.0
     if criterion == SQUARED_ERROR:
-        left = np.float64(parts[which, n - 1])
-        right = np.float64(total[n - 1] - parts[which, n - 1])
-        for o in range(n - 1):
+        left = np.float64(parts[which, n_sums - 1])
+        right = np.float64(total[n_sums - 1] - parts[which, n_sums - 1])
+        for o in range(n_sums - 1):
             a, b = np.float64(parts[which, o]), np.float64(total[o] - parts[which, o])
             merit_left += a * a
             merit_right += b * b
     elif criterion == GINI:
-        for k in range(n):
+        for k in range(n_sums):
             a = class_weight[k] * np.float64(parts[which, k])
             b = class_weight[k] * np.float64(total[k] - parts[which, k])
             left += a
@@ -128,7 +101,7 @@ def merit(parts, which, total, criterion, class_weight):
             merit_left += a * a
             merit_right += b * b
     else:
-        for k in range(n):
+        for k in range(n_sums):
             a = class_weight[k] * np.float64(parts[which, k])
             b = class_weight[k] * np.float64(total[k] - parts[which, k])
             left += a
@@ -139,21 +112,118 @@ def merit(parts, which, total, criterion, class_weight):
     return (merit_left * right + merit_right * left) / (left * right)
 
 
-@njit(cache=True)
-def choose(rules, is_categorical, class_weight, trials, sums, total, parts):
-    """Choose the best split by a node's sums; of equally good ones the first.
+@njit(cache=True, inline="always")
+def is_perfect(parts, which, total, n_sums):
+    """Tell whether no class is on both sides of a division."""
+    for k in range(n_sums):
+        if parts[which, k] != 0 and parts[which, k] != total[k]:
+            return False
+    return True
+
+
+@njit(cache=True, inline="always")
+def rate(table, rules, space, u, size, best):
+    """Go through the candidates of a trial.
 
     Parameters
     ----------
+    table : Table
     rules : Rules
-    is_categorical, class_weight : ndarray
-        Of the table.
-    trials, sums : ndarray
-        From :func:`add_up`.
-    total : ndarray of shape (n_sums + 1,), int64
-        Sums of the node, and its number of rows.
-    parts : ndarray of shape (2, n_sums + 1), int64
-        Working space.
+    space : Space
+    u : int
+        Number of the trial.
+    size : int
+        The node's number of rows.
+    best : tuple of (float, int, int, bool, bool)
+        The best so far: its merit, trial and candidate, whether missing values go left, and whether
+        no class is on both sides, so that nothing is better.
+
+    Returns
+    -------
+    best : tuple
+        Likewise.
+    """
+    class_weight, total, parts, sums = table.class_weight, space.total, space.parts, space.sums
+    plain = table.labels.size > 0 and table.weights.size == 0
+    trial = space.trials[u]
+    n_missing, varies = trial.n_missing, trial.low < trial.high
+    categorical = table.is_categorical[trial.feature]
+    n_grid, criterion, width = rules.n_candidates, rules.criterion, total.size
+    n_sums = width if plain else width - 1
+    at = u * (n_grid + 2) * width
+    end = at + (n_grid + 1) * width
+    score, best_u, best_j, nan_left, perfect = best
+    if plain and width == 2 and criterion == GINI and not (n_missing or categorical):
+        w0, w1 = class_weight[0], class_weight[1]
+        n0, n1 = np.int64(total[0]), np.int64(total[1])
+        a, b = np.int64(0), np.int64(0)
+        for j in range(n_grid):
+            more0, more1 = sums[at + 2 * j], sums[at + 2 * j + 1]
+            if more0 + more1 == 0:
+                continue
+            a += more0
+            b += more1
+            if min(a + b, size - a - b) < rules.min_samples_leaf:
+                continue
+            a0, a1 = w0 * a, w1 * b
+            b0, b1 = w0 * (n0 - a), w1 * (n1 - b)
+            left, right = a0 + a1, b0 + b1
+            here = ((a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left) / (left * right)
+            pure = (a == 0 or b == 0) and (a == n0 or b == n1)
+            if here > score or pure:
+                score, best_u, best_j = here, u, j
+                nan_left = 2 * (a + b) >= size
+                if pure:
+                    perfect = True
+                    break
+    else:
+        for k in range(width):
+            parts[0, k] = 0
+        for j in range(0 if varies else n_grid, n_grid + 1):
+            if j == n_grid:  # missing values against all others
+                if not n_missing:
+                    break
+                for k in range(width):
+                    parts[0, k] = total[k] - sums[end + k]
+            elif categorical:
+                for k in range(width):
+                    parts[0, k] = sums[at + j * width + k]
+            else:
+                empty = True
+                for k in range(width):
+                    more = sums[at + j * width + k]
+                    parts[0, k] += more
+                    empty &= more == 0
+                if empty:
+                    continue
+            for with_missing in range(2 if n_missing and j < n_grid else 1):
+                if with_missing:
+                    for k in range(width):
+                        parts[1, k] = parts[0, k] + sums[end + k]
+                n_left = np.int64(0)
+                if plain:
+                    for k in range(width):
+                        n_left += parts[with_missing, k]
+                else:
+                    n_left += parts[with_missing, n_sums]
+                if min(n_left, size - n_left) < rules.min_samples_leaf:
+                    continue
+                pure = criterion != SQUARED_ERROR and is_perfect(parts, with_missing, total, n_sums)
+                here = merit(parts, with_missing, total, n_sums, criterion, class_weight)
+                if here > score or pure:
+                    score, best_u, best_j = here, u, j
+                    nan_left = with_missing == 1 if n_missing else 2 * n_left >= size
+                    perfect = pure
+                if perfect:
+                    break
+            if perfect:
+                break
+    return score, best_u, best_j, nan_left, perfect
+
+
+@njit(cache=True, inline="always")
+def split_of(rules, is_categorical, trials, best):
+    """Spell out a choice.
 
     Returns
     -------
@@ -164,74 +234,168 @@ def choose(rules, is_categorical, class_weight, trials, sums, total, parts):
     has_missing : bool
         Whether any row misses its value.
     """
-    n_grid, criterion = rules.n_candidates, rules.criterion
-    last = total.size - 1
-    best, best_trial, best_j, nan_left = -np.inf, -1, 0, False
-    for u in range(trials.size):
-        f = trials[u].feature
-        if f < 0:
-            break
-        categorical = is_categorical[f]
-        n_missing = sums[u, n_grid + 1, last]
-        if criterion == GINI and last == 2 and not (n_missing or categorical):
-            w0, w1 = class_weight[0], class_weight[1]
-            n_left, count0, count1 = 0, 0, 0
-            for j in range(n_grid):
-                if sums[u, j, 2] == 0:
-                    continue
-                n_left += sums[u, j, 2]
-                count0 += sums[u, j, 0]
-                count1 += sums[u, j, 1]
-                if min(n_left, total[2] - n_left) < rules.min_samples_leaf:
-                    continue
-                a0, a1 = w0 * count0, w1 * count1
-                b0, b1 = w0 * (total[0] - count0), w1 * (total[1] - count1)
-                left, right = a0 + a1, b0 + b1
-                score = (a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left
-                score /= left * right
-                if score > best:
-                    best, best_trial, best_j = score, u, j
-                    nan_left = n_left >= total[2] - n_left
-            continue
-        for k in range(last + 1):
-            parts[0, k] = 0
-        for j in range(0 if trials[u].low < trials[u].high else n_grid, n_grid + 1):
-            if j == n_grid:  # missing values against all others
-                if not n_missing:
-                    break
-                for k in range(last + 1):
-                    parts[0, k] = total[k] - sums[u, n_grid + 1, k]
-            elif categorical:
-                for k in range(last + 1):
-                    parts[0, k] = sums[u, j, k]
-            elif sums[u, j, last] == 0:
-                continue
+    _, u, j, nan_left, _ = best
+    found, feature, threshold, has_missing = u >= 0, -1, np.float32(np.inf), False
+    if found:
+        trial = trials[u]
+        feature = ~trial.feature if nan_left else trial.feature
+        has_missing = trial.n_missing > 0
+        if j < rules.n_candidates:
+            if is_categorical[trial.feature]:
+                number = np.uint32(trial.key & NUMBERS)
+                threshold = np.uint32((number << np.uint32(BITS)) | np.uint32(j)).view(np.float32)
             else:
-                for k in range(last + 1):
-                    parts[0, k] += sums[u, j, k]
-            for with_missing in range(2 if n_missing and j < n_grid else 1):
-                if with_missing:
-                    for k in range(last + 1):
-                        parts[1, k] = parts[0, k] + sums[u, n_grid + 1, k]
-                n_left = parts[with_missing, last]
-                n_right = total[last] - n_left
-                if min(n_left, n_right) < rules.min_samples_leaf:
+                step, shift, first = lattice_of(
+                    trial.low, trial.high, trial.key, rules.n_candidates
+                )
+                threshold = threshold_at(step, shift, first + j)
+    return found, feature, threshold, has_missing
+
+
+@njit(cache=True, inline="always")
+def ordered(bits):
+    """Turn the bits of a float32 into an int32 of the same order, or back."""
+    return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
+
+
+@njit(cache=True, inline="always")
+def range_of(values, size):
+    """Find the least and the largest value, and count those that are missing."""
+    bits = values.view(np.int32)
+    least, most, n_missing = np.int32(_INFINITE), np.int32(~_INFINITE), 0
+    for i in range(size):
+        place = ordered(bits[i])
+        least, most = min(least, place), max(most, place)
+    if most > _INFINITE or least < ~_INFINITE:
+        least, most = np.int32(_INFINITE), np.int32(~_INFINITE)
+        for i in range(size):
+            place = ordered(bits[i])
+            if ~_INFINITE <= place <= _INFINITE:
+                least, most = min(least, place), max(most, place)
+            else:
+                n_missing += 1
+    return np.int32(ordered(least)).view(np.float32), np.int32(ordered(most)).view(np.float32), n_missing
+
+
+@njit(cache=True, inline="always")
+def find_split(table, rules, rows, size, key, space, keeps):
+    """Choose the best split of a node; of equally good ones the first.
+
+    Parameters
+    ----------
+    table : Table
+    rules : Rules
+    rows : ndarray of shape (>= size,), int32
+        The node's rows.
+    size : int
+        How many they are.
+    key : uint64
+        The node's key.
+    space : Space
+        With the node's sums in `total`; trials and their sums are left in it.
+    keeps : bool
+        Whether all sums are wanted, even those of trials that can not be better.
+
+    Returns
+    -------
+    found, feature, threshold, has_missing
+        As in :func:`split_of`.
+    """
+    labels, targets = table.labels, table.targets
+    weights, scales = table.weights, table.scales
+    order, values, places, codes = space.order, space.values, space.places, space.codes
+    trials, sums = space.trials, space.sums
+    n_features, width, n_grid = order.size, space.total.size, rules.n_candidates
+    plain = labels.size > 0 and weights.size == 0
+    stride = (n_grid + 2) * width
+    n_used, n_drawn = 0, 0
+    best = (-np.inf, -1, 0, False, False)
+    if plain:
+        for i in range(size):
+            codes[i] = labels[np.uint32(rows[i])]
+    while n_used < rules.max_features and n_drawn < n_features:
+        drawn, place = place_of_feature(key, n_drawn, n_features)
+        f = order[place]
+        order[place] = order[n_drawn]
+        order[n_drawn] = f
+        n_drawn += 1
+        column = table.columns[f]
+        for i in range(size):
+            values[i] = column[np.uint32(rows[i])]
+        low, high, n_missing = range_of(values, size)
+        if n_missing == size or not (low < high or n_missing):
+            continue
+        at = n_used * stride
+        end = at + (n_grid + 1) * width
+        for k in range(stride):
+            sums[np.uint64(at + k)] = 0
+        if table.is_categorical[f]:
+            for i in range(size):
+                v = values[i]
+                if v != v:
+                    count_in(sums, end, width, rows[i], labels, targets, weights, scales, 1)
                     continue
-                score = merit(parts, with_missing, total, criterion, class_weight)
-                if score > best:
-                    best, best_trial, best_j = score, u, j
-                    nan_left = with_missing == 1 if n_missing else n_left >= n_right
-    if best_trial < 0:
-        return False, -1, np.float32(np.inf), False
-    f = trials[best_trial].feature
-    if best_j == n_grid:
-        threshold = np.float32(np.inf)
-    elif is_categorical[f]:
-        number = np.uint32(trials[best_trial].key & NUMBERS)
-        threshold = np.uint32((number << np.uint32(BITS)) | np.uint32(best_j)).view(np.float32)
-    else:
-        low, high = trials[best_trial].low, trials[best_trial].high
-        step, origin = grid_of(low, high, trials[best_trial].key, n_grid)
-        threshold = threshold_at(step, origin, best_j)
-    has_missing = sums[best_trial, n_grid + 1, last] > 0
-    return True, ~f if nan_left else f, threshold, has_missing
+                bits = category_bits(v, drawn & NUMBERS)
+                for j in range(n_grid):
+                    if (bits >> np.uint64(j)) & np.uint64(1) != 0:
+                        to = at + j * width
+                        count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
+        else:
+            step, shift, first = 1.0, 0.0, 0.0
+            if low < high:
+                step, shift, first = lattice_of(low, high, drawn, n_grid)
+            per_step = 1.0 / step
+            if plain and not n_missing:
+                for i in range(size):
+                    places[i] = interval_of(values[i], per_step, shift, first) * width + codes[i]
+                for i in range(size):
+                    sums[np.uint64(at) + np.uint64(places[i])] += 1
+            else:
+                for i in range(size):
+                    v, to = values[i], at
+                    if v != v:
+                        to = end
+                    elif low < high:
+                        to += interval_of(v, per_step, shift, first) * width
+                    count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
+        trials[n_used].key, trials[n_used].feature = drawn, f
+        trials[n_used].low, trials[n_used].high = low, high
+        trials[n_used].n_missing = n_missing
+        if keeps:
+            n_low, n_high = 0, 0
+            for i in range(size):
+                n_low += values[i] == low
+                n_high += values[i] == high
+            trials[n_used].n_low, trials[n_used].n_high = n_low, n_high
+        if not best[4]:
+            best = rate(table, rules, space, n_used, size, best)
+        n_used += 1
+        if best[4] and not keeps:
+            break
+    for u in range(n_used, rules.max_features):
+        trials[u].feature = -1
+    for i in range(n_drawn - 1, -1, -1):
+        _, place = place_of_feature(key, i, n_features)
+        f = order[place]
+        order[place] = order[i]
+        order[i] = f
+    return split_of(rules, table.is_categorical, trials, best)
+
+
+@njit(cache=True)
+def split_by_rows(table, rules, rows, size, key, space):
+    """Choose a split by rows, and keep the sums; see :func:`find_split`."""
+    table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
+    return find_split(table, rules, rows, size, key, space, True)
+
+
+@njit(cache=True)
+def split_by_sums(table, rules, size, space):
+    """Choose a split by sums that were kept; see :func:`find_split`."""
+    table, space = borrowed(table), borrowed(space)
+    best = (-np.inf, -1, 0, False, False)
+    for u in range(rules.max_features):
+        if space.trials[u].feature < 0 or best[4]:
+            break
+        best = rate(table, rules, space, u, size, best)
+    return split_of(rules, table.is_categorical, space.trials, best)

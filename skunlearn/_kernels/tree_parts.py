@@ -10,7 +10,6 @@ Geurts, Ernst, Wehenkel: Extremely randomized trees, Machine Learning 63, 2006 (
 Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014 (the hash).
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,8 @@ from numba import njit
 GINI, ENTROPY, SQUARED_ERROR = range(3)
 
 # A feature that a node tries: -1 if there are no more that vary; from what its candidates are
-# derived; the range of values that are not missing, and the number of rows at its ends.
+# derived; the range of values that are not missing, the number of rows at its ends (where it is kept)
+# and of those that miss the value.
 TRIAL = np.dtype(
     [
         ("key", np.uint64),
@@ -28,6 +28,7 @@ TRIAL = np.dtype(
         ("high", np.float32),
         ("n_low", np.int32),
         ("n_high", np.int32),
+        ("n_missing", np.int32),
     ],
     align=True,
 )
@@ -37,7 +38,8 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LEFT = np.uint64(0x14057B7EF767814F)
 _RIGHT = np.uint64(0x5851F42D4C957F2D)
-_UNIT = 2.0**-53
+_EXPONENT = np.uint64(0x7FF0000000000000)
+_FINE = 2.0**-20
 
 # A categorical split is the number of a hash function and which of its bits says left.
 BITS = 6
@@ -84,15 +86,6 @@ class Table(NamedTuple):
     scales: np.ndarray
 
 
-class Space(NamedTuple):
-    """Working space for nodes of up to a number of rows."""
-
-    order: np.ndarray
-    values: np.ndarray
-    places: np.ndarray
-    grid: np.ndarray
-
-
 @njit(cache=True)
 def mix(z):
     """Spread the bits of a 64-bit number (the finalizer of SplitMix64, a bijection)."""
@@ -108,20 +101,9 @@ def child_key(key, goes_left):
     return mix(key ^ (_LEFT if goes_left else _RIGHT))
 
 
-@njit(cache=True)
-def space_for(n_rows, n_features, n_candidates):
-    """Allocate working space."""
-    return Space(
-        np.arange(n_features).astype(np.int32),
-        np.empty(n_rows, np.float32),
-        np.empty(n_rows, np.int32),
-        np.empty(n_candidates, np.float32),
-    )
-
-
-@njit(cache=True)
-def grid_of(low, high, key, n_candidates):
-    """Find the grid of thresholds for a range.
+@njit(cache=True, inline="always")
+def lattice_of(low, high, key, n_candidates):
+    """Find the lattice of thresholds for a range.
 
     Its steps are powers of two and its position is hashed, so that it stays where it is as long as
     the range keeps its size, even if a row at the end of the range leaves.
@@ -131,40 +113,37 @@ def grid_of(low, high, key, n_candidates):
     low, high : float32
     key : uint64
     n_candidates : int
-        Thresholds at most; at least half as many fall into the range.
+        Points in the range at most; there are at least half as many.
 
     Returns
     -------
-    step, origin : float
-        Threshold j is ``(origin + j) * step``, rounded to float32.
+    step, shift : float
+        Point k is ``(k + shift) * step``. The shift is a multiple of 2**-21, so that float64 holds
+        every point.
+    first : float
+        Number of the first point that is not below `low`.
     """
-    shift = np.float64(mix(key) >> np.uint64(11)) * _UNIT
     share = (np.float64(high) - np.float64(low)) / n_candidates
-    step = math.ldexp(1.0, math.frexp(share)[1])
-    origin = np.ceil(np.float64(low) / step - shift) + shift
-    while threshold_at(step, origin, 0) < low:
-        origin += 1.0
-    while threshold_at(step, origin, -1) >= low:
-        origin -= 1.0
-    return step, origin
+    power = np.uint64(np.float64(share).view(np.uint64) & _EXPONENT)
+    step = 2.0 * np.uint64(power).view(np.float64)
+    shift = (np.float64(mix(key) >> np.uint64(44)) + 0.5) * _FINE
+    return step, shift, np.ceil(np.float64(low) / step - shift)
 
 
 @njit(cache=True)
-def threshold_at(step, origin, j):
-    """Return a threshold of a grid, float32."""
-    return np.float32((origin + j) * step)
+def threshold_at(step, shift, k):
+    """Return the largest float32 that is not above a point of a lattice."""
+    point = (k + shift) * step
+    nearest = np.float32(point)
+    if np.float64(nearest) > point:
+        return np.nextafter(nearest, np.float32(-np.inf))
+    return nearest
 
 
-@njit(cache=True)
-def interval_of(value, per_step, origin, grid):
-    """Count the thresholds below a value; `per_step` is the inverse of the step."""
-    place = int(np.float64(value) * per_step - origin + 1.0)
-    place = min(max(place, 0), grid.size)
-    while place > 0 and value <= grid[place - 1]:
-        place -= 1
-    while place < grid.size and value > grid[place]:
-        place += 1
-    return place
+@njit(cache=True, inline="always")
+def interval_of(value, per_step, shift, first):
+    """Count the points below a value; `per_step` is the inverse of the step."""
+    return np.int64(np.ceil(np.float64(value) * per_step - shift) - first)
 
 
 @njit(cache=True)
@@ -189,16 +168,23 @@ def goes_left(value, threshold, nan_left, is_categorical):
 
 
 @njit(cache=True, inline="always")
-def count_in(sums, row, labels, targets, weights, scales, sign):
-    """Add a row to sums, or with the opposite sign take it out."""
-    weight = sign
-    if weights.size:
-        weight *= np.int64(np.rint(weights[row] * scales[1]))
-    if labels.size:
-        sums[labels[row]] += weight
+def count_in(sums, at, width, row, labels, targets, weights, scales, sign):
+    """Add a row to the sums that begin at a place, or with the opposite sign take it out.
+
+    They are as many as `width` tells; the last is the number of rows, unless classes are counted
+    without weights, which says as much.
+    """
+    if labels.size and not weights.size:
+        sums[at + labels[row]] += sign
     else:
-        n_outputs = targets.shape[1]
-        for o in range(n_outputs):
-            sums[o] += weight * np.int64(np.rint(targets[row, o] * scales[0]))
-        sums[n_outputs] += weight
-    sums[sums.size - 1] += sign
+        weight = np.int64(sign)
+        if weights.size:
+            weight *= np.int64(np.rint(weights[row] * scales[1]))
+        if labels.size:
+            sums[at + labels[row]] += weight
+        else:
+            n_outputs = targets.shape[1]
+            for o in range(n_outputs):
+                sums[at + o] += weight * np.int64(np.rint(targets[row, o] * scales[0]))
+            sums[at + n_outputs] += weight
+        sums[at + width - 1] += sign

@@ -3,17 +3,15 @@
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.splits import (
-    add_up,
-    choose,
-)
+from skunlearn._kernels.borrowed import borrowed
+from skunlearn._kernels.splits import find_split, space_for
 from skunlearn._kernels.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
+    Table,
     child_key,
     count_in,
     goes_left,
-    space_for,
 )
 
 # What stands in the place of a cache: none, or the knowledge that no feature varies.
@@ -21,6 +19,9 @@ NONE, SETTLED = -1, -2
 
 # A node with more rows than this keeps the sums from which its split was chosen.
 CACHED = 256
+
+# The values of a subtree with no more rows than this are copied, to lie close together.
+COPIED = 4096
 
 # A node: where it divides its rows (infinite for a leaf); its left child, next to which the right
 # one stands (itself for a leaf); by which feature, ``~feature`` if missing values go left.
@@ -33,31 +34,94 @@ EXTENT = np.dtype(
 
 
 @njit(cache=True, inline="always")
-def is_decided(targets, rules, rows, total, depth):
+def is_decided(targets, rules, rows, size, total, depth):
     """Tell whether a node is a leaf, whatever its features."""
-    last = total.size - 1
-    decided = total[last] < rules.min_samples_split or depth >= rules.max_depth
+    if size < rules.min_samples_split or depth >= rules.max_depth:
+        return True
     if rules.criterion != SQUARED_ERROR:
         n_held = 0
-        for k in range(last):
+        for k in range(total.size):
             n_held += total[k] > 0
-        decided |= n_held <= 1
-    elif not decided:
-        decided = True
-        for i in range(1, rows.size):
-            for o in range(targets.shape[1]):
-                decided &= targets[rows[i], o] == targets[rows[0], o]
-            if not decided:
-                break
-    return decided
+        return n_held <= 1
+    for i in range(1, size):
+        for o in range(targets.shape[1]):
+            if targets[rows[i], o] != targets[rows[0], o]:
+                return False
+    return True
 
 
 @njit(cache=True)
 def enlarged(array, n):
     """Copy an array of nodes to one with room for n."""
     more = np.empty((n, *array.shape[1:]), array.dtype)
-    more[: array.shape[0]] = array
+    old, new = array.reshape(-1), more.reshape(-1)
+    for i in range(old.size):
+        new[i] = old[i]
     return more
+
+
+@njit(cache=True)
+def copy_into(table, row, values):
+    """Overwrite a row; quicker to compile than a statement, which comes with its error messages."""
+    for i in range(values.size):
+        table[row, i] = values[i]
+
+
+@njit(cache=True)
+def room_for_copy(table, n):
+    """Allocate a table of n rows."""
+    return Table(
+        np.empty((table.columns.shape[0], n), np.float32),
+        table.is_categorical,
+        np.empty(n if table.labels.size else 0, np.int32),
+        np.empty((n if table.targets.size else 0, table.targets.shape[1])),
+        np.empty(n if table.weights.size else 0),
+        table.class_weight,
+        table.scales,
+    )
+
+
+@njit(cache=True, inline="always")
+def copy_rows(table, rows, size, to):
+    """Copy rows to the beginning of another table."""
+    for f in range(table.columns.shape[0]):
+        column, copied = table.columns[f], to.columns[f]
+        for i in range(size):
+            copied[i] = column[np.uint32(rows[i])]
+    for i in range(size):
+        row = np.uint32(rows[i])
+        if table.labels.size:
+            to.labels[i] = table.labels[row]
+        if table.weights.size:
+            to.weights[i] = table.weights[row]
+        for o in range(table.targets.shape[1]):
+            to.targets[i, o] = table.targets[row, o]
+
+
+@njit(cache=True, inline="always")
+def divide(table, rows, start, stop, feature, threshold, has_missing, spare):
+    """Reorder rows by the side of a split on which they are; returns where the right ones begin."""
+    by = feature if feature >= 0 else ~feature
+    column, is_categorical = table.columns[by], table.is_categorical[by]
+    middle, n_right = start, 0
+    if has_missing or is_categorical:
+        for i in range(start, stop):
+            row = rows[i]
+            left = goes_left(column[row], threshold, feature < 0, is_categorical)
+            rows[middle] = spare[n_right] = row
+            middle += left
+            n_right += not left
+    else:
+        for i in range(start, stop):
+            row = rows[i]
+            left = column[np.uint32(row)] <= threshold
+            rows[np.uint32(middle)] = spare[np.uint32(n_right)] = row
+            middle += left
+            n_right += not left
+    right = rows[middle:]
+    for i in range(n_right):
+        right[i] = spare[i]
+    return middle
 
 
 @njit(cache=True, nogil=True)
@@ -74,100 +138,43 @@ def grow(table, rules, rows, key, depth, like):
         Key of the root.
     depth : int
         Its depth.
-    like : ndarray of shape (n_sums + 1,)
-        Of the type in which sums are kept.
+    like : ndarray of shape (width,)
+        As wide as sums over rows, and of their type; see :func:`count_in`.
 
     Returns
     -------
     nodes : ndarray of shape (n_nodes,), NODE
         In the order in which depth-first growth from the left comes upon them.
     extents : ndarray of shape (n_nodes,), EXTENT
-    stats : ndarray of shape (n_nodes, n_sums), int64
+    stats : ndarray of shape (n_nodes, n_sums)
         Weights of classes; or sums of weighted targets, then the weight.
     trials : ndarray of shape (n_cached, max_features), TRIAL
-    sums : ndarray of shape (n_cached, max_features, n_candidates + 2, n_sums + 1)
+    sums : ndarray of shape (n_cached, max_features * (n_candidates + 2) * width)
         Of nodes that have more than CACHED rows.
     """
-    n_rows, n_sums = rows.size, like.shape[0] - 1
-    columns, labels, targets = table.columns, table.labels, table.targets
-    weights, scales = table.weights, table.scales
-    plain = labels.size > 0 and weights.size == 0
-    n_most = max(2 * n_rows - 1, 1)
+    n_rows, n_features = rows.size, table.columns.shape[0]
+    n_sums = like.size if table.labels.size and not table.weights.size else like.size - 1
+    n_most, n_close, room = max(2 * n_rows - 1, 1), min(n_rows, COPIED), 2 * n_rows // CACHED
+    space = space_for(n_rows, n_features, rules, like)
     nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)
-    stats = np.empty((n_most, n_sums), np.int64)
-    n_cached, room = 0, 2 * n_rows // CACHED + 1
-    trials = np.empty((room, rules.max_features), TRIAL)
-    sums = np.empty((room, rules.max_features, rules.n_candidates + 2, n_sums + 1), like.dtype)
-    space = space_for(n_rows, columns.shape[0], rules.n_candidates)
-    total = np.zeros(n_sums + 1, np.int64)
-    parts = np.zeros((2, n_sums + 1), np.int64)
-    spare = np.empty(n_rows, np.int32)
-    stack = np.empty((n_rows + 2, 2), np.int32)
-    keys = np.empty(n_rows + 2, np.uint64)
-    extents[0].start, extents[0].stop = 0, n_rows
-    stack[0, 0], stack[0, 1], keys[0] = 0, depth, key
-    n_nodes, top = 1, 1
-    while top:
-        top -= 1
-        node, deep, here = stack[top, 0], stack[top, 1], keys[top]
-        start, stop = extents[node].start, extents[node].stop
-        total[:] = 0
-        if plain:
-            for i in range(start, stop):
-                total[labels[rows[i]]] += 1
-            total[n_sums] = stop - start
-        else:
-            for i in range(start, stop):
-                count_in(total, rows[i], labels, targets, weights, scales, 1)
-        for k in range(n_sums):
-            stats[node, k] = total[k]
-        extents[node].size, extents[node].cache = stop - start, NONE
-        nodes[node].threshold, nodes[node].feature, nodes[node].left = np.inf, -1, node
-        mine = rows[start:stop]
-        if is_decided(targets, rules, mine, total, deep):
-            continue
-        if n_cached == room:
-            room = 2 * room
-            trials, sums = enlarged(trials, room), enlarged(sums, room)
-        add_up(table, rules, mine, here, space, trials[n_cached], sums[n_cached])
-        found, feature, threshold, _ = choose(
-            rules,
-            table.is_categorical,
-            table.class_weight,
-            trials[n_cached],
-            sums[n_cached],
-            total,
-            parts,
-        )
-        if not found:
-            if trials[n_cached, 0].feature < 0:
-                extents[node].cache = SETTLED
-            continue
-        if stop - start > CACHED:
-            extents[node].cache = n_cached
-            n_cached += 1
-        by = feature if feature >= 0 else ~feature
-        column, is_categorical = columns[by], table.is_categorical[by]
-        lower, n_right = start, 0
-        for i in range(start, stop):
-            row = rows[i]
-            if goes_left(column[row], threshold, feature < 0, is_categorical):
-                rows[lower] = row
-                lower += 1
-            else:
-                spare[n_right] = row
-                n_right += 1
-        for i in range(n_right):
-            rows[lower + i] = spare[i]
-        nodes[node].threshold, nodes[node].feature = threshold, feature
-        nodes[node].left = n_nodes
-        extents[n_nodes].start, extents[n_nodes].stop = start, lower
-        extents[n_nodes + 1].start, extents[n_nodes + 1].stop = lower, stop
-        for side in range(1, -1, -1):
-            stack[top, 0], stack[top, 1] = n_nodes + side, deep + 1
-            keys[top] = child_key(here, side == 0)
-            top += 1
-        n_nodes += 2
+    stats = np.empty((n_most, n_sums), like.dtype)
+    n_nodes, n_cached, trials, sums = grow_into(
+        table,
+        rules,
+        rows,
+        key,
+        depth,
+        space,
+        room_for_copy(table, n_close),
+        np.empty(n_close, np.int32),
+        np.empty((n_rows + 2, 2), np.int32),
+        np.empty(n_rows + 2, np.uint64),
+        nodes,
+        extents,
+        stats,
+        np.empty((room, rules.max_features), TRIAL),
+        np.empty((room, space.sums.size), like.dtype),
+    )
     return (
         nodes[:n_nodes].copy(),
         extents[:n_nodes].copy(),
@@ -175,3 +182,122 @@ def grow(table, rules, rows, key, depth, like):
         trials[:n_cached].copy(),
         sums[:n_cached].copy(),
     )
+
+
+@njit(cache=True, nogil=True)
+def grow_into(
+    table,
+    rules,
+    rows,
+    key,
+    depth,
+    space,
+    close,
+    slots,
+    stack,
+    keys,
+    nodes,
+    extents,
+    stats,
+    trials,
+    sums,
+):
+    """Grow a tree in space that is large enough, except for caches.
+
+    Parameters
+    ----------
+    table, rules, rows, key, depth
+        As in :func:`grow`.
+    space : Space
+    close : Table
+        Of as many rows as are copied at most.
+    slots : ndarray of shape (n_copied,), int32
+    stack : ndarray of shape (n_rows + 2, 2), int32
+    keys : ndarray of shape (n_rows + 2,), uint64
+    nodes, extents, stats, trials, sums : ndarray
+        Overwritten by what :func:`grow` returns.
+
+    Returns
+    -------
+    n_nodes, n_cached : int
+        Of how many nodes.
+    trials, sums : ndarray
+        Those given, or larger ones.
+    """
+    table, rows, space, close = borrowed(table), borrowed(rows), borrowed(space), borrowed(close)
+    slots, stack, keys = borrowed(slots), borrowed(stack), borrowed(keys)
+    nodes, extents, stats = borrowed(nodes), borrowed(extents), borrowed(stats)
+    width, n_sums = space.total.size, stats.shape[1]
+    total, here = space.total, table
+    close_from, close_to = 0, 0
+    extents[0].start, extents[0].stop = 0, rows.size
+    stack[0, 0], stack[0, 1], keys[0] = 0, depth, key
+    for k in range(width):
+        total[k] = 0
+    for i in range(rows.size):
+        count_in(
+            total, 0, width, rows[i], table.labels, table.targets, table.weights, table.scales, 1
+        )
+    for k in range(n_sums):
+        stats[0, k] = total[k]
+    n_nodes, n_cached, top = 1, 0, 1
+    while top:
+        top -= 1
+        node, deep, its_key = stack[top, 0], stack[top, 1], keys[top]
+        start, stop = extents[node].start, extents[node].stop
+        size = stop - start
+        mine = rows[start:stop]
+        extents[node].size, extents[node].cache = size, NONE
+        nodes[node].threshold, nodes[node].feature, nodes[node].left = np.inf, -1, node
+        if start >= close_to:
+            for i in range(close_from, close_to):
+                rows[i] = slots[rows[i]]
+            close_from, here = close_to, table
+            if size <= COPIED:
+                close_from, close_to, here = start, stop, close
+                copy_rows(table, mine, size, close)
+                for i in range(size):
+                    slots[i] = mine[i]
+                    mine[i] = i
+        total[width - 1] = size
+        for k in range(n_sums):
+            total[k] = stats[node, k]
+        if is_decided(here.targets, rules, mine, size, total[:n_sums], deep):
+            continue
+        found, feature, threshold, has_missing = find_split(
+            here, rules, mine, size, its_key, space, size > CACHED
+        )
+        if not found:
+            if space.trials[0].feature < 0:
+                extents[node].cache = SETTLED
+            continue
+        if size > CACHED:
+            if n_cached == trials.shape[0]:
+                trials, sums = enlarged(trials, 2 * n_cached + 1), enlarged(sums, 2 * n_cached + 1)
+            copy_into(trials, n_cached, space.trials)
+            copy_into(sums, n_cached, space.sums)
+            extents[node].cache = n_cached
+            n_cached += 1
+        middle = divide(here, rows, start, stop, feature, threshold, has_missing, space.spare)
+        nodes[node].threshold, nodes[node].feature = threshold, feature
+        nodes[node].left = n_nodes
+        extents[n_nodes].start, extents[n_nodes].stop = start, middle
+        extents[n_nodes + 1].start, extents[n_nodes + 1].stop = middle, stop
+        fewer = 0 if 2 * (middle - start) < size else 1
+        for k in range(width):
+            total[k] = 0
+        for i in range(middle if fewer else start, stop if fewer else middle):
+            count_in(
+                total, 0, width, rows[i], here.labels, here.targets, here.weights, here.scales, 1
+            )
+        for k in range(n_sums):
+            stats[n_nodes + fewer, k] = total[k]
+            stats[n_nodes + 1 - fewer, k] = stats[node, k] - total[k]
+        for side in range(1, -1, -1):
+            stack[top, 0], stack[top, 1] = n_nodes + side, deep + 1
+            keys[top] = child_key(its_key, side == 0)
+            top += 1
+        n_nodes += 2
+    for i in range(close_from, close_to):
+        rows[i] = slots[rows[i]]
+    return n_nodes, n_cached, trials, sums
