@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from skunlearn._kernels.borrowed import borrowed
 from skunlearn._kernels.forests import (
     N_CACHES,
     N_FREE,
@@ -10,14 +11,8 @@ from skunlearn._kernels.forests import (
     N_NODES,
     take_from_cache,
 )
-from skunlearn._kernels.tree_parts import (
-    count_in,
-)
-from skunlearn._kernels.trees import (
-    CACHED,
-    NONE,
-    SETTLED,
-)
+from skunlearn._kernels.tree_parts import count_in
+from skunlearn._kernels.trees import CACHED, NONE, SETTLED, copy_into
 
 
 @njit(cache=True)
@@ -30,7 +25,9 @@ def drop_cache(trees, node):
             trees.trials[cache, u].feature = -1
             trees.trials[cache, u].low = trees.trials[cache, u].high = 0
             trees.trials[cache, u].n_low = trees.trials[cache, u].n_high = 0
-        trees.sums[cache] = 0
+            trees.trials[cache, u].n_missing = 0
+        for i in range(trees.sums.shape[1]):
+            trees.sums[cache, i] = 0
         trees.free_caches[trees.used[N_FREE_CACHES]] = cache
         trees.used[N_FREE_CACHES] += 1
     trees.extents[node].cache = NONE
@@ -48,8 +45,8 @@ def keep_cache(trees, node, trials, sums):
             cache = trees.used[N_CACHES]
             trees.used[N_CACHES] += 1
         trees.extents[node].cache = cache
-    trees.trials[cache] = trials
-    trees.sums[cache] = sums
+    copy_into(trees.trials, cache, trials)
+    copy_into(trees.sums, cache, sums)
 
 
 @njit(cache=True)
@@ -81,7 +78,8 @@ def clear(trees, node):
     drop_cache(trees, node)
     trees.nodes[node].threshold, trees.nodes[node].feature, trees.nodes[node].left = 0.0, 0, 0
     trees.extents[node].start, trees.extents[node].stop, trees.extents[node].size = 0, 0, 0
-    trees.stats[node] = 0
+    for k in range(trees.stats.shape[1]):
+        trees.stats[node, k] = 0
 
 
 @njit(cache=True)
@@ -98,18 +96,23 @@ def carry_out(table, trees, plan, gone):
     gone : ndarray of shape (n_slots,), bool
         True for the removed rows.
     """
+    table, trees, plan, gone = borrowed(table), borrowed(trees), borrowed(plan), borrowed(gone)
     labels, targets = table.labels, table.targets
     weights, scales = table.weights, table.scales
     n_sums = trees.stats.shape[1]
-    change = np.zeros(n_sums + 1, np.int64)
+    width = n_sums if labels.size and not weights.size else n_sums + 1
+    n_grid = trees.sums.shape[1] // (width * trees.trials.shape[1]) - 2
+    change = np.zeros(width, np.int64)
     for visit in plan.visits:
         node = visit.node
-        change[:] = 0
+        for k in range(width):
+            change[k] = 0
         for i in range(visit.first, visit.last):
-            count_in(change, plan.leaving[i], labels, targets, weights, scales, 1)
+            row = plan.leaving[i]
+            count_in(change, 0, width, row, labels, targets, weights, scales, 1)
         for k in range(n_sums):
             trees.stats[node, k] -= change[k]
-        trees.extents[node].size -= change[n_sums]
+        trees.extents[node].size -= visit.last - visit.first
         cache = trees.extents[node].cache
         if visit.fresh == SETTLED:
             trees.extents[node].cache = SETTLED
@@ -119,7 +122,14 @@ def carry_out(table, trees, plan, gone):
             drop_cache(trees, node)
         elif cache >= 0:
             for i in range(visit.first, visit.last):
-                take_from_cache(table, plan.leaving[i], trees.trials[cache], trees.sums[cache])
+                take_from_cache(
+                    table,
+                    plan.leaving[i],
+                    trees.trials[cache],
+                    trees.sums[cache],
+                    width,
+                    n_grid,
+                )
         if trees.nodes[node].left != node:
             trees.nodes[node].feature = visit.feature
             continue
@@ -162,7 +172,7 @@ def carry_out(table, trees, plan, gone):
                 trees.extents[at].stop = extent.stop + start
             trees.extents[at].size = extent.size
             trees.extents[at].cache = min(extent.cache, NONE)
-            trees.stats[at] = plan.stats[graft.nodes[0] + i]
+            copy_into(trees.stats, at, plan.stats[graft.nodes[0] + i])
             if extent.cache >= 0:
                 cache = graft.caches[0] + extent.cache
                 keep_cache(trees, at, plan.trials[cache], plan.sums[cache])

@@ -114,11 +114,12 @@ def merit(parts, which, total, n_sums, criterion, class_weight):
 
 @njit(cache=True, inline="always")
 def is_perfect(parts, which, total, n_sums):
-    """Tell whether no class is on both sides of a division."""
+    """Tell whether a division leaves one class on each side."""
+    n_left, n_right = 0, 0
     for k in range(n_sums):
-        if parts[which, k] != 0 and parts[which, k] != total[k]:
-            return False
-    return True
+        n_left += parts[which, k] != 0
+        n_right += parts[which, k] != total[k]
+    return n_left <= 1 and n_right <= 1
 
 
 @njit(cache=True, inline="always")
@@ -136,7 +137,7 @@ def rate(table, rules, space, u, size, best):
         The node's number of rows.
     best : tuple of (float, int, int, bool, bool)
         The best so far: its merit, trial and candidate, whether missing values go left, and whether
-        no class is on both sides, so that nothing is better.
+        there is one class on each side, so that nothing is better.
 
     Returns
     -------
@@ -274,7 +275,11 @@ def range_of(values, size):
                 least, most = min(least, place), max(most, place)
             else:
                 n_missing += 1
-    return np.int32(ordered(least)).view(np.float32), np.int32(ordered(most)).view(np.float32), n_missing
+    return (
+        np.int32(ordered(least)).view(np.float32),
+        np.int32(ordered(most)).view(np.float32),
+        n_missing,
+    )
 
 
 @njit(cache=True, inline="always")

@@ -18,8 +18,8 @@ from numba import njit
 GINI, ENTROPY, SQUARED_ERROR = range(3)
 
 # A feature that a node tries: -1 if there are no more that vary; from what its candidates are
-# derived; the range of values that are not missing, the number of rows at its ends (where it is kept)
-# and of those that miss the value.
+# derived; the range of values that are not missing; how many rows are at its ends (known where sums
+# are kept) and how many miss the value.
 TRIAL = np.dtype(
     [
         ("key", np.uint64),

@@ -33,21 +33,48 @@ EXTENT = np.dtype(
 )
 
 
-@njit(cache=True, inline="always")
-def is_decided(targets, rules, rows, size, total, depth):
-    """Tell whether a node is a leaf, whatever its features."""
+@njit(cache=True)
+def targets_differ(targets, rows, gone):
+    """Tell whether targets differ among rows, of which some may be gone."""
+    first = -1
+    for row in rows:
+        if row < 0 or (gone.size and gone[row]):
+            continue
+        if first < 0:
+            first = row
+        for o in range(targets.shape[1]):
+            if targets[row, o] != targets[first, o]:
+                return True
+    return False
+
+
+@njit(cache=True)
+def is_decided(targets, rules, rows, gone, size, total, n_sums, depth):
+    """Tell whether a node is a leaf, whatever its features.
+
+    Parameters
+    ----------
+    targets : ndarray
+        Of the table.
+    rules : Rules
+    rows : ndarray, int32
+        The node's rows, and others that are gone or negative.
+    gone : ndarray of shape (n_slots,) or (0,), bool
+        True for rows that are not to count.
+    size : int
+        Number of rows that count.
+    total : ndarray of shape (>= n_sums,), int64
+        Their sums.
+    n_sums, depth : int
+    """
     if size < rules.min_samples_split or depth >= rules.max_depth:
         return True
-    if rules.criterion != SQUARED_ERROR:
-        n_held = 0
-        for k in range(total.size):
-            n_held += total[k] > 0
-        return n_held <= 1
-    for i in range(1, size):
-        for o in range(targets.shape[1]):
-            if targets[rows[i], o] != targets[rows[0], o]:
-                return False
-    return True
+    if rules.criterion == SQUARED_ERROR:
+        return not targets_differ(targets, rows, gone)
+    n_held = 0
+    for k in range(n_sums):
+        n_held += total[k] > 0
+    return n_held <= 1
 
 
 @njit(cache=True)
@@ -227,7 +254,7 @@ def grow_into(
     table, rows, space, close = borrowed(table), borrowed(rows), borrowed(space), borrowed(close)
     slots, stack, keys = borrowed(slots), borrowed(stack), borrowed(keys)
     nodes, extents, stats = borrowed(nodes), borrowed(extents), borrowed(stats)
-    width, n_sums = space.total.size, stats.shape[1]
+    width, n_sums, none = space.total.size, stats.shape[1], np.empty(0, np.bool_)
     total, here = space.total, table
     close_from, close_to = 0, 0
     extents[0].start, extents[0].stop = 0, rows.size
@@ -262,7 +289,7 @@ def grow_into(
         total[width - 1] = size
         for k in range(n_sums):
             total[k] = stats[node, k]
-        if is_decided(here.targets, rules, mine, size, total[:n_sums], deep):
+        if is_decided(here.targets, rules, mine, none, size, total, n_sums, deep):
             continue
         found, feature, threshold, has_missing = find_split(
             here, rules, mine, size, its_key, space, size > CACHED

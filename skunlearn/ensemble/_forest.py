@@ -163,7 +163,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         rows = self._weighing(samples.slots())
         n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
         small = self._criterion() != SQUARED_ERROR and weight is None
-        like = np.zeros(self._n_sums() + 1, dtype=np.int32 if small else np.int64)
+        like = np.zeros(self._n_sums() + (0 if small else 1), dtype=np.int32 if small else np.int64)
         self._forest = Forest(
             self._rules(rows.size),
             seed,

@@ -110,8 +110,8 @@ class Forest:
     n_per_row : int
         In how many trees a row is.
 
-    like : ndarray of shape (n_sums + 1,)
-        Of the type of sums over rows.
+    like : ndarray of shape (width,)
+        As wide as sums over rows, and of their type; see :func:`count_in`.
 
     is_categorical : ndarray of shape (n_features,), bool
 
@@ -304,7 +304,7 @@ class Forest:
             extents,
             shape.stats.copy(),
             np.zeros(room, dtype=TRIAL),
-            np.zeros((*room, rules.n_candidates + 2, like.size), dtype=like.dtype),
+            np.zeros((0, rules.max_features * (rules.n_candidates + 2) * like.size), like.dtype),
             np.zeros(0, dtype=np.int32),
             first[:-1].astype(np.int32),
             np.zeros(self.n_trees + 1, dtype=np.int64),

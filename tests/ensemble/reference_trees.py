@@ -2,6 +2,7 @@
 
 import math
 import struct
+from fractions import Fraction
 
 import numpy as np
 
@@ -24,25 +25,23 @@ def features_in_order(key, n_features):
     order = list(range(n_features))
     for drawn in range(n_features):
         h = mix((key + drawn) & MASK)
-        at = drawn + (h >> 32) % (n_features - drawn)
+        at = drawn + ((h >> 32) * (n_features - drawn) >> 32)
         order[drawn], order[at] = order[at], order[drawn]
         yield order[drawn], h
 
 
 def thresholds(low, high, h, n_candidates):
-    """Lay a grid whose step is a power of two; the first threshold is the least above `low`."""
-    shift = (mix(h) >> 11) * 2.0**-53
-    step = math.ldexp(1.0, math.frexp((high - low) / n_candidates)[1])
+    """Lay a lattice whose step is a power of two; the first threshold is the least above `low`."""
+    shift = Fraction(2 * (mix(h) >> 44) + 1, 1 << 21)
+    step = Fraction(2) ** math.frexp((high - low) / n_candidates)[1]
+    first = math.ceil(Fraction(low) / step - shift)
+    return [below((first + j + shift) * step) for j in range(n_candidates)]
 
-    def at(origin, j):
-        return float(np.float32((origin + j) * step))
 
-    origin = math.ceil(low / step - shift) + shift
-    while at(origin, 0) < low:
-        origin += 1.0
-    while at(origin, -1) >= low:
-        origin -= 1.0
-    return [at(origin, j) for j in range(n_candidates)]
+def below(point):
+    """Return the largest float32 that is not above a point."""
+    t = np.float32(float(point))
+    return float(np.nextafter(t, np.float32(-np.inf)) if Fraction(float(t)) > point else t)
 
 
 def coin(value, h, j):
@@ -75,11 +74,17 @@ def candidates(column, categorical, h, n_candidates):
 
 
 class Reference:
-    """Grows trees; `stats` has for each row what a node sums up, `merit` rates a division."""
+    """Grows trees; `stats` has for each row what a node sums up, `merit` rates a division.
 
-    def __init__(self, X, is_categorical, stats, is_pure, merit, rules):
-        self.X, self.is_categorical = X, is_categorical
-        self.stats, self.is_pure, self.merit, self.rules = stats, is_pure, merit, rules
+    Nodes of equal values are leaves, and a split into two of them may be known to be the best.
+    """
+
+    def __init__(self, X, is_categorical, stats, values, stops_early, merit, rules):
+        self.X, self.is_categorical, self.stats, self.values = X, is_categorical, stats, values
+        self.stops_early, self.merit, self.rules = stops_early, merit, rules
+
+    def is_pure(self, rows):
+        return (self.values[rows] == self.values[rows[:1]]).all()
 
     def split(self, rows, key):
         """Return feature, threshold, where missing values go, and who goes left."""
@@ -100,9 +105,14 @@ class Reference:
                     if min(n_left, n_right) < self.rules.min_samples_leaf:
                         continue
                     merit = self.merit(self.sums(rows[sides]), self.sums(rows))
-                    if merit > best[0]:
+                    perfect = self.stops_early and all(
+                        map(self.is_pure, (rows[sides], rows[~sides]))
+                    )
+                    if merit > best[0] or perfect:
                         nan_left = with_missing if missing.any() else n_left >= n_right
                         best = (merit, f, t, nan_left, sides)
+                    if perfect:
+                        return best[1:]
         return best[1:] or None
 
     def sums(self, rows):
