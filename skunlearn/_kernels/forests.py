@@ -16,11 +16,11 @@ from skunlearn._kernels.splits import space_for, split_by_rows, split_by_sums
 from skunlearn._kernels.tree_parts import (
     NUMBERS,
     TRIAL,
-    category_bits,
     child_key,
     count_in,
     interval_of,
     lattice_of,
+    place_in_order,
 )
 from skunlearn._kernels.trees import (
     CACHED,
@@ -47,6 +47,18 @@ VISIT = np.dtype(
     ]
 )
 KEEP = -3
+
+# A node to go to: which of the leaving rows go there.
+STEP = np.dtype(
+    [
+        ("key", np.uint64),
+        ("node", np.int32),
+        ("depth", np.int32),
+        ("first", np.int32),
+        ("last", np.int32),
+    ],
+    align=True,
+)
 
 # A node that gets another subtree: of which tree, and where rows, nodes and caches begin and end.
 GRAFT = np.dtype(
@@ -156,19 +168,14 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
             at += (n_grid + 1) * width
             count_in(sums, at, width, row, labels, targets, weights, scales, -1)
         else:
+            if table.is_categorical[f]:
+                v = place_in_order(v, trial.key & NUMBERS)
             trial.n_low -= v == low
             trial.n_high -= v == high
-            if table.is_categorical[f]:
-                bits = category_bits(v, trial.key & NUMBERS)
-                for j in range(n_grid):
-                    if (bits >> np.uint64(j)) & np.uint64(1) != 0:
-                        to = at + j * width
-                        count_in(sums, to, width, row, labels, targets, weights, scales, -1)
-            else:
-                if low < high:
-                    step, shift, first = lattice_of(low, high, trial.key, n_grid)
-                    at += interval_of(v, 1.0 / step, shift, first) * width
-                count_in(sums, at, width, row, labels, targets, weights, scales, -1)
+            if low < high:
+                step, shift, first = lattice_of(low, high, trial.key, n_grid)
+                at += interval_of(v, 1.0 / step, shift, first) * width
+            count_in(sums, at, width, row, labels, targets, weights, scales, -1)
         holds &= trial.n_low > 0 and trial.n_high > 0
         holds &= low < high or trial.n_missing > 0
     return holds
@@ -232,39 +239,42 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
 
 
 @njit(cache=True)
-def walk(table, rules, trees, chosen, first_leaving, leaving, gone, like):
-    """Go down the paths of the rows that leave; parameters as for :func:`plan`.
+def walk(table, rules, trees, chosen, first_leaving, leaving, gone, space, mine, stack):
+    """Go down the paths of the rows that leave.
+
+    Parameters
+    ----------
+    table, rules, trees, chosen, first_leaving, leaving, gone
+        As for :func:`plan`.
+    space : Space
+    mine : ndarray of shape (n_most,), int32
+        Like the space for as many rows as any of the trees has.
+    stack : ndarray of shape (n_leaving + 2,), STEP
 
     Returns
     -------
     visits, fresh_trials, fresh_sums, grafts, rows
         As in :class:`Plan`, without the new subtrees.
     """
-    table, trees = borrowed(table), borrowed(trees)
+    table, trees, space, mine = borrowed(table), borrowed(trees), borrowed(space), borrowed(mine)
     chosen, leaving, gone = borrowed(chosen), borrowed(leaving), borrowed(gone)
-    width, n_sums = like.size, trees.stats.shape[1]
-    visits, n_visits = np.empty(64 * chosen.size, VISIT), 0
+    stack, total = borrowed(stack), space.total
+    width, n_sums = total.size, trees.stats.shape[1]
+    visits, n_visits = np.empty(32 * chosen.size, VISIT), 0
     grafts, n_grafts = np.empty(chosen.size, GRAFT), 0
-    rows, n_rows, n_fresh = np.empty(64 * chosen.size, np.int32), 0, 0
-    longest = 0
-    for tree in chosen:
-        longest = max(longest, trees.first_row[tree + 1] - trees.first_row[tree])
-    space = space_for(longest, table.columns.shape[0], rules, like)
-    fresh_trials = np.empty((1, rules.max_features), TRIAL)
-    fresh_sums = np.empty((1, space.sums.size), like.dtype)
-    total, mine = space.total, np.empty(longest, np.int32)
-    stack, keys = np.empty((64, 4), np.int64), np.empty(64, np.uint64)
+    rows, n_rows, n_fresh = np.empty(256 * chosen.size, np.int32), 0, 0
+    fresh_trials = np.empty((1, space.trials.size), TRIAL)
+    fresh_sums = np.empty((1, space.sums.size), space.sums.dtype)
     for c in range(chosen.size):
         tree = chosen[c]
         base = trees.first_row[tree]
-        stack[0, 0], stack[0, 1] = trees.roots[tree], 0
-        stack[0, 2], stack[0, 3] = first_leaving[c], first_leaving[c + 1]
-        keys[0] = trees.keys[tree]
+        stack[0].key, stack[0].node, stack[0].depth = trees.keys[tree], trees.roots[tree], 0
+        stack[0].first, stack[0].last = first_leaving[c], first_leaving[c + 1]
         top = 1
         while top:
             top -= 1
-            node, depth = stack[top, 0], stack[top, 1]
-            first, last, key = stack[top, 2], stack[top, 3], keys[top]
+            key, node, depth = stack[top].key, stack[top].node, stack[top].depth
+            first, last = stack[top].first, stack[top].last
             here, cache = trees.nodes[node], trees.extents[node].cache
             is_leaf = here.left == node
             segment = trees.rows[base + trees.extents[node].start : base + trees.extents[node].stop]
@@ -336,14 +346,11 @@ def walk(table, rules, trees, chosen, first_leaving, leaving, gone, like):
             if is_leaf:
                 continue
             middle = divide(table, leaving, first, last, here.feature, threshold, True, space.spare)
-            if top + 2 > keys.size:
-                stack, keys = enlarged(stack, 2 * top), enlarged(keys, 2 * top)
             for side in range(1, -1, -1):
                 a, b = (first, middle) if side == 0 else (middle, last)
                 if a < b:
-                    stack[top, 0], stack[top, 1] = here.left + side, depth + 1
-                    stack[top, 2], stack[top, 3] = a, b
-                    keys[top] = child_key(key, side == 0)
+                    stack[top].key, stack[top].node = child_key(key, side == 0), here.left + side
+                    stack[top].depth, stack[top].first, stack[top].last = depth + 1, a, b
                     top += 1
     return (
         visits[:n_visits],
@@ -379,8 +386,20 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
     -------
     plan : Plan
     """
+    longest = 0
+    for tree in chosen:
+        longest = max(longest, trees.first_row[tree + 1] - trees.first_row[tree])
     visits, fresh_trials, fresh_sums, grafts, rows = walk(
-        table, rules, trees, chosen, first_leaving, leaving, gone, like
+        table,
+        rules,
+        trees,
+        chosen,
+        first_leaving,
+        leaving,
+        gone,
+        space_for(longest, table.columns.shape[0], rules, like),
+        np.empty(longest, np.int32),
+        np.empty(leaving.size + 2, STEP),
     )
     n_most, n_nodes, n_caches = 2 * rows.size + 1, 0, 0
     nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)

@@ -7,16 +7,16 @@ from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
 from skunlearn._kernels.tree_parts import (
-    BITS,
     GINI,
     NUMBERS,
     SQUARED_ERROR,
     TRIAL,
-    category_bits,
     count_in,
     interval_of,
     lattice_of,
     mix,
+    order_threshold,
+    place_in_order,
     threshold_at,
 )
 
@@ -38,8 +38,7 @@ class Space(NamedTuple):
     parts : ndarray of shape (2, width), int64
     trials : ndarray of shape (max_features,), TRIAL
     sums : ndarray of shape (max_features * (n_candidates + 2) * width,), int32 or int64
-        For each trial and each interval between thresholds, or for the left side of each
-        categorical candidate, and last for missing values.
+        For each trial and each interval between thresholds, and last for missing values.
     """
 
     order: np.ndarray
@@ -148,13 +147,12 @@ def rate(table, rules, space, u, size, best):
     plain = table.labels.size > 0 and table.weights.size == 0
     trial = space.trials[u]
     n_missing, varies = trial.n_missing, trial.low < trial.high
-    categorical = table.is_categorical[trial.feature]
     n_grid, criterion, width = rules.n_candidates, rules.criterion, total.size
     n_sums = width if plain else width - 1
     at = u * (n_grid + 2) * width
     end = at + (n_grid + 1) * width
     score, best_u, best_j, nan_left, perfect = best
-    if plain and width == 2 and criterion == GINI and not (n_missing or categorical):
+    if plain and width == 2 and criterion == GINI and not n_missing:
         w0, w1 = class_weight[0], class_weight[1]
         n0, n1 = np.int64(total[0]), np.int64(total[1])
         a, b = np.int64(0), np.int64(0)
@@ -186,9 +184,6 @@ def rate(table, rules, space, u, size, best):
                     break
                 for k in range(width):
                     parts[0, k] = total[k] - sums[end + k]
-            elif categorical:
-                for k in range(width):
-                    parts[0, k] = sums[at + j * width + k]
             else:
                 empty = True
                 for k in range(width):
@@ -242,14 +237,10 @@ def split_of(rules, is_categorical, trials, best):
         feature = ~trial.feature if nan_left else trial.feature
         has_missing = trial.n_missing > 0
         if j < rules.n_candidates:
+            step, shift, first = lattice_of(trial.low, trial.high, trial.key, rules.n_candidates)
+            threshold = threshold_at(step, shift, first + j)
             if is_categorical[trial.feature]:
-                number = np.uint32(trial.key & NUMBERS)
-                threshold = np.uint32((number << np.uint32(BITS)) | np.uint32(j)).view(np.float32)
-            else:
-                step, shift, first = lattice_of(
-                    trial.low, trial.high, trial.key, rules.n_candidates
-                )
-                threshold = threshold_at(step, shift, first + j)
+                threshold = order_threshold(trial.key & NUMBERS, threshold)
     return found, feature, threshold, has_missing
 
 
@@ -327,6 +318,11 @@ def find_split(table, rules, rows, size, key, space, keeps):
         column = table.columns[f]
         for i in range(size):
             values[i] = column[np.uint32(rows[i])]
+        if table.is_categorical[f]:
+            number = drawn & NUMBERS
+            for i in range(size):
+                if values[i] == values[i]:
+                    values[i] = place_in_order(values[i], number)
         low, high, n_missing = range_of(values, size)
         if n_missing == size or not (low < high or n_missing):
             continue
@@ -334,35 +330,23 @@ def find_split(table, rules, rows, size, key, space, keeps):
         end = at + (n_grid + 1) * width
         for k in range(stride):
             sums[np.uint64(at + k)] = 0
-        if table.is_categorical[f]:
+        step, shift, first = 1.0, 0.0, 0.0
+        if low < high:
+            step, shift, first = lattice_of(low, high, drawn, n_grid)
+        per_step = 1.0 / step
+        if plain and not n_missing:
             for i in range(size):
-                v = values[i]
-                if v != v:
-                    count_in(sums, end, width, rows[i], labels, targets, weights, scales, 1)
-                    continue
-                bits = category_bits(v, drawn & NUMBERS)
-                for j in range(n_grid):
-                    if (bits >> np.uint64(j)) & np.uint64(1) != 0:
-                        to = at + j * width
-                        count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
+                places[i] = interval_of(values[i], per_step, shift, first) * width + codes[i]
+            for i in range(size):
+                sums[np.uint64(at) + np.uint64(places[i])] += 1
         else:
-            step, shift, first = 1.0, 0.0, 0.0
-            if low < high:
-                step, shift, first = lattice_of(low, high, drawn, n_grid)
-            per_step = 1.0 / step
-            if plain and not n_missing:
-                for i in range(size):
-                    places[i] = interval_of(values[i], per_step, shift, first) * width + codes[i]
-                for i in range(size):
-                    sums[np.uint64(at) + np.uint64(places[i])] += 1
-            else:
-                for i in range(size):
-                    v, to = values[i], at
-                    if v != v:
-                        to = end
-                    elif low < high:
-                        to += interval_of(v, per_step, shift, first) * width
-                    count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
+            for i in range(size):
+                v, to = values[i], at
+                if v != v:
+                    to = end
+                elif low < high:
+                    to += interval_of(v, per_step, shift, first) * width
+                count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
         trials[n_used].key, trials[n_used].feature = drawn, f
         trials[n_used].low, trials[n_used].high = low, high
         trials[n_used].n_missing = n_missing

@@ -41,9 +41,11 @@ _RIGHT = np.uint64(0x5851F42D4C957F2D)
 _EXPONENT = np.uint64(0x7FF0000000000000)
 _FINE = 2.0**-20
 
-# A categorical split is the number of a hash function and which of its bits says left.
-BITS = 6
-NUMBERS = np.uint64((1 << 24) - 1)
+# The threshold of a categorical split is the number of an order of categories and the last place in
+# it that goes left. One bit of the number is never set, so that no threshold is infinite or NaN.
+PLACES = np.uint32(20)
+LAST_PLACE = np.uint32((1 << 20) - 1)
+NUMBERS = np.uint64(0xBFF)
 
 
 class Rules(NamedTuple):
@@ -147,9 +149,17 @@ def interval_of(value, per_step, shift, first):
 
 
 @njit(cache=True)
-def category_bits(value, number):
-    """Hash a category: 64 coin flips, one for each candidate."""
-    return mix(np.uint64(np.float32(value).view(np.uint32)) ^ (np.uint64(number) << np.uint64(32)))
+def place_in_order(value, number):
+    """Return the place of a category, not missing, in one of many hashed orders."""
+    bits = np.uint64(np.float32(value).view(np.uint32))
+    return np.float32(mix(bits ^ (np.uint64(number) << np.uint64(32))) >> np.uint64(44))
+
+
+@njit(cache=True)
+def order_threshold(number, threshold):
+    """Spell out a threshold among the places of an order."""
+    last = np.uint32(min(np.floor(np.float64(threshold)), np.float64(LAST_PLACE)))
+    return np.uint32((np.uint32(number) << PLACES) | last).view(np.float32)
 
 
 @njit(cache=True)
@@ -161,9 +171,8 @@ def goes_left(value, threshold, nan_left, is_categorical):
         return True
     if is_categorical:
         code = np.float32(threshold).view(np.uint32)
-        bit = np.uint64(code & np.uint32((1 << BITS) - 1))
-        bits = np.uint64(category_bits(value, code >> np.uint32(BITS)))
-        return (bits >> bit) & np.uint64(1) != 0
+        last = np.uint32(code & LAST_PLACE)
+        return place_in_order(value, code >> PLACES) <= np.float32(last)
     return value <= threshold
 
 

@@ -44,31 +44,30 @@ def below(point):
     return float(np.nextafter(t, np.float32(-np.inf)) if Fraction(float(t)) > point else t)
 
 
-def coin(value, h, j):
-    """Flip coin j of a category."""
+def place(value, number):
+    """Return the place of a category in an order."""
     (bits,) = struct.unpack("<I", struct.pack("<f", value))
-    return mix(bits ^ ((h & ((1 << 24) - 1)) << 32)) >> j & 1
+    return float(mix(bits ^ number << 32) >> 44) if value == value else math.nan
 
 
-def categorical_threshold(h, j):
-    return struct.unpack("<f", struct.pack("<I", (h & ((1 << 24) - 1)) << 6 | j))[0]
+def order_threshold(number, threshold):
+    last = min(math.floor(threshold), (1 << 20) - 1)
+    return struct.unpack("<f", struct.pack("<I", number << 20 | last))[0]
 
 
 def candidates(column, categorical, h, n_candidates):
     """Yield thresholds and which rows go left, missing values undecided."""
+    number = h & 0xBFF
+    if categorical:
+        column = np.array([place(v, number) for v in column.tolist()])
     seen = column[~np.isnan(column)]
-    if seen.min() < seen.max():
-        if categorical:
-            for j in range(n_candidates):
-                flips = [not math.isnan(v) and coin(v, h, j) for v in column.tolist()]
-                yield categorical_threshold(h, j), np.array(flips, dtype=bool)
-        else:
-            before = None
-            for t in thresholds(float(seen.min()), float(seen.max()), h, n_candidates):
-                left = column <= t
-                if before is None or (left != before).any():
-                    yield t, left
-                before = left
+    if seen.size and seen.min() < seen.max():
+        before = None
+        for t in thresholds(float(seen.min()), float(seen.max()), h, n_candidates):
+            left = column <= t
+            if before is None or (left != before).any():
+                yield order_threshold(number, t) if categorical else t, left
+            before = left
     if seen.size < column.size:
         yield math.inf, ~np.isnan(column)
 
