@@ -16,7 +16,7 @@ def borrowed(arrays: Any) -> Any:
     return arrays
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _without_owners(_: Any, arrays: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = arguments[0]
@@ -36,5 +36,5 @@ def _arrays_in(members: Any) -> Any:
 
 
 @overload(borrowed)
-def _borrowed(arrays):  # type: ignore[no-untyped-def]
+def _borrowed(arrays):
     return lambda arrays: _without_owners(arrays)

@@ -174,5 +174,4 @@ def carry_out(table, trees, plan, gone):
             trees.extents[at].cache = min(extent.cache, NONE)
             copy_into(trees.stats, at, plan.stats[graft.nodes[0] + i])
             if extent.cache >= 0:
-                cache = graft.caches[0] + extent.cache
-                keep_cache(trees, at, plan.trials[cache], plan.sums[cache])
+                keep_cache(trees, at, plan.trials[extent.cache], plan.sums[extent.cache])

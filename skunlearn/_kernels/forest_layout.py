@@ -12,33 +12,57 @@ from skunlearn._kernels.trees import (
 
 
 @njit(cache=True)
-def trees_of_rows(hashes, n_trees, n_per_row):
-    """Choose distinct trees for each row by its hash (Floyd's sampling).
+def draw_trees(row_hash, n_trees, chosen, taken):
+    """Choose distinct trees for a row by its hash (Floyd's sampling)."""
+    for j in range(chosen.size):
+        last = n_trees - chosen.size + j
+        drawn = mix(row_hash + np.uint64(j)) >> np.uint64(32)
+        tree = np.int64((drawn * np.uint64(last + 1)) >> np.uint64(32))
+        if taken[tree]:
+            tree = last
+        taken[tree] = True
+        chosen[j] = tree
+    for tree in chosen:
+        taken[tree] = False
+
+
+@njit(cache=True)
+def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
+    """Choose trees for rows by their ids.
 
     Parameters
     ----------
-    hashes : ndarray of shape (n_rows,), uint64
+    id_hashes : ndarray of shape (n_rows,), uint64
+        From :func:`skunlearn._hashing.hash_ids`.
+    key : uint64
+    rows : ndarray of shape (n_rows,), integer
+        Slots.
     n_trees, n_per_row : int
+        A row is in `n_per_row` of them.
 
     Returns
     -------
-    trees : ndarray of shape (n_rows, n_per_row), int32
-        Not in order.
+    in_trees : ndarray of shape (n_rows * n_per_row,), int32
+        Rows, tree after tree.
+    first : ndarray of shape (n_trees + 1,), int64
+        Where each tree's rows begin.
     """
-    chosen = np.empty((hashes.size, n_per_row), np.int32)
-    taken = np.zeros(n_trees, np.bool_)
-    for i in range(hashes.size):
-        for j in range(n_per_row):
-            last = n_trees - n_per_row + j
-            drawn = mix(hashes[i] + np.uint64(j)) >> np.uint64(32)
-            tree = np.int64(drawn % np.uint64(last + 1))
-            if taken[tree]:
-                tree = last
-            taken[tree] = True
-            chosen[i, j] = tree
-        for j in range(n_per_row):
-            taken[chosen[i, j]] = False
-    return chosen
+    chosen, taken = np.empty(n_per_row, np.int32), np.zeros(n_trees, np.bool_)
+    first, place = np.zeros(n_trees + 1, np.int64), np.zeros(n_trees, np.int64)
+    for i in range(rows.size):
+        draw_trees(mix(mix(id_hashes[i] ^ key)), n_trees, chosen, taken)
+        for tree in chosen:
+            first[tree + 1] += 1
+    for tree in range(n_trees):
+        first[tree + 1] += first[tree]
+        place[tree] = first[tree]
+    in_trees = np.empty(rows.size * n_per_row, np.int32)
+    for i in range(rows.size):
+        draw_trees(mix(mix(id_hashes[i] ^ key)), n_trees, chosen, taken)
+        for tree in chosen:
+            in_trees[place[tree]] = rows[i]
+            place[tree] += 1
+    return in_trees, first
 
 
 @njit(cache=True)

@@ -27,10 +27,11 @@ from skunlearn._kernels.trees import (
     EXTENT,
     NODE,
     SETTLED,
+    bench_for,
     copy_into,
     divide,
     enlarged,
-    grow,
+    grow_into,
     is_decided,
 )
 
@@ -60,7 +61,7 @@ STEP = np.dtype(
     align=True,
 )
 
-# A node that gets another subtree: of which tree, and where rows, nodes and caches begin and end.
+# A node that gets another subtree: of which tree, and where rows and nodes begin and end.
 GRAFT = np.dtype(
     [
         ("key", np.uint64),
@@ -69,7 +70,6 @@ GRAFT = np.dtype(
         ("depth", np.int32),
         ("rows", np.int32, 2),
         ("nodes", np.int32, 2),
-        ("caches", np.int32, 2),
     ],
     align=True,
 )
@@ -234,17 +234,17 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
         choice = split_by_sums(table, rules, size, space)
     else:
         kept_rows(rows, gone, mine)
-        choice = split_by_rows(table, rules, mine, size, key, space)
+        choice = split_by_rows(table, rules, mine, size, key, space, size > 0)
     return *choice, known
 
 
 @njit(cache=True)
-def walk(table, rules, trees, chosen, first_leaving, leaving, gone, space, mine, stack):
+def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, stack):
     """Go down the paths of the rows that leave.
 
     Parameters
     ----------
-    table, rules, trees, chosen, first_leaving, leaving, gone
+    table, rules, trees, some, first_leaving, leaving, gone
         As for :func:`plan`.
     space : Space
     mine : ndarray of shape (n_most,), int32
@@ -257,20 +257,19 @@ def walk(table, rules, trees, chosen, first_leaving, leaving, gone, space, mine,
         As in :class:`Plan`, without the new subtrees.
     """
     table, trees, space, mine = borrowed(table), borrowed(trees), borrowed(space), borrowed(mine)
-    chosen, leaving, gone = borrowed(chosen), borrowed(leaving), borrowed(gone)
+    leaving, gone = borrowed(leaving), borrowed(gone)
     stack, total = borrowed(stack), space.total
     width, n_sums = total.size, trees.stats.shape[1]
-    visits, n_visits = np.empty(32 * chosen.size, VISIT), 0
-    grafts, n_grafts = np.empty(chosen.size, GRAFT), 0
-    rows, n_rows, n_fresh = np.empty(256 * chosen.size, np.int32), 0, 0
+    visits, n_visits = np.empty(256, VISIT), 0
+    grafts, n_grafts = np.empty(16, GRAFT), 0
+    rows, n_rows, n_fresh = np.empty(1024, np.int32), 0, 0
     fresh_trials = np.empty((1, space.trials.size), TRIAL)
     fresh_sums = np.empty((1, space.sums.size), space.sums.dtype)
-    for c in range(chosen.size):
-        tree = chosen[c]
+    for tree in range(some[0], some[1]):
         base = trees.first_row[tree]
         stack[0].key, stack[0].node, stack[0].depth = trees.keys[tree], trees.roots[tree], 0
-        stack[0].first, stack[0].last = first_leaving[c], first_leaving[c + 1]
-        top = 1
+        stack[0].first, stack[0].last = first_leaving[tree], first_leaving[tree + 1]
+        top = 1 if stack[0].first < stack[0].last else 0
         while top:
             top -= 1
             key, node, depth = stack[top].key, stack[top].node, stack[top].depth
@@ -362,7 +361,7 @@ def walk(table, rules, trees, chosen, first_leaving, leaving, gone, space, mine,
 
 
 @njit(cache=True, nogil=True)
-def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
+def plan(table, rules, trees, some, first_leaving, leaving, gone, like):
     """Plan how rows leave some trees.
 
     Parameters
@@ -371,9 +370,9 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
     rules : Rules
     trees : Trees
         Only read.
-    chosen : ndarray of shape (n_chosen,), int32
-        Which trees.
-    first_leaving : ndarray of shape (n_chosen + 1,), int64
+    some : tuple of (int, int)
+        Which trees: from one, up to another.
+    first_leaving : ndarray of shape (n_trees + 1,), int64
         Where each tree's part of `leaving` begins.
     leaving : ndarray of shape (n_leaving,), int32
         Slots of the rows that leave each of them; reordered.
@@ -386,43 +385,41 @@ def plan(table, rules, trees, chosen, first_leaving, leaving, gone, like):
     -------
     plan : Plan
     """
-    longest = 0
-    for tree in chosen:
+    none = np.int64(0)  # of a plain 0 the compiler makes versions of their own of what is called
+    longest = none
+    for tree in range(some[0], some[1]):
         longest = max(longest, trees.first_row[tree + 1] - trees.first_row[tree])
+    space = space_for(longest, table.columns.shape[0], rules, like)
+    mine, steps = np.empty(longest, np.int32), np.empty(leaving.size + 2, STEP)
     visits, fresh_trials, fresh_sums, grafts, rows = walk(
-        table,
-        rules,
-        trees,
-        chosen,
-        first_leaving,
-        leaving,
-        gone,
-        space_for(longest, table.columns.shape[0], rules, like),
-        np.empty(longest, np.int32),
-        np.empty(leaving.size + 2, STEP),
+        table, rules, trees, some, first_leaving, leaving, gone, space, mine, steps
     )
-    n_most, n_nodes, n_caches = 2 * rows.size + 1, 0, 0
+    n_most, n_nodes, n_caches, longest = 2 * rows.size + 1, none, none, none
     nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)
     stats = np.empty((n_most, trees.stats.shape[1]), like.dtype)
     trials = np.empty((1, rules.max_features), TRIAL)
     sums = np.empty((1, trees.sums.shape[1]), like.dtype)
     for graft in grafts:
-        its_nodes, its_extents, its_stats, its_trials, its_sums = grow(
-            table, rules, rows[graft.rows[0] : graft.rows[1]], graft.key, graft.depth, like
+        longest = max(longest, graft.rows[1] - graft.rows[0])
+    bench = bench_for(longest, table)
+    for graft in grafts:
+        n_grown, n_caches, trials, sums = grow_into(
+            table,
+            rules,
+            rows[graft.rows[0] : graft.rows[1]],
+            graft.key,
+            np.int64(graft.depth),
+            space,
+            bench,
+            nodes[n_nodes:],
+            extents[n_nodes:],
+            stats[n_nodes:],
+            trials,
+            sums,
+            n_caches,
         )
-        graft.nodes[0], graft.caches[0] = n_nodes, n_caches
-        for i in range(its_nodes.size):
-            nodes[n_nodes], extents[n_nodes] = its_nodes[i], its_extents[i]
-            copy_into(stats, n_nodes, its_stats[i])
-            n_nodes += 1
-        if n_caches + len(its_trials) > len(trials):
-            trials = enlarged(trials, 2 * (n_caches + len(its_trials)))
-            sums = enlarged(sums, 2 * (n_caches + len(its_trials)))
-        for i in range(len(its_trials)):
-            copy_into(trials, n_caches, its_trials[i])
-            copy_into(sums, n_caches, its_sums[i])
-            n_caches += 1
-        graft.nodes[1], graft.caches[1] = n_nodes, n_caches
+        graft.nodes[0], graft.nodes[1] = n_nodes, n_nodes + n_grown
+        n_nodes += n_grown
     return Plan(
         visits,
         leaving,

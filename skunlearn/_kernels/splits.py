@@ -273,8 +273,8 @@ def range_of(values, size):
     )
 
 
-@njit(cache=True, inline="always")
-def find_split(table, rules, rows, size, key, space, keeps):
+@njit(cache=True)
+def split_by_rows(table, rules, rows, size, key, space, keeps):
     """Choose the best split of a node; of equally good ones the first.
 
     Parameters
@@ -297,6 +297,7 @@ def find_split(table, rules, rows, size, key, space, keeps):
     found, feature, threshold, has_missing
         As in :func:`split_of`.
     """
+    table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
     labels, targets = table.labels, table.targets
     weights, scales = table.weights, table.scales
     order, values, places, codes = space.order, space.values, space.places, space.codes
@@ -372,15 +373,8 @@ def find_split(table, rules, rows, size, key, space, keeps):
 
 
 @njit(cache=True)
-def split_by_rows(table, rules, rows, size, key, space):
-    """Choose a split by rows, and keep the sums; see :func:`find_split`."""
-    table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
-    return find_split(table, rules, rows, size, key, space, True)
-
-
-@njit(cache=True)
 def split_by_sums(table, rules, size, space):
-    """Choose a split by sums that were kept; see :func:`find_split`."""
+    """Choose a split by sums that were kept; see :func:`split_by_rows`."""
     table, space = borrowed(table), borrowed(space)
     best = (-np.inf, -1, 0, False, False)
     for u in range(rules.max_features):

@@ -1,10 +1,12 @@
 """Numba kernel: a randomised tree grows; it is a pure function of a key and a set of rows."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.splits import find_split, space_for
+from skunlearn._kernels.splits import space_for, split_by_rows
 from skunlearn._kernels.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
@@ -31,6 +33,9 @@ NODE = np.dtype([("threshold", np.float32), ("left", np.int32), ("feature", np.i
 EXTENT = np.dtype(
     [("start", np.int32), ("stop", np.int32), ("size", np.int32), ("cache", np.int32)]
 )
+
+# A node that is to grow.
+SPROUT = np.dtype([("key", np.uint64), ("node", np.int32), ("depth", np.int32)])
 
 
 @njit(cache=True)
@@ -94,20 +99,6 @@ def copy_into(table, row, values):
         table[row, i] = values[i]
 
 
-@njit(cache=True)
-def room_for_copy(table, n):
-    """Allocate a table of n rows."""
-    return Table(
-        np.empty((table.columns.shape[0], n), np.float32),
-        table.is_categorical,
-        np.empty(n if table.labels.size else 0, np.int32),
-        np.empty((n if table.targets.size else 0, table.targets.shape[1])),
-        np.empty(n if table.weights.size else 0),
-        table.class_weight,
-        table.scales,
-    )
-
-
 @njit(cache=True, inline="always")
 def copy_rows(table, rows, size, to):
     """Copy rows to the beginning of another table."""
@@ -151,6 +142,39 @@ def divide(table, rows, start, stop, feature, threshold, has_missing, spare):
     return middle
 
 
+class Bench(NamedTuple):
+    """Where trees of up to a number of rows grow, next to the space for their nodes.
+
+    Parameters
+    ----------
+    close : Table
+        Copied rows.
+    slots : ndarray of shape (n_copied,), int32
+        Where they come from.
+    stack : ndarray of shape (n_rows + 2,), SPROUT
+    """
+
+    close: Table
+    slots: np.ndarray
+    stack: np.ndarray
+
+
+@njit(cache=True)
+def bench_for(n_rows, table):
+    """Allocate a bench for trees of up to a number of rows."""
+    n = min(n_rows, COPIED)
+    close = Table(
+        np.empty((table.columns.shape[0], n), np.float32),
+        table.is_categorical,
+        np.empty(n if table.labels.size else 0, np.int32),
+        np.empty((n if table.targets.size else 0, table.targets.shape[1])),
+        np.empty(n if table.weights.size else 0),
+        table.class_weight,
+        table.scales,
+    )
+    return Bench(close, np.empty(n, np.int32), np.empty(n_rows + 2, SPROUT))
+
+
 @njit(cache=True, nogil=True)
 def grow(table, rules, rows, key, depth, like):
     """Grow a tree, or a subtree.
@@ -181,10 +205,13 @@ def grow(table, rules, rows, key, depth, like):
     """
     n_rows, n_features = rows.size, table.columns.shape[0]
     n_sums = like.size if table.labels.size and not table.weights.size else like.size - 1
-    n_most, n_close, room = max(2 * n_rows - 1, 1), min(n_rows, COPIED), 2 * n_rows // CACHED
+    n_most, room = max(2 * n_rows - 1, 1), 2 * n_rows // CACHED
     space = space_for(n_rows, n_features, rules, like)
     nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)
     stats = np.empty((n_most, n_sums), like.dtype)
+    trials = np.empty((room, rules.max_features), TRIAL)
+    sums = np.empty((room, space.sums.size), like.dtype)
+    bench = bench_for(n_rows, table)
     n_nodes, n_cached, trials, sums = grow_into(
         table,
         rules,
@@ -192,15 +219,13 @@ def grow(table, rules, rows, key, depth, like):
         key,
         depth,
         space,
-        room_for_copy(table, n_close),
-        np.empty(n_close, np.int32),
-        np.empty((n_rows + 2, 2), np.int32),
-        np.empty(n_rows + 2, np.uint64),
+        bench,
         nodes,
         extents,
         stats,
-        np.empty((room, rules.max_features), TRIAL),
-        np.empty((room, space.sums.size), like.dtype),
+        trials,
+        sums,
+        np.int64(0),
     )
     return (
         nodes[:n_nodes].copy(),
@@ -213,52 +238,38 @@ def grow(table, rules, rows, key, depth, like):
 
 @njit(cache=True, nogil=True)
 def grow_into(
-    table,
-    rules,
-    rows,
-    key,
-    depth,
-    space,
-    close,
-    slots,
-    stack,
-    keys,
-    nodes,
-    extents,
-    stats,
-    trials,
-    sums,
+    table, rules, rows, key, depth, space, bench, nodes, extents, stats, trials, sums, n_cached
 ):
-    """Grow a tree in space that is large enough, except for caches.
+    """Grow a tree in room that is large enough, except for caches.
 
     Parameters
     ----------
     table, rules, rows, key, depth
         As in :func:`grow`.
     space : Space
-    close : Table
-        Of as many rows as are copied at most.
-    slots : ndarray of shape (n_copied,), int32
-    stack : ndarray of shape (n_rows + 2, 2), int32
-    keys : ndarray of shape (n_rows + 2,), uint64
-    nodes, extents, stats, trials, sums : ndarray
-        Overwritten by what :func:`grow` returns.
+    bench : Bench
+    nodes, extents, stats : ndarray
+        Their beginning is overwritten by what :func:`grow` returns.
+    trials, sums : ndarray
+        Likewise, after those that are in use.
+    n_cached : int
+        How many of them are in use.
 
     Returns
     -------
     n_nodes, n_cached : int
-        Of how many nodes.
+        How many nodes there are, and how many caches are in use.
     trials, sums : ndarray
         Those given, or larger ones.
     """
-    table, rows, space, close = borrowed(table), borrowed(rows), borrowed(space), borrowed(close)
-    slots, stack, keys = borrowed(slots), borrowed(stack), borrowed(keys)
+    table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
+    close, slots, stack = borrowed(bench.close), borrowed(bench.slots), borrowed(bench.stack)
     nodes, extents, stats = borrowed(nodes), borrowed(extents), borrowed(stats)
     width, n_sums, none = space.total.size, stats.shape[1], np.empty(0, np.bool_)
     total, here = space.total, table
     close_from, close_to = 0, 0
     extents[0].start, extents[0].stop = 0, rows.size
-    stack[0, 0], stack[0, 1], keys[0] = 0, depth, key
+    stack[0].key, stack[0].node, stack[0].depth = key, 0, depth
     for k in range(width):
         total[k] = 0
     for i in range(rows.size):
@@ -267,10 +278,10 @@ def grow_into(
         )
     for k in range(n_sums):
         stats[0, k] = total[k]
-    n_nodes, n_cached, top = 1, 0, 1
+    n_nodes, top = 1, 1
     while top:
         top -= 1
-        node, deep, its_key = stack[top, 0], stack[top, 1], keys[top]
+        its_key, node, deep = stack[top].key, stack[top].node, stack[top].depth
         start, stop = extents[node].start, extents[node].stop
         size = stop - start
         mine = rows[start:stop]
@@ -291,7 +302,7 @@ def grow_into(
             total[k] = stats[node, k]
         if is_decided(here.targets, rules, mine, none, size, total, n_sums, deep):
             continue
-        found, feature, threshold, has_missing = find_split(
+        found, feature, threshold, has_missing = split_by_rows(
             here, rules, mine, size, its_key, space, size > CACHED
         )
         if not found:
@@ -321,8 +332,8 @@ def grow_into(
             stats[n_nodes + fewer, k] = total[k]
             stats[n_nodes + 1 - fewer, k] = stats[node, k] - total[k]
         for side in range(1, -1, -1):
-            stack[top, 0], stack[top, 1] = n_nodes + side, deep + 1
-            keys[top] = child_key(its_key, side == 0)
+            stack[top].key, stack[top].node = child_key(its_key, side == 0), n_nodes + side
+            stack[top].depth = deep + 1
             top += 1
         n_nodes += 2
     for i in range(close_from, close_to):

@@ -203,6 +203,8 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _at_top_without(self, rows: np.ndarray) -> tuple[int, int]:
         """Return how many rows are left that have the size by which scales were chosen."""
+        if not any(self._n_at_top):
+            return self._n_at_top
         scales, (n_targets, n_weights) = self._choose_scales(self._samples, rows)
         same = scales == self._scales
         return (
@@ -231,7 +233,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         change = self._forest.plan(self._table(), samples, self._weighing(rows))
         return Removal(
             described | {"_n_at_top": at_top},
-            n_refitted=change.cost.n_trees_changed,
+            n_refitted=change.n_trees_changed,
             n_parts=self.n_estimators,
             part="tree",
             swaps=(Swap(self._forest, {}, _NO_ROWS, change.in_force()),),

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skunlearn._hashing import derive_seed, hash_rows_for
+from skunlearn._hashing import derive_seed
 from skunlearn._kernels.forest_changes import carry_out
-from skunlearn._kernels.forest_layout import number_nodes, place_rows, trees_of_rows
+from skunlearn._kernels.forest_layout import number_nodes, place_rows, rows_by_tree
 from skunlearn._kernels.forests import (
     N_CACHES,
     N_FREE,
@@ -140,17 +140,14 @@ class Forest:
         self.n_jobs = n_jobs
         keys = [derive_seed(seed, "tree", tree) for tree in range(n_trees)]
         self.keys = np.array(keys, dtype=np.uint64)
+        self.key_of_rows = np.uint64(derive_seed(seed, "trees"))
         self.n_slots = -1
         self.readers = Readers()
 
     def members(self, samples: SampleStore, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return rows by tree, and where each tree's begin."""
-        hashes = hash_rows_for(self.seed, "trees", samples.id_hashes()[rows])
-        tree_of = trees_of_rows(hashes, self.n_trees, self.n_per_row).ravel()
-        order = np.argsort(tree_of.astype(np.int16), kind="stable")
-        first = np.zeros(self.n_trees + 1, dtype=np.int64)
-        np.cumsum(np.bincount(tree_of, minlength=self.n_trees), out=first[1:])
-        return rows.astype(np.int32)[order // self.n_per_row], first
+        hashes = samples.id_hashes()[rows]
+        return rows_by_tree(hashes, self.key_of_rows, rows, self.n_trees, self.n_per_row)
 
     def grow(self, table: Table, samples: SampleStore, rows: np.ndarray) -> None:
         """Grow all trees from the given rows."""
@@ -188,27 +185,19 @@ class Forest:
         """Find out what a request changes; nothing is changed yet."""
         self._find_rows(table, samples)
         leaving, first = self.members(samples, rows)
-        chosen = np.flatnonzero(np.diff(first)).astype(np.int32)
         gone = np.zeros(samples.n_slots, dtype=bool)
         gone[rows] = True
-        if leaving.size < _MANY:
-            starts = np.append(first[chosen], leaving.size)
-            plans = [plan(table, self.rules, self.trees, chosen, starts, leaving, gone, self.like)]
+        parts = [(0, self.n_trees)]
+        if leaving.size >= _MANY:
+            parts = [(tree, tree + 1) for tree in range(self.n_trees)]
+        arguments = (first, leaving, gone, self.like)
+        if len(parts) == 1:
+            plans = [plan(table, self.rules, self.trees, parts[0], *arguments)]
         else:
             plans = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-                delayed(plan)(
-                    table,
-                    self.rules,
-                    self.trees,
-                    chosen[at : at + 1],
-                    np.array([0, first[tree + 1] - first[tree]]),
-                    leaving[first[tree] : first[tree + 1]],
-                    gone,
-                    self.like,
-                )
-                for at, tree in enumerate(chosen)
+                delayed(plan)(table, self.rules, self.trees, part, *arguments) for part in parts
             )
-        return Change(self, table, plans, gone, rows.size, chosen.size)
+        return Change(self, table, plans, gone, rows.size, first)
 
     def _find_rows(self, table: Table, samples: SampleStore) -> None:
         """Find out where rows are, if that is not known or they have other slots by now."""
@@ -329,8 +318,10 @@ class Change:
     plans : list of Plan
     gone : ndarray of shape (n_slots,), bool
         True for the rows to remove.
-    n_rows, n_trees : int
-        Rows to remove, and trees that hold any of them.
+    n_rows : int
+        How many they are.
+    first_leaving : ndarray of shape (n_trees + 1,), int64
+        Where each tree's begin, if those of all trees stand one after the other.
     """
 
     def __init__(
@@ -340,26 +331,37 @@ class Change:
         plans: list[Plan],
         gone: np.ndarray,
         n_rows: int,
-        n_trees: int,
+        first_leaving: np.ndarray,
     ) -> None:
         self.forest = forest
         self.table = table
         self.plans = plans
         self.gone = gone
+        self.n_rows = n_rows
+        self.first_leaving = first_leaving
         self.trees = _with_room(
             forest.trees,
             sum(part.nodes.size for part in plans),
             sum(len(part.trials) + len(part.fresh_trials) for part in plans),
         )
-        n_rebuilt = sum(part.rows.size for part in plans)
-        self.cost = UnlearningCost(
-            n_rows,
-            n_trees,
-            sum(np.unique(part.grafts["tree"]).size for part in plans),
-            sum(part.visits.size for part in plans),
-            sum(part.nodes.size for part in plans),
+
+    @property
+    def n_trees_changed(self) -> int:
+        """Number of trees of which a part grows anew."""
+        return len({tree for part in self.plans for tree in part.grafts["tree"].tolist()})
+
+    @property
+    def cost(self) -> UnlearningCost:
+        """What the change costs."""
+        n_rebuilt = sum(part.rows.size for part in self.plans)
+        return UnlearningCost(
+            self.n_rows,
+            int(np.count_nonzero(np.diff(self.first_leaving))),
+            self.n_trees_changed,
+            sum(part.visits.size for part in self.plans),
+            sum(part.nodes.size for part in self.plans),
             n_rebuilt,
-            n_rebuilt / max(1, int(forest.trees.first_row[-1])),
+            n_rebuilt / max(1, int(self.forest.trees.first_row[-1])),
         )
 
     @contextmanager
@@ -368,14 +370,11 @@ class Change:
         with self.forest.readers.writing():
             for part in self.plans:
                 carry_out(self.table, self.trees, part, self.gone)
-            replaced = [
-                old
-                for old, new in zip(self.forest.trees, self.trees, strict=True)
-                if old is not new
-            ]
-            self.forest.trees = self.trees
-            for array in replaced:
-                array.fill(np.zeros((), array.dtype)[()])
+            former, self.forest.trees = self.forest.trees, self.trees
+            if former is not self.trees:
+                for old, new in zip(former, self.trees, strict=True):
+                    if old is not new:
+                        old.fill(np.zeros((), old.dtype)[()])
             yield
 
 
@@ -441,7 +440,7 @@ def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
         size = len(trees.trials) + n_caches + int(_SPARE * len(trees.trials))
         for name in ("trials", "sums", "free_caches"):
             changed[name] = _longer(getattr(trees, name), size)
-    return trees._replace(**changed)
+    return trees._replace(**changed) if changed else trees
 
 
 def _longer(array: np.ndarray, size: int) -> np.ndarray:
