@@ -41,7 +41,7 @@ def trees_of_rows(hashes, n_trees, n_per_row):
     return chosen
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def number_nodes(trees, tree, numbers, found):
     """Give the nodes of a tree numbers in the order in which growth comes upon them.
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
 from skunlearn._hashing import derive_seed, hash_rows_for
@@ -25,7 +26,7 @@ from skunlearn._kernels.forests import (
     plan,
 )
 from skunlearn._kernels.tree_parts import TRIAL, Rules, Table
-from skunlearn._kernels.tree_paths import find_leaves, vote
+from skunlearn._kernels.tree_paths import find_leaves, oddities, vote
 from skunlearn._kernels.trees import EXTENT, NONE, grow
 from skunlearn._sample_store import SampleStore
 
@@ -34,6 +35,10 @@ _SPARE = 0.25
 
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
 _MANY = 2000
+
+# Rows that a thread predicts at once: at least so many, and otherwise so many bytes of them.
+_FEWEST = 512
+_PART_BYTES = 1 << 21
 
 
 class Shape(NamedTuple):
@@ -223,17 +228,19 @@ class Forest:
             rows = in_trees[first[tree] : first[tree + 1]]
             leaves = np.empty(rows.size, dtype=np.int32)
             X = np.ascontiguousarray(table.columns[:, rows].T)
-            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, leaves)
+            odd = oddities(X, self.is_categorical)
+            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, odd, leaves)
             place_rows(trees, tree, rows, leaves)
         self.trees = trees
         self.n_slots = samples.n_slots
 
     def vote(self, X: np.ndarray, factors: np.ndarray, n_values: int) -> np.ndarray:
         """Average what leaves say about rows, in threads; X is C-contiguous float32."""
-        out = np.empty((len(X), n_values))
         trees = self.trees
-        n_parts = max(1, min(64, len(X) // 1024))
-        Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+        out = np.empty((len(X), n_values))
+        n_jobs = max(1, min(effective_n_jobs(self.n_jobs), len(X) // _FEWEST))
+        at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
+        Parallel(n_jobs=n_jobs, require="sharedmem")(
             delayed(vote)(
                 trees.nodes,
                 trees.roots,
@@ -244,20 +251,29 @@ class Forest:
                 factors,
                 out[part],
             )
-            for part in _slices(len(X), n_parts)
+            for part in _slices(len(X), n_jobs * -(-len(X) // at_once))
         )
         return out
 
     def leaves(self, X: np.ndarray) -> np.ndarray:
-        """Return the nodes at which rows end, by the numbers of :meth:`shape`."""
+        """Return the nodes at which rows end, by the numbers of :meth:`shape`, in threads."""
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
-        numbers = np.empty(self.trees.nodes.size, dtype=np.int32)
-        nodes = np.empty_like(numbers)
-        for tree, root in enumerate(self.trees.roots):
-            find_leaves(self.trees.nodes, root, X, self.is_categorical, found[tree])
-            number_nodes(self.trees, tree, numbers, nodes)
-            found[tree] = numbers[found[tree]]
+        odd = oddities(X, self.is_categorical)
+        n_jobs = min(effective_n_jobs(self.n_jobs), self.n_trees)
+        Parallel(n_jobs=n_jobs, require="sharedmem")(
+            delayed(self._find_leaves)(part, X, odd, found[part])
+            for part in _slices(self.n_trees, n_jobs)
+        )
         return found.T
+
+    def _find_leaves(self, part: slice, X: np.ndarray, odd: int, found: np.ndarray) -> None:
+        trees = self.trees
+        numbers = np.empty(trees.nodes.size, dtype=np.int32)
+        nodes = np.empty_like(numbers)
+        for tree, its in zip(range(self.n_trees)[part], found, strict=True):
+            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, odd, its)
+            number_nodes(trees, tree, numbers, nodes)
+            its[:] = numbers[its]
 
     def shape(self) -> Shape:
         """Return the trees as `fit` on the rows left grows them."""
