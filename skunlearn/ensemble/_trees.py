@@ -13,6 +13,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from skunlearn._arrays import is_foreign
 from skunlearn._hashing import derive_seed, hash_rows_for
 from skunlearn._kernels.forest_changes import carry_out
 from skunlearn._kernels.forest_layout import number_nodes, place_rows, trees_of_rows
@@ -29,6 +30,7 @@ from skunlearn._kernels.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.tree_paths import find_leaves, oddities, vote
 from skunlearn._kernels.trees import EXTENT, NONE, grow
 from skunlearn._sample_store import SampleStore
+from skunlearn.ensemble import _trees_cuda
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
@@ -234,10 +236,12 @@ class Forest:
         self.trees = trees
         self.n_slots = samples.n_slots
 
-    def vote(self, X: np.ndarray, factors: np.ndarray, n_values: int) -> np.ndarray:
-        """Average what leaves say about rows, in threads; X is C-contiguous float32."""
+    def vote(self, X: Any, factors: np.ndarray) -> Any:
+        """Average what leaves say about rows, where they are; X is float32, in rows."""
         trees = self.trees
-        out = np.empty((len(X), n_values))
+        if is_foreign(X):
+            return _trees_cuda.vote(trees, self.is_categorical, factors, X)
+        out = np.empty((len(X), factors.size))
         n_jobs = max(1, min(effective_n_jobs(self.n_jobs), len(X) // _FEWEST))
         at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
         Parallel(n_jobs=n_jobs, require="sharedmem")(
@@ -255,24 +259,32 @@ class Forest:
         )
         return out
 
-    def leaves(self, X: np.ndarray) -> np.ndarray:
-        """Return the nodes at which rows end, by the numbers of :meth:`shape`, in threads."""
+    def leaves(self, X: Any) -> Any:
+        """Return the nodes at which rows end, by the numbers of :meth:`shape`, where rows are."""
+        numbers = np.zeros(self.trees.nodes.size, dtype=np.int32)
+        n_jobs = min(effective_n_jobs(self.n_jobs), self.n_trees)
+        parts = _slices(self.n_trees, n_jobs)
+        in_threads = Parallel(n_jobs=n_jobs, require="sharedmem")
+        in_threads(delayed(self._number)(part, numbers) for part in parts)
+        if is_foreign(X):
+            return _trees_cuda.leaves(self.trees, self.is_categorical, numbers, X)
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
         odd = oddities(X, self.is_categorical)
-        n_jobs = min(effective_n_jobs(self.n_jobs), self.n_trees)
-        Parallel(n_jobs=n_jobs, require="sharedmem")(
-            delayed(self._find_leaves)(part, X, odd, found[part])
-            for part in _slices(self.n_trees, n_jobs)
-        )
+        in_threads(delayed(self._find_leaves)(part, X, odd, numbers, found[part]) for part in parts)
         return found.T
 
-    def _find_leaves(self, part: slice, X: np.ndarray, odd: int, found: np.ndarray) -> None:
-        trees = self.trees
-        numbers = np.empty(trees.nodes.size, dtype=np.int32)
-        nodes = np.empty_like(numbers)
-        for tree, its in zip(range(self.n_trees)[part], found, strict=True):
-            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, odd, its)
-            number_nodes(trees, tree, numbers, nodes)
+    def _number(self, part: slice, numbers: np.ndarray) -> None:
+        """Give the nodes of some trees their numbers."""
+        spare = np.empty_like(numbers)
+        for tree in range(self.n_trees)[part]:
+            number_nodes(self.trees, tree, numbers, spare)
+
+    def _find_leaves(
+        self, part: slice, X: np.ndarray, odd: int, numbers: np.ndarray, found: np.ndarray
+    ) -> None:
+        """Send rows down some trees."""
+        for root, its in zip(self.trees.roots[part], found, strict=True):
+            find_leaves(self.trees.nodes, root, X, self.is_categorical, odd, its)
             its[:] = numbers[its]
 
     def shape(self) -> Shape:
