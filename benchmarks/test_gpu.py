@@ -1,10 +1,11 @@
-"""A million rows of 200 columns on a GPU: requests against refits there, and against NumPy."""
+"""On a GPU: requests against refits there and against NumPy, and predictions of forests."""
 
 import numpy as np
 import pytest
 
 from benchmarks.tools import scaled, seconds
 from skunlearn._arrays import to_host
+from skunlearn.ensemble import UnlearningForestClassifier
 from skunlearn.linear_model import LogisticRegression, Ridge
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: pip install skunlearn[gpu]")
@@ -112,3 +113,22 @@ def test_fit(benchmark, table, cls):
 
     benchmark.pedantic(fit, rounds=3, warmup_rounds=1)
     benchmark.extra_info["numpy_seconds"] = seconds(lambda: cls().fit(X, y))
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "apply"])
+@pytest.mark.parametrize("n_rows", [20_000, 1_000_000])
+def test_forest(benchmark, rng, method, n_rows):
+    X = rng.normal(size=(scaled(100_000), 20)).astype(np.float32)
+    y = (X[:, :3] ** 2).sum(axis=1) + 0.3 * rng.normal(size=len(X)) > 2.5
+    ask = getattr(UnlearningForestClassifier(random_state=0).fit(X, y), method)
+    queries = rng.normal(size=(scaled(n_rows), 20)).astype(np.float32)
+    there = cupy.asarray(queries)
+
+    def on_device():
+        answers = ask(there)
+        cupy.cuda.Device().synchronize()
+        return answers
+
+    assert np.array_equal(to_host(on_device()), ask(queries))
+    benchmark.pedantic(on_device, rounds=9)
+    benchmark.extra_info["numpy_seconds"] = seconds(lambda: ask(queries))

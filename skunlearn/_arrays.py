@@ -33,6 +33,12 @@ def is_foreign(array: Any) -> bool:
     return any(lib is not None and isinstance(array, getattr(lib, kind)) for lib, kind in libraries)
 
 
+def is_cupy(array: Any) -> bool:
+    """Tell whether an array is one of CuPy, on a GPU."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(array, cupy.ndarray)
+
+
 def namespace(array: Any) -> Any:
     """Return the namespace of an array: NumPy, or another's as `array_api_compat` completes it."""
     return np if isinstance(array, np.ndarray) else _compat().array_namespace(array)

@@ -72,6 +72,21 @@ def check_array(estimator: Any, X: Any, **checks: Any) -> Any:
     return sklearn.utils.validation.check_array(X, estimator=estimator, **checks)
 
 
+def check_visitors(estimator: Any, X: Any) -> Any:
+    """Validate rows of CuPy that a model of NumPy arrays goes to see.
+
+    Returns
+    -------
+    X : cupy.ndarray of shape (n_samples, n_features), float32
+        Where it was; missing values are NaN.
+    """
+    _rows(estimator, X, ensure_all_finite=False)
+    xp = namespace(X)
+    X = _rows(estimator, xp.astype(X, xp.float32, copy=False), ensure_all_finite="allow-nan")
+    sklearn.utils.validation.validate_data(estimator, X, reset=False, skip_check_array=True)
+    return X
+
+
 def check_weights(estimator: Any, sample_weight: Any, X: Any, **checks: Any) -> np.ndarray | None:
     """Validate weights of validated rows X.
 

@@ -65,7 +65,7 @@ def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
     return in_trees, first
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def number_nodes(trees, tree, numbers, found):
     """Give the nodes of a tree numbers in the order in which growth comes upon them.
 

@@ -5,12 +5,36 @@ from numba import njit
 
 from skunlearn._kernels.tree_parts import SQUARED_ERROR, goes_left
 
-# Rows that go down a tree side by side.
-_BLOCK = 256
+# Rows that go down a tree side by side, and how many steps they go before those that have arrived
+# stay behind.
+_BLOCK = 128
+_STEPS = 4
+
+# With a row for so many nodes, a tree is read from end to end before rows go down.
+_NODES_PER_ROW = 48
+
+# Nodes, and statistics, of which a cache line holds one that is read.
+_LINE = 5, 8
+
+
+# What there is among rows that makes steps longer.
+NOTHING, MISSING, CATEGORIES = range(3)
 
 
 @njit(cache=True, nogil=True)
-def find_leaves(nodes, root, X, is_categorical, leaves):
+def oddities(X, is_categorical):
+    """Tell what there is among rows, missing values or perhaps categories."""
+    missing = False
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            missing |= X[i, j] != X[i, j]
+    if is_categorical.any():
+        return CATEGORIES
+    return MISSING if missing else NOTHING
+
+
+@njit(cache=True, nogil=True)
+def find_leaves(nodes, root, X, is_categorical, odd, leaves):
     """Send rows down one tree.
 
     Parameters
@@ -19,28 +43,68 @@ def find_leaves(nodes, root, X, is_categorical, leaves):
     root : int
     X : ndarray of shape (n_rows, n_features), float32
     is_categorical : ndarray of shape (n_features,), bool
+    odd : int
+        What :func:`oddities` finds among the rows.
     leaves : ndarray of shape (n_rows,), int32
         Receives the nodes at which they end.
     """
-    leaves[:] = root
-    moving = True
-    while moving:
-        moving = False
-        for i in range(leaves.size):
-            at = leaves[i]
-            node = nodes[at]
-            feature = node.feature
-            nan_left = feature < 0
-            by = ~feature if nan_left else feature
-            left = goes_left(X[i, by], node.threshold, nan_left, is_categorical[by])
-            to = node.left + (0 if left else 1)
-            moving |= to != at
-            leaves[i] = to
+    # Unsigned, as looking for negative indices takes time.
+    at, row = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.uint32)
+    for start in range(0, leaves.size, _BLOCK):
+        n_moving = min(_BLOCK, leaves.size - start)
+        block, ends = X[start : start + n_moving], leaves[start : start + n_moving]
+        for i in range(n_moving):
+            at[i], row[i] = root, i
+        while n_moving:
+            for _ in range(_STEPS):
+                if odd == NOTHING:
+                    step(nodes, block, row[:n_moving], at)
+                elif odd == MISSING:
+                    step_with_missing(nodes, block, row[:n_moving], at)
+                else:
+                    step_with_categories(nodes, block, row[:n_moving], at, is_categorical)
+            n_left = 0
+            for i in range(n_moving):
+                here, its = at[i], row[i]
+                ends[its] = here
+                at[n_left], row[n_left] = here, its
+                n_left += np.uint32(nodes[here].left) != here
+            n_moving = n_left
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
+def step(nodes, X, rows, at):
+    """Go from nodes to their children, or from leaves to themselves, without any branch."""
+    for i in range(rows.size):
+        node = nodes[at[i]]
+        x = X[rows[i], np.uint32(node.feature ^ (node.feature >> np.int32(31)))]
+        at[i] = np.uint32(node.left) + np.uint32(x > node.threshold)
+
+
+@njit(cache=True)
+def step_with_missing(nodes, X, rows, at):
+    """Go one step where values may be missing."""
+    for i in range(rows.size):
+        node = nodes[at[i]]
+        x = X[rows[i], np.uint32(node.feature ^ (node.feature >> np.int32(31)))]
+        right = (x > node.threshold) | ((x != x) & (node.feature >= 0))
+        at[i] = np.uint32(node.left) + np.uint32(right)
+
+
+@njit(cache=True)
+def step_with_categories(nodes, X, rows, at, is_categorical):
+    """Go one step where there may be anything."""
+    for i in range(rows.size):
+        node = nodes[at[i]]
+        nan_left = node.feature < 0
+        by = np.uint32(~node.feature if nan_left else node.feature)
+        left = goes_left(X[rows[i], by], node.threshold, nan_left, is_categorical[by])
+        at[i] = np.uint32(node.left) + np.uint32(0 if left else 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
-    """Average what the leaves of all trees say about rows.
+    """Average what the leaves of all trees say about rows, tree after tree.
 
     Parameters
     ----------
@@ -52,32 +116,55 @@ def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
         By which sums are multiplied: weights of classes, or the unit of targets.
     out : ndarray of shape (n_rows, n_classes) or (n_rows, n_outputs), float64
         Receives shares of classes or means of targets; trees without rows do not count.
+
+    Returns
+    -------
+    seen : int
+        Means nothing, but makes sure that :func:`read_through` reads.
     """
-    n_values = out.shape[1]
-    leaves = np.empty(_BLOCK, np.int32)
-    n_voting = 0
-    for root in roots:
-        n_voting += holds_rows(stats, root)
-    for start in range(0, X.shape[0], _BLOCK):
-        stop = min(start + _BLOCK, X.shape[0])
-        out[start:stop] = 0.0
-        for root in roots:
-            if not holds_rows(stats, root):
-                continue
-            find_leaves(nodes, root, X[start:stop], is_categorical, leaves[: stop - start])
-            for i in range(start, stop):
-                leaf = leaves[i - start]
-                total = 0.0
-                if criterion == SQUARED_ERROR:
-                    total = np.float64(stats[leaf, n_values])
-                else:
-                    for k in range(n_values):
-                        total += factors[k] * stats[leaf, k]
+    n_rows, n_values = out.shape
+    leaves = np.empty(n_rows, np.int32)
+    odd = oddities(X, is_categorical)
+    n_voting, seen = 0, 0
+    out[:] = 0.0
+    for tree in range(roots.size):
+        root = roots[tree]
+        if not holds_rows(stats, root):
+            continue
+        n_voting += 1
+        stop = roots[tree + 1] if tree + 1 < roots.size else nodes.size
+        if stop - root < _NODES_PER_ROW * n_rows:
+            seen += read_through(nodes[root:stop], stats[root:stop])
+        find_leaves(nodes, root, X, is_categorical, odd, leaves)
+        for i in range(n_rows):
+            leaf = np.uint32(leaves[i])
+            total = 0.0
+            if criterion == SQUARED_ERROR:
+                total = np.float64(stats[leaf, n_values])
+            else:
                 for k in range(n_values):
-                    out[i, k] += factors[k] * stats[leaf, k] / total
-        for i in range(start, stop):
+                    total += factors[k] * stats[leaf, k]
             for k in range(n_values):
-                out[i, k] /= n_voting
+                out[i, k] += factors[k] * stats[leaf, k] / total
+    for i in range(n_rows):
+        for k in range(n_values):
+            out[i, k] /= n_voting
+    return seen
+
+
+@njit(cache=True)
+def read_through(nodes, stats):
+    """Bring nodes that stand side by side into the cache, faster than rows would in their order.
+
+    Most of a tree's nodes stand between its root and the next tree's.
+    """
+    seen = 0
+    for i in range(0, nodes.size, _LINE[0]):
+        seen += nodes[i].left
+    values = stats.reshape(-1)
+    for i in range(0, values.size, _LINE[1]):
+        seen += values[i]
+    return seen
 
 
 @njit(cache=True)

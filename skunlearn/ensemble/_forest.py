@@ -12,13 +12,14 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skunlearn._arrays import is_cupy, to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
 from skunlearn._ids import check_sample_ids
 from skunlearn._kernels.tree_parts import SQUARED_ERROR, Rules, Table
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, Swap, snapshot
 from skunlearn._tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.ensemble._trees import Forest, UnlearningCost
 from skunlearn.exceptions import NotUnlearnableError
@@ -288,8 +289,11 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             self._forest.readers.reading() if "_forest" in self.__dict__ else super()._read_lock()
         )
 
-    def _check_queries(self, X: Any) -> np.ndarray:
+    def _check_queries(self, X: Any) -> Any:
+        """Validate rows; those of CuPy stay where they are."""
         check_is_fitted(self)
+        if is_cupy(X):
+            return check_visitors(self, X)
         return validate_data(
             self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False
         )
@@ -301,7 +305,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows, of CuPy where they are to be read on a GPU.
 
         Returns
         -------
@@ -350,7 +354,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         n_nodes_ptr : ndarray of shape (n_estimators + 1,)
             Where the nodes of each tree begin.
         """
-        leaves = self._forest.leaves(self._check_queries(X))
+        leaves = to_host(self._forest.leaves(self._check_queries(X)))
         shape = self._forest.shape()
         tree = np.repeat(np.arange(self.n_estimators), np.diff(shape.first_node))
         left = shape.nodes["left"] + shape.first_node[tree]

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
-from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from skunlearn._arrays import labels_of, namespace
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.tree_parts import ENTROPY, GINI
 from skunlearn._sample_store import SampleStore
+from skunlearn._scores import ClassifierMixin
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest
 
@@ -260,7 +261,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows, of CuPy where they are to be read on a GPU.
 
         Returns
         -------
@@ -268,7 +269,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
             Columns in the order of `classes_`.
         """
         X = self._check_queries(X)
-        return self._forest.vote(X, self._class_weight, self.classes_.size)
+        return self._forest.vote(X, self._class_weight)
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:
@@ -277,15 +278,14 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows, of CuPy where they are to be read on a GPU.
 
         Returns
         -------
         y_pred : ndarray of shape (n_samples,)
-            Labels from `classes_`.
+            Labels from `classes_`, on the host.
         """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        return labels_of(self.predict_proba(X), self.classes_)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -293,12 +293,13 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows, of CuPy where they are to be read on a GPU.
 
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
+        probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return namespace(probabilities).log(probabilities)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin
 
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.tree_parts import SQUARED_ERROR
 from skunlearn._sample_store import SampleStore
+from skunlearn._scores import RegressorMixin
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest
 
@@ -230,7 +231,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows, of CuPy where they are to be read on a GPU.
 
         Returns
         -------
@@ -239,5 +240,5 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         """
         X = self._check_queries(X)
         units = np.full(self.n_outputs_, 1.0 / self._scales[0])
-        predicted = self._forest.vote(X, units, self.n_outputs_)
+        predicted = self._forest.vote(X, units)
         return predicted[:, 0] if self._single else predicted

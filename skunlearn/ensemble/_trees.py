@@ -10,8 +10,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from skunlearn._arrays import is_foreign
 from skunlearn._hashing import derive_seed
 from skunlearn._kernels.forest_changes import carry_out
 from skunlearn._kernels.forest_layout import number_nodes, place_rows, rows_by_tree
@@ -25,15 +27,20 @@ from skunlearn._kernels.forests import (
     plan,
 )
 from skunlearn._kernels.tree_parts import TRIAL, Rules, Table
-from skunlearn._kernels.tree_paths import find_leaves, vote
+from skunlearn._kernels.tree_paths import find_leaves, oddities, vote
 from skunlearn._kernels.trees import EXTENT, NONE, grow
 from skunlearn._sample_store import SampleStore
+from skunlearn.ensemble import _trees_cuda
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
 
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
 _MANY = 2000
+
+# Rows that a thread predicts at once: at least so many, and otherwise so many bytes of them.
+_FEWEST = 512
+_PART_BYTES = 1 << 21
 
 
 class Shape(NamedTuple):
@@ -212,17 +219,21 @@ class Forest:
             rows = in_trees[first[tree] : first[tree + 1]]
             leaves = np.empty(rows.size, dtype=np.int32)
             X = np.ascontiguousarray(table.columns[:, rows].T)
-            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, leaves)
+            odd = oddities(X, self.is_categorical)
+            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, odd, leaves)
             place_rows(trees, tree, rows, leaves)
         self.trees = trees
         self.n_slots = samples.n_slots
 
-    def vote(self, X: np.ndarray, factors: np.ndarray, n_values: int) -> np.ndarray:
-        """Average what leaves say about rows, in threads; X is C-contiguous float32."""
-        out = np.empty((len(X), n_values))
+    def vote(self, X: Any, factors: np.ndarray) -> Any:
+        """Average what leaves say about rows, where they are; X is float32, in rows."""
         trees = self.trees
-        n_parts = max(1, min(64, len(X) // 1024))
-        Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+        if is_foreign(X):
+            return _trees_cuda.vote(trees, self.is_categorical, factors, X)
+        out = np.empty((len(X), factors.size))
+        n_jobs = max(1, min(effective_n_jobs(self.n_jobs), len(X) // _FEWEST))
+        at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
+        Parallel(n_jobs=n_jobs, require="sharedmem")(
             delayed(vote)(
                 trees.nodes,
                 trees.roots,
@@ -233,20 +244,37 @@ class Forest:
                 factors,
                 out[part],
             )
-            for part in _slices(len(X), n_parts)
+            for part in _slices(len(X), n_jobs * -(-len(X) // at_once))
         )
         return out
 
-    def leaves(self, X: np.ndarray) -> np.ndarray:
-        """Return the nodes at which rows end, by the numbers of :meth:`shape`."""
+    def leaves(self, X: Any) -> Any:
+        """Return the nodes at which rows end, by the numbers of :meth:`shape`, where rows are."""
+        numbers = np.zeros(self.trees.nodes.size, dtype=np.int32)
+        n_jobs = min(effective_n_jobs(self.n_jobs), self.n_trees)
+        parts = _slices(self.n_trees, n_jobs)
+        in_threads = Parallel(n_jobs=n_jobs, require="sharedmem")
+        in_threads(delayed(self._number)(part, numbers) for part in parts)
+        if is_foreign(X):
+            return _trees_cuda.leaves(self.trees, self.is_categorical, numbers, X)
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
-        numbers = np.empty(self.trees.nodes.size, dtype=np.int32)
-        nodes = np.empty_like(numbers)
-        for tree, root in enumerate(self.trees.roots):
-            find_leaves(self.trees.nodes, root, X, self.is_categorical, found[tree])
-            number_nodes(self.trees, tree, numbers, nodes)
-            found[tree] = numbers[found[tree]]
+        odd = oddities(X, self.is_categorical)
+        in_threads(delayed(self._find_leaves)(part, X, odd, numbers, found[part]) for part in parts)
         return found.T
+
+    def _number(self, part: slice, numbers: np.ndarray) -> None:
+        """Give the nodes of some trees their numbers."""
+        spare = np.empty_like(numbers)
+        for tree in range(self.n_trees)[part]:
+            number_nodes(self.trees, tree, numbers, spare)
+
+    def _find_leaves(
+        self, part: slice, X: np.ndarray, odd: int, numbers: np.ndarray, found: np.ndarray
+    ) -> None:
+        """Send rows down some trees."""
+        for root, its in zip(self.trees.roots[part], found, strict=True):
+            find_leaves(self.trees.nodes, root, X, self.is_categorical, odd, its)
+            its[:] = numbers[its]
 
     def shape(self) -> Shape:
         """Return the trees as `fit` on the rows left grows them."""
