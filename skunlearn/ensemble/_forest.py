@@ -21,6 +21,7 @@ from skunlearn._swap import Removal, Swap, snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
+from skunlearn.ensemble._categories import as_numbers, find_categorical
 from skunlearn.ensemble._trees import Forest, UnlearningCost
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -51,6 +52,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         ],
         "max_samples": [Interval(Real, 0.0, 1.0, closed="right")],
         "n_candidates": [Interval(Integral, 1, 64, closed="both")],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -63,8 +65,10 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     max_features: Any
     max_samples: float
     n_candidates: int
+    categorical_features: Any
     n_jobs: int | None
     random_state: Any
+    is_categorical_: np.ndarray | None
     _forest: Forest
     _scales: np.ndarray
 
@@ -134,18 +138,28 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         self, X: Any, y: Any, sample_weight: Any, **checks: Any
     ) -> tuple[Any, Any, Any]:
         """Validate X, y and weights; the rows column by column, in memory of our own."""
-        source = X
+        source, numbers = X, None
+        if "_categorical_to_keep" in self.__dict__:  # X is what was held
+            is_categorical = self.__dict__.pop("_categorical_to_keep")
+        else:
+            is_categorical = find_categorical(X, self.categorical_features)
+            if is_categorical is not None:
+                X = numbers = as_numbers(
+                    X, is_categorical, self, order="F", ensure_all_finite="allow-nan"
+                )
         X, y = validate_data(
             self,
             X,
             y,
             dtype=np.float32,
             order="F",
-            ensure_all_finite="allow-nan",
+            ensure_all_finite="allow-nan" if is_categorical is None else False,
             multi_output=True,
             **checks,
         )
-        if np.may_share_memory(X, source) if isinstance(source, np.ndarray) else True:
+        if numbers is not None:
+            validate_data(self, source, skip_check_array=True)
+        if np.may_share_memory(X, source) if isinstance(source, np.ndarray) else X is not numbers:
             X = np.array(X, order="F")
         weight = None
         if sample_weight is not None:
@@ -153,6 +167,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             weight = np.array(weight, dtype=np.float64)
             if not weight.any():
                 raise ValueError("Sample weights must contain at least one non-zero number.")
+        self.is_categorical_ = is_categorical
         return X, y, weight
 
     def _grow(self, X: Any, y: np.ndarray, weight: Any, source: Any, sample_ids: Any) -> None:
@@ -165,13 +180,16 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
         small = self._criterion() != SQUARED_ERROR and weight is None
         like = np.zeros(self._n_sums() + (0 if small else 1), dtype=np.int32 if small else np.int64)
+        mask = np.zeros(X.shape[1], dtype=bool)
+        if self.is_categorical_ is not None:
+            mask |= self.is_categorical_
         self._forest = Forest(
             self._rules(rows.size),
             seed,
             self.n_estimators,
             n_per_row,
             like,
-            np.zeros(X.shape[1], dtype=bool),
+            mask,
             self.n_jobs,
         )
         self._forest.grow(self._table(), samples, rows)
@@ -247,6 +265,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         X, _, weight = samples.take(kept)
         fresh = clone(self)
         fresh._seed_to_keep = self._forest.seed
+        fresh._categorical_to_keep = self.is_categorical_
         fresh.fit(X, self._fit_targets(kept), sample_weight=weight, sample_ids=samples.ids_of(kept))
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
@@ -293,10 +312,23 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """Validate rows; those of CuPy stay where they are."""
         check_is_fitted(self)
         if is_cupy(X):
+            if self.is_categorical_ is not None:
+                raise TypeError(
+                    f"This {type(self).__name__} has categorical features, which are read on the "
+                    "host: pass a data frame or a NumPy array."
+                )
             return check_visitors(self, X)
-        return validate_data(
-            self, X, dtype=np.float32, order="C", ensure_all_finite="allow-nan", reset=False
-        )
+        return self._as_numbers(X, ensure_all_finite="allow-nan")
+
+    def _as_stored(self, X: Any) -> np.ndarray:
+        return self._as_numbers(X, ensure_all_finite=False)
+
+    def _as_numbers(self, X: Any, **checks: Any) -> np.ndarray:
+        """Validate queries and turn categories into numbers."""
+        if self.is_categorical_ is None:
+            return validate_data(self, X, dtype=np.float32, order="C", reset=False, **checks)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return as_numbers(X, self.is_categorical_, self, **checks)
 
     @reads_one_version
     def apply(self, X: Any) -> np.ndarray:

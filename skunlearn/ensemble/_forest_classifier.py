@@ -47,7 +47,13 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         above all requests; 1 puts every row in every tree.
 
     n_candidates : int, default=16
-        Thresholds that are tried of each feature at most.
+        Thresholds that are tried of each feature at most; of a categorical one, random subsets of
+        its categories.
+
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        Columns that hold categories: a boolean mask, positions, or names of columns of a data
+        frame; 'from_dtype' takes those of a categorical dtype (``category`` of pandas,
+        ``Categorical`` and ``Enum`` of polars). None takes all columns as numbers. See Notes.
 
     class_weight : dict or 'balanced', default=None
         Weights of the classes; 'balanced' is chosen anew with each request, which then grows all
@@ -73,6 +79,9 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
     feature_importances_ : ndarray of shape (n_features,)
         Mean decrease of impurity by each feature.
 
+    is_categorical_ : ndarray of shape (n_features,), dtype bool, or None
+        Which columns hold categories; None if none does.
+
     sample_ids_ : ndarray of shape (n_samples,)
         Ids of the rows held.
 
@@ -96,6 +105,13 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
     path; sums are sums of integers. A row that leaves changes the sums of the nodes on its path,
     and where another split is better then, the subtree below grows anew.
 
+    Categories are numbers, strings, times or pandas intervals, in no order. Equal values are one
+    category, whatever the type that holds them: 3 and 3.0, but not '3'. None, NaN and
+    ``pandas.NA`` are missing values. A split sends each category to the side that a hash of its
+    value says, so a column may have any number of categories, and the model keeps no list of them:
+    one that no row has, or has any more, goes where its hash sends it. Hashes have 32 bits: any two
+    of c categories are one to the model with a probability of about ``c**2 / 2**33``.
+
     References
     ----------
     .. [1] Geurts, Ernst, Wehenkel: Extremely randomized trees, Machine Learning 63, 2006.
@@ -111,6 +127,14 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
     >>> model = UnlearningForestClassifier(random_state=0).fit(X, y).unlearn([7, 11, 13])
     >>> model.score(X, y) > 0.9
     True
+
+    Categories, of which one goes with its last row:
+
+    >>> import numpy as np
+    >>> X = np.array([["ant", 1.0], ["bee", 2.0], ["ant", 3.0], ["cat", None]], dtype=object)
+    >>> model = UnlearningForestClassifier(max_samples=1.0, categorical_features=[0])
+    >>> model.fit(X, [0, 1, 0, 1]).unlearn(3).predict(X[:3])
+    array([0, 1, 0])
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -134,6 +158,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         max_features: Any = "sqrt",
         max_samples: float = 0.3,
         n_candidates: int = 16,
+        categorical_features: Any = "from_dtype",
         class_weight: Any = None,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -146,6 +171,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         self.max_features = max_features
         self.max_samples = max_samples
         self.n_candidates = n_candidates
+        self.categorical_features = categorical_features
         self.class_weight = class_weight
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -159,7 +185,8 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, held as float32; missing values are NaN.
+            Training rows, held as float32; missing values are NaN, in categorical columns None and
+            ``pandas.NA`` as well.
 
         y : array-like of shape (n_samples,)
             Class labels.
@@ -238,7 +265,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features)
-            Rows to look for, compared as float32.
+            Rows to look for, compared as they are held: float32, categories by their hashes.
 
         y : array-like of shape (n_queries,), default=None
             If given, labels must be equal as well.

@@ -46,7 +46,14 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         above all requests; 1 puts every row in every tree.
 
     n_candidates : int, default=16
-        Thresholds that are tried of each feature at most.
+        Thresholds that are tried of each feature at most; of a categorical one, random subsets of
+        its categories.
+
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        Columns that hold categories: a boolean mask, positions, or names of columns of a data
+        frame; 'from_dtype' takes those of a categorical dtype (``category`` of pandas,
+        ``Categorical`` and ``Enum`` of polars). None takes all columns as numbers. See the notes of
+        :class:`UnlearningForestClassifier`.
 
     n_jobs : int, default=None
         Threads.
@@ -61,6 +68,9 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
 
     feature_importances_ : ndarray of shape (n_features,)
         Mean decrease of impurity by each feature.
+
+    is_categorical_ : ndarray of shape (n_features,), dtype bool, or None
+        Which columns hold categories; None if none does.
 
     sample_ids_ : ndarray of shape (n_samples,)
         Ids of the rows held.
@@ -117,6 +127,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         max_features: Any = 1.0,
         max_samples: float = 0.3,
         n_candidates: int = 16,
+        categorical_features: Any = "from_dtype",
         n_jobs: int | None = None,
         random_state: Any = None,
     ):
@@ -128,6 +139,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         self.max_features = max_features
         self.max_samples = max_samples
         self.n_candidates = n_candidates
+        self.categorical_features = categorical_features
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -140,7 +152,8 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows, held as float32; missing values are NaN.
+            Training rows, held as float32; missing values are NaN, in categorical columns None and
+            ``pandas.NA`` as well.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
@@ -209,7 +222,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features)
-            Rows to look for, compared as float32.
+            Rows to look for, compared as they are held: float32, categories by their hashes.
 
         y : array-like of shape (n_queries,) or (n_queries, n_outputs), default=None
             If given, targets must be equal as well.
