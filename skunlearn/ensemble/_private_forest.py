@@ -6,7 +6,6 @@ import secrets
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
@@ -23,6 +22,13 @@ from skunlearn._swap import Removal, Swap, commit
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
+from skunlearn.ensemble._private_terms import (
+    ANY_REQUEST,
+    FIXED_REQUESTS,
+    ROUNDING,
+    Terms,
+    checked_bounds,
+)
 from skunlearn.ensemble._private_trees import BLOCK, PrivateTrees, grow
 from skunlearn.exceptions import BudgetExhaustedError, PrivacyLeakWarning
 from skunlearn.linear_model._certified_noise import digest
@@ -30,43 +36,6 @@ from skunlearn.linear_model._certified_noise import digest
 Self = TypeVar("Self", bound="BasePrivateForest")
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
-
-_ANY_REQUEST = (
-    "one release compared with one of a retrained model, whatever requests were chosen by; the "
-    "object itself stays secret; budget_spent_ is what all releases together say of a row"
-)
-_FIXED_REQUESTS = (
-    "the release in force compared with one of a retrained model; requests not chosen by looking "
-    "at it; the object itself stays secret; budget_spent_ is what all releases say of a row"
-)
-
-# Rounding of what is compared with a budget.
-_ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Parameters as they were at `fit`, to which account and trees are bound."""
-
-    epsilon: float
-    total_epsilon: float
-    removal_epsilon: float
-    n_trees: int
-    n_per_row: int
-    depth: int
-    seed: int
-    n_categories: np.ndarray
-    may_miss: np.ndarray
-
-    def n_releases(self, spent: int) -> float:
-        """Return how many releases the budget still covers after some."""
-        left = self.total_epsilon - spent * self.epsilon
-        return float(np.floor(left / self.epsilon + _ROUNDING))
-
-    @property
-    def n_pending(self) -> int:
-        """How many removed rows a release may go on to cover."""
-        return int(self.removal_epsilon / self.epsilon + _ROUNDING)
 
 
 class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -102,6 +71,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     base_scores_: np.ndarray
     n_releases_: int
     _terms: Terms
+    _declared: dict[str, np.ndarray | None]
     _counts: np.ndarray
     _n_pending: int
     _seed: bytes
@@ -111,12 +81,13 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     @property
     def _unlearning_tags(self) -> UnlearningTags:
-        keeps = self.removal_epsilon >= self.epsilon
+        terms = self.__dict__.get("_terms")
+        keeps = terms.n_pending > 0 if terms else self.removal_epsilon >= self.epsilon
         return UnlearningTags("certified", "output" if keeps else "state")
 
     @abstractmethod
-    def _describe_targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what is declared about targets, or is read from the given rows instead."""
+    def _read_targets(self, rows: np.ndarray) -> np.ndarray:
+        """Read from the given rows what was not declared about targets."""
 
     @abstractmethod
     def _tally(
@@ -145,17 +116,26 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return what predictions add up, for each leaf, and from where, out of noisy counts."""
 
-    def _fit_rows(self, X: Any, y: np.ndarray, sources: Any, sample_ids: Any) -> None:
-        """Hold validated rows, count them and publish the counts with noise."""
+    def _fit_rows(
+        self, X: Any, y: np.ndarray, sources: Any, sample_ids: Any, **targets: np.ndarray | None
+    ) -> None:
+        """Hold validated rows, count them and publish the counts with noise.
+
+        `targets` is what is declared about targets, by the name of the attribute.
+        """
+        declared = {"bounds_": self._declared_bounds()} | targets
         key = self.__dict__.pop("_seed_to_keep", None)
-        if key is None and self.random_state is None:
-            key = secrets.token_bytes(32)
-        self._seed = digest(str(draw_seed(self.random_state)).encode()) if key is None else key
-        terms = self._terms = self._choose_terms()
+        if key is None:
+            key = self._new_key()
+        terms = self._choose_terms(key)
         if terms.n_releases(0) < 1:
             raise ValueError(
                 f"total_epsilon={self.total_epsilon} covers no release of epsilon={self.epsilon}."
             )
+        for name, value in declared.items():
+            if value is None:
+                self._warn_of_leak(name.removesuffix("_"))
+        self._seed, self._terms, self._declared = key, terms, declared
         self._hold_samples(X, y, sources=sources, sample_ids=sample_ids)
         rows = self._samples.slots()
         described = self._describe(rows)
@@ -164,11 +144,16 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         state = described | {"trees_": trees, "_counts": counts}
         self.__dict__.update(state | self._publish(described, trees, counts, 1))
 
-    def _choose_terms(self) -> Terms:
+    def _new_key(self) -> bytes:
+        if self.random_state is None:
+            return secrets.token_bytes(32)
+        return digest(str(draw_seed(self.random_state)).encode())
+
+    def _choose_terms(self, key: bytes) -> Terms:
         n_features = self.n_features_in_
         n_categories = np.zeros(n_features, dtype=np.int64)
         for column, number in (self.categories or {}).items():
-            if not isinstance(number, Integral) or number < 1:
+            if not isinstance(number, int | np.integer) or number < 1:
                 raise ValueError(f"categories[{column!r}] is {number!r}, not a positive integer.")
             n_categories[self._column(column)] = number
         may_miss = np.zeros(n_features, dtype=bool)
@@ -179,9 +164,9 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             np.inf if self.total_epsilon is None else float(self.total_epsilon),
             float(self.removal_epsilon),
             int(self.n_estimators),
-            max(1, int(np.ceil(self.max_samples * self.n_estimators - _ROUNDING))),
+            max(1, int(np.ceil(self.max_samples * self.n_estimators - ROUNDING))),
             int(self.max_depth),
-            int.from_bytes(digest(self._seed, b"trees")[:8], "little"),
+            int.from_bytes(digest(key, b"trees")[:8], "little"),
             n_categories,
             may_miss,
         )
@@ -191,40 +176,38 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         names = list(self.__dict__.get("feature_names_in_", ()))
         if column in names:
             return names.index(column)
-        if isinstance(column, Integral) and 0 <= column < self.n_features_in_:
+        if isinstance(column, int | np.integer) and 0 <= column < self.n_features_in_:
             return int(column)
         raise ValueError(f"{column!r} is neither the number nor the name of a column of X.")
 
     def _describe(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Return public attributes that are declared, or read from the given rows instead."""
-        if self.bounds is None:
-            X = self._samples.X[rows]
-            low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
-            bounds = np.nan_to_num(np.array([low, high], dtype=np.float64))
-        else:
-            bounds = self._declared_bounds()
-        bounds[:, self._terms.n_categories > 0] = 0.0
-        return {"bounds_": bounds} | self._describe_targets(rows)
+        described = {}
+        for name, declared in self._declared.items():
+            if declared is not None:
+                described[name] = declared.copy()
+            else:
+                read = self._read_bounds if name == "bounds_" else self._read_targets
+                described[name] = read(rows)
+        described["bounds_"][:, self._terms.n_categories > 0] = 0.0
+        return described
 
-    def _declared_bounds(self) -> np.ndarray:
-        shape = (self.n_features_in_,)
-        try:
-            low, high = (np.broadcast_to(np.asarray(b, float), shape) for b in self.bounds)
-        except (TypeError, ValueError):
-            raise ValueError(
-                "bounds must be a pair (low, high), each a number or an array of shape "
-                f"{shape}; got {self.bounds!r}."
-            ) from None
-        if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
-            raise ValueError("bounds must be finite, and none of the lower above the upper one.")
-        return np.array([low, high])
+    def _read_bounds(self, rows: np.ndarray) -> np.ndarray:
+        X = self._samples.X[rows]
+        bounds = np.array([np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)], dtype=float)
+        return np.nan_to_num(bounds)
+
+    def _declared_bounds(self) -> np.ndarray | None:
+        if self.bounds is None:
+            return None
+        return checked_bounds(self.bounds, self.n_features_in_)
 
     def _warn_of_leak(self, parameter: str) -> None:
         warnings.warn(
             f"{parameter} was not declared and is read from the rows, which epsilon does not "
             f"cover. Pass {parameter}=..., from what is known without looking at the rows.",
             PrivacyLeakWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def _grow(self, described: dict[str, Any]) -> PrivateTrees:
@@ -247,7 +230,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         n_places = trees.n_trees * trees.n_leaves
         first = np.arange(trees.n_trees, dtype=np.int64) * trees.n_leaves
         total: Any = 0
-        for start in range(0, max(rows.size, 1), BLOCK):
+        for start in range(0, rows.size, BLOCK):
             block = rows[start : start + BLOCK]
             places = trees.leaves(samples.X[block]) + first
             if terms.n_per_row < terms.n_trees:
@@ -293,14 +276,15 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         terms = self._terms
-        described = self._describe(self._samples.slots_without(rows))
+        kept = self._samples.slots_without(rows)
+        described = self._describe(kept)
         same = all(np.array_equal(v, self.__dict__[name]) for name, v in described.items())
         trees = self.trees_
         if same:
             counts = self._counts - self._count(trees, described, rows)
         else:
             trees = self._grow(described)
-            counts = self._count(trees, described, self._samples.slots_without(rows))
+            counts = self._count(trees, described, kept)
         attributes: dict[str, Any] = {"_counts": counts}
         if not same:
             attributes |= described | {"trees_": trees}
@@ -332,7 +316,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         return self._certificate(self._n_pending)
 
     def _assumptions(self) -> str:
-        return _FIXED_REQUESTS if self._unlearning_tags.scope == "output" else _ANY_REQUEST
+        return FIXED_REQUESTS if self._unlearning_tags.scope == "output" else ANY_REQUEST
 
     def _adopt(self, fresh: Any) -> list[Swap]:
         """Go on with the account where a pipeline refits."""
@@ -412,7 +396,8 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _sum_scores(self, X: Any) -> np.ndarray:
         """Add up what leaves say about rows, shape (n_samples, n_scores)."""
-        leaves = self.trees_.leaves(self._check_queries(X))
+        X = self._check_queries(X)
+        leaves = self.trees_.leaves(X)
         sums = np.tile(self.base_scores_, (len(leaves), 1))
         for scores, leaf in zip(self.leaf_scores_, leaves.T, strict=True):
             sums += scores[leaf]

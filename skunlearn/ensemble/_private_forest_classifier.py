@@ -237,20 +237,17 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         X, y = self._check_training(X, y)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        if self.classes is not None:
-            strangers = np.setdiff1d(y, np.asarray(self.classes))
-            if strangers.size:
-                raise ValueError(f"y has labels that are not among classes: {strangers[:10]}.")
-        for parameter in ("bounds", "classes"):
-            if getattr(self, parameter) is None:
-                self._warn_of_leak(parameter)
-        self._fit_rows(X, y, sources, sample_ids)
+        classes = None if self.classes is None else np.unique(self.classes)
+        strangers = np.setdiff1d(y, y if classes is None else classes)
+        if strangers.size:
+            raise ValueError(f"y has labels that are not among classes: {strangers[:10]}.")
+        self._fit_rows(X, y, sources, sample_ids, classes_=classes)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
-    def _describe_targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def _read_targets(self, rows: np.ndarray) -> np.ndarray:
         labels: Any = self._samples.y
-        return {"classes_": np.unique(labels[rows] if self.classes is None else self.classes)}
+        return np.unique(labels[rows])
 
     def _tally(
         self, described: dict[str, Any], rows: np.ndarray, places: np.ndarray, n_places: int

@@ -205,16 +205,14 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, None)
         X, y = self._check_training(X, y, y_numeric=True)
-        if self.target_bounds is not None:
-            self._declared_target_bounds()
-        for parameter in ("bounds", "target_bounds"):
-            if getattr(self, parameter) is None:
-                self._warn_of_leak(parameter)
-        self._fit_rows(X, y.astype(np.float64), sources, sample_ids)
+        targets = self._declared_target_bounds()
+        self._fit_rows(X, y.astype(np.float64), sources, sample_ids, target_bounds_=targets)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
-    def _declared_target_bounds(self) -> np.ndarray:
+    def _declared_target_bounds(self) -> np.ndarray | None:
+        if self.target_bounds is None:
+            return None
         bounds = np.array(self.target_bounds, dtype=np.float64)
         if bounds.shape != (2,) or not np.isfinite(bounds).all() or bounds[0] >= bounds[1]:
             raise ValueError(
@@ -223,11 +221,9 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
             )
         return bounds
 
-    def _describe_targets(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        if self.target_bounds is not None:
-            return {"target_bounds_": self._declared_target_bounds()}
+    def _read_targets(self, rows: np.ndarray) -> np.ndarray:
         targets: Any = self._samples.y
-        return {"target_bounds_": np.array([targets[rows].min(), targets[rows].max()])}
+        return np.array([targets[rows].min(), targets[rows].max()])
 
     def _tally(
         self, described: dict[str, Any], rows: np.ndarray, places: np.ndarray, n_places: int

@@ -170,7 +170,7 @@ def grow(
 
 def _numbers(keys: np.ndarray, purpose: int) -> np.ndarray:
     """Draw a 64-bit number for each node."""
-    return mix64(keys ^ mix64(np.uint64([purpose])))
+    return mix64(keys ^ mix64(np.array([purpose], dtype=np.uint64)))
 
 
 def on_simplex(table: np.ndarray, total: np.ndarray) -> np.ndarray:
