@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.tools import seconds
 
 _ROWS = []
+_NOTES = []
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,11 +48,19 @@ def race(benchmark):
     return run
 
 
+@pytest.fixture
+def note():
+    """Return what keeps a line for the end."""
+    return _NOTES.append
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
+    write = terminalreporter.write_line
+    for line in _NOTES:
+        write(line)
     if not _ROWS:
         return
-    write = terminalreporter.write_line
     write("")
     write(f"{'task':<44} {'unlearn':>10} {'refit':>10} {'ratio':>8} {'mark':>6} {'rel. diff':>10}")
     for task, ours, theirs, mark, gap in _ROWS:

@@ -39,7 +39,7 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
     classes : array-like of shape (n_classes,), default=None
         Class labels, declared; None reads them from the rows and warns.
 
-    max_depth : int, default=4
+    max_depth : int, default=5
         Depth of the trees, all of whose leaves are there whether rows fall into them or not.
 
     max_samples : float, default=1.0
@@ -179,7 +179,7 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         epsilon: float = 1.0,
         bounds: Any = None,
         classes: Any = None,
-        max_depth: int = 4,
+        max_depth: int = 5,
         max_samples: float = 1.0,
         categories: Any = None,
         missing_features: Any = None,
