@@ -46,7 +46,7 @@ def secret_geometric(key: bytes, purpose: bytes, size: int, epsilon: float) -> n
     ----------
     Ghosh, Roughgarden, Sundararajan: Universally utility-maximizing privacy mechanisms, SIAM
     Journal on Computing 41, 2012; Canonne, Kamath, Steinke: The discrete Gaussian for differential
-    privacy, NeurIPS 2020, section 5 (why floats leak, and the decomposition).
+    privacy, NeurIPS 2020, section 5.
     """
     rate = epsilon * (1.0 - _SLACK)
     n_digits = max(0, int(np.ceil(-np.log2(rate))))

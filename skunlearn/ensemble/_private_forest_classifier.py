@@ -123,13 +123,14 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
     object's secret: publish ``to_predictor()``. If ids are row numbers and ``max_samples < 1``,
     taking out a row must not renumber the others: pass `sample_ids`.
 
-    *Unlearning.* The secret counts are integers, exactly those of the rows left. A new release
-    is distributed as that of a retrained model, whatever was published before: epsilon = 0
-    between the two, also for requests chosen by looking at releases. What is published before
-    and after composes to `budget_spent_`. With a `removal_epsilon` a release stays in force until k
-    removed rows have used it up: by group privacy it is (k epsilon)-indistinguishable from one of a
-    retrained model; this spares the budget of those who stay. :meth:`release` publishes anew.
-    Classes and bounds that were not declared are determined again with each request.
+    *Unlearning.* The secret counts are integers, exactly those of the rows left. A new release is
+    distributed as that of a model retrained with the same trees, which were drawn before any row
+    was seen, whatever was published before: epsilon = 0 between the two, also for requests chosen
+    by looking at releases. What is published before and after composes to `budget_spent_`. With a
+    `removal_epsilon` a release stays in force until k removed rows have used it up: by group
+    privacy it is (k epsilon)-indistinguishable from one of a retrained model; this spares the
+    budget of those who stay. :meth:`release` publishes anew; `purge` does not. Classes and bounds
+    that were not declared are determined again with each request.
 
     *Why every row is in every tree.* With k trees to a row a tree counts ``n k / n_estimators``
     rows with noise of scale k/epsilon: their ratio does not depend on k, but the error of
@@ -262,7 +263,7 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
     def _scores(
         self, described: dict[str, Any], released: np.ndarray, noise: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        shares, overall = shares_in_leaves(released, 0.25 * noise + 0.05)
+        shares, overall = shares_in_leaves(released, 0.1 * noise + 0.05)
         return np.log(shares / overall) / np.sqrt(len(released)), np.log(overall)
 
     @reads_one_version

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 ANY_REQUEST = (
-    "one release compared with one of a retrained model, whatever requests were chosen by; the "
-    "object itself stays secret; budget_spent_ is what all releases together say of a row"
+    "one release compared with one of a model retrained with the same trees, whatever requests "
+    "were chosen by; the object itself stays secret; budget_spent_ is what all releases say of a row"
 )
 FIXED_REQUESTS = (
-    "the release in force compared with one of a retrained model; requests not chosen by looking "
-    "at it; the object itself stays secret; budget_spent_ is what all releases say of a row"
+    "the release in force compared with one of a model retrained with the same trees; requests "
+    "not chosen by looking at it; the object itself stays secret; budget_spent_ is what all "
+    "releases say of a row"
 )
 
 # How far floats may be off before they are rounded down to whole numbers.
