@@ -9,7 +9,8 @@ import numpy as np
 
 ANY_REQUEST = (
     "one release compared with one of a model retrained with the same trees, whatever requests "
-    "were chosen by; the object itself stays secret; budget_spent_ is what all releases say of a row"
+    "were chosen by; the object itself stays secret; budget_spent_ is what all releases say of a "
+    "row"
 )
 FIXED_REQUESTS = (
     "the release in force compared with one of a model retrained with the same trees; requests "
