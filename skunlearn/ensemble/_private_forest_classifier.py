@@ -134,8 +134,8 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
 
     *Why every row is in every tree.* With k trees to a row a tree counts ``n k / n_estimators``
     rows with noise of scale k/epsilon: their ratio does not depend on k, but the error of
-    sampling does. One tree for each row, as in [3]_, was at best as accurate in all that we measured
-    with an epsilon of 1 or more.
+    sampling does. One tree for each row, as in [3]_, was at best as accurate in all that was
+    measured with an epsilon of 1 or more.
 
     *From counts to classes.* Counts of each class in each tree are projected to the nearest ones
     without negative numbers that have the sum which all trees agree on; shares of classes in a
