@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.tools import seconds
 
 _ROWS = []
-_LINES = []
+_NOTES = []
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,18 +49,19 @@ def race(benchmark):
 
 
 @pytest.fixture
-def report():
-    """Take a line of text to be printed at the end."""
-    return _LINES.append
+def note():
+    """Return what keeps a line for the end."""
+    return _NOTES.append
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
     write = terminalreporter.write_line
-    for line in ("", *_LINES):
+    for line in _NOTES:
         write(line)
     if not _ROWS:
         return
+    write("")
     write(f"{'task':<44} {'unlearn':>10} {'refit':>10} {'ratio':>8} {'mark':>6} {'rel. diff':>10}")
     for task, ours, theirs, mark, gap in _ROWS:
         write(

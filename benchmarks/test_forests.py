@@ -159,7 +159,7 @@ def compare(table, forests, rng):
 
 
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
-def test_forests(benchmark, report, rng, name):
+def test_forests(benchmark, note, rng, name):
     table = load(name)
     if table is None:
         pytest.skip("SKUNLEARN_DATA does not name the folder of real tables")
@@ -167,16 +167,16 @@ def test_forests(benchmark, report, rng, name):
     found = benchmark.pedantic(compare, (table, forests, rng), rounds=1)
     benchmark.extra_info.update(found)
     n_test = len(table.y[1])
-    report(f"{name}: {len(table.y[0]):,} rows, {n_test:,} predicted, {N_JOBS} thread(s)")
-    report(line("", COLUMNS))
+    note(f"{name}: {len(table.y[0]):,} rows, {n_test:,} predicted, {N_JOBS} thread(s)")
+    note(line("", COLUMNS))
     for forest_name, cells in found.items():
-        report(line(forest_name, texts_of(cells)))
+        note(line(forest_name, texts_of(cells)))
     for reason in absent:
-        report(f"left out: {reason}")
-    report("")
+        note(f"left out: {reason}")
+    note("")
 
 
-def test_threads(benchmark, report):
+def test_threads(benchmark, note):
     X, y = synthetic_rows(scaled(100_000))
     times = {1: [], 2: []}
 
@@ -189,4 +189,4 @@ def test_threads(benchmark, report):
     benchmark.pedantic(one_round, rounds=3)
     ratio = statistics.median(times[1][1:]) / statistics.median(times[2][1:])
     benchmark.extra_info["ratio"] = ratio
-    report(f"forest of {len(y):,} x 20: two threads fit {ratio:.2f} times as fast as one")
+    note(f"forest of {len(y):,} x 20: two threads fit {ratio:.2f} times as fast as one")

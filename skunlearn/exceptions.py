@@ -1,11 +1,16 @@
-"""Errors raised by `unlearn`, each also a built-in error that a caller would try to catch."""
+"""Errors raised by `unlearn`, each also a built-in error, and a warning about privacy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["BudgetExhaustedError", "NotUnlearnableError", "UnknownSampleError"]
+__all__ = [
+    "BudgetExhaustedError",
+    "NotUnlearnableError",
+    "PrivacyLeakWarning",
+    "UnknownSampleError",
+]
 
 _SHOWN = 10
 
@@ -70,4 +75,11 @@ class BudgetExhaustedError(ValueError):
     """The privacy budget of a certified estimator does not cover the request.
 
     The model is left as it was; refit it with fresh noise to serve further requests.
+    """
+
+
+class PrivacyLeakWarning(UserWarning):
+    """Something that differential privacy takes for public was read from the rows.
+
+    The privacy parameters do not cover it: declare it, from what is known without the rows.
     """

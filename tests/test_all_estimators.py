@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
 import sklearn
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
@@ -85,6 +86,8 @@ def expected_failures(estimator):
     return EXPECTED.get(type(estimator).__name__, {})
 
 
+# The checks cannot know what to declare.
+@pytest.mark.filterwarnings("ignore::skunlearn.exceptions.PrivacyLeakWarning")
 @parametrize_with_checks(INSTANCES, expected_failed_checks=expected_failures)
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
