@@ -27,6 +27,26 @@ def draw_trees(row_hash, n_trees, chosen, taken):
 
 
 @njit(cache=True)
+def trees_of_rows(hashes, n_trees, n_per_row):
+    """Choose distinct trees for each row by its hash.
+
+    Parameters
+    ----------
+    hashes : ndarray of shape (n_rows,), uint64
+    n_trees, n_per_row : int
+
+    Returns
+    -------
+    trees : ndarray of shape (n_rows, n_per_row), int32
+        Not in order.
+    """
+    chosen, taken = np.empty((hashes.size, n_per_row), np.int32), np.zeros(n_trees, np.bool_)
+    for i in range(hashes.size):
+        draw_trees(hashes[i], n_trees, chosen[i], taken)
+    return chosen
+
+
+@njit(cache=True)
 def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
     """Choose trees for rows by their ids.
 
