@@ -203,6 +203,16 @@ def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | No
     return _as_id_array(values)
 
 
+def joined_ids(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Join arrays of ids, which may be of different kinds."""
+    if first.dtype.kind == second.dtype.kind:
+        return np.concatenate([first, second])
+    joined = np.empty(first.size + second.size, dtype=object)
+    for place, key in enumerate([*first, *second]):
+        joined[place] = key
+    return joined
+
+
 def _as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         kind = values.dtype.kind

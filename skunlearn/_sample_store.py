@@ -13,7 +13,7 @@ from scipy import sparse
 
 from skunlearn._arrays import DeviceTable
 from skunlearn._hashing import hash_ids
-from skunlearn._ids import Kind, as_keys, shown
+from skunlearn._ids import Kind, as_keys, joined_ids, shown
 from skunlearn._tables import hash_rows, rows_equal, take, wipe
 from skunlearn.exceptions import UnknownSampleError
 
@@ -370,6 +370,25 @@ class SampleStore:
         twin.n_removed = self.n_removed
         twin.lock = self.lock
         return twin
+
+    def extended(
+        self, X: np.ndarray, y: Any, sample_weight: np.ndarray | None, sample_ids: np.ndarray
+    ) -> SampleStore:
+        """Copy a store of arrays with more rows after its own, which keep their slots."""
+        ids = self.ids_of(np.arange(self.n_slots))
+        if self._ids is None and self._alive is not None:
+            ids = np.where(self._alive, ids, 0)
+        more = SampleStore(
+            np.concatenate([self.X, X]),
+            np.concatenate([self.y, y]),
+            None if sample_weight is None else np.concatenate([self.sample_weight, sample_weight]),
+            joined_ids(ids, sample_ids),
+        )
+        if self._alive is not None:
+            more._alive = np.concatenate([self._alive, np.ones(len(X), dtype=bool)])
+        more.n_removed = self.n_removed
+        more.lock = self.lock
+        return more
 
     def paired_with(self, y: np.ndarray | None) -> SampleStore:
         """Return a view of the same rows with other targets."""

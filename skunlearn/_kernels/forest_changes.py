@@ -83,18 +83,20 @@ def clear(trees, node):
 
 
 @njit(cache=True)
-def carry_out(table, trees, plan, gone):
+def carry_out(table, trees, plan, gone, sign):
     """Carry out a plan; there must be room for the new nodes and caches.
 
     Parameters
     ----------
     table : Table
-        With the removed rows still in it.
+        With the rows that leave or join in it.
     trees : Trees
-        Changed.
+        Changed; where rows join, it is unknown from then on where rows stand.
     plan : Plan
     gone : ndarray of shape (n_slots,), bool
-        True for the removed rows.
+        True for rows that leave.
+    sign : int
+        -1 if they leave, 1 if they join.
     """
     table, trees, plan, gone = borrowed(table), borrowed(trees), borrowed(plan), borrowed(gone)
     labels, targets = table.labels, table.targets
@@ -109,10 +111,10 @@ def carry_out(table, trees, plan, gone):
             change[k] = 0
         for i in range(visit.first, visit.last):
             row = plan.leaving[i]
-            count_in(change, 0, width, row, labels, targets, weights, scales, 1)
+            count_in(change, 0, width, row, labels, targets, weights, scales, sign)
         for k in range(n_sums):
-            trees.stats[node, k] -= change[k]
-        trees.extents[node].size -= visit.last - visit.first
+            trees.stats[node, k] += change[k]
+        trees.extents[node].size += sign * (visit.last - visit.first)
         cache = trees.extents[node].cache
         if visit.fresh == SETTLED:
             trees.extents[node].cache = SETTLED
@@ -132,6 +134,7 @@ def carry_out(table, trees, plan, gone):
                 )
         if trees.nodes[node].left != node:
             trees.nodes[node].feature = visit.feature
+        if sign > 0 or trees.nodes[node].left != node:
             continue
         base, extent = trees.first_row[visit.tree], trees.extents[node]
         kept = base + extent.start
@@ -145,12 +148,13 @@ def carry_out(table, trees, plan, gone):
         node, start = graft.node, trees.extents[graft.node].start
         stack = np.empty(trees.extents[node].stop - start + 2, np.int32)
         clear_below(trees, node, stack)
-        base = trees.first_row[graft.tree] + start
-        n_rows = graft.rows[1] - graft.rows[0]
-        for i in range(n_rows):
-            trees.rows[base + i] = plan.rows[graft.rows[0] + i]
-        for i in range(base + n_rows, trees.first_row[graft.tree] + trees.extents[node].stop):
-            trees.rows[i] = -1
+        if sign < 0:
+            base = trees.first_row[graft.tree] + start
+            n_rows = graft.rows[1] - graft.rows[0]
+            for i in range(n_rows):
+                trees.rows[base + i] = plan.rows[graft.rows[0] + i]
+            for i in range(base + n_rows, trees.first_row[graft.tree] + trees.extents[node].stop):
+                trees.rows[i] = -1
         n_nodes = graft.nodes[1] - graft.nodes[0]
         places = np.empty(n_nodes, np.int32)
         places[0] = node

@@ -1,9 +1,9 @@
-"""Numba kernels: rows leave the trees of a forest.
+"""Numba kernels: rows leave the trees of a forest, or join them.
 
-First it is planned what a request changes, and nothing is touched: along the paths of the removed
-rows each node chooses its split anew, as if they had never been there. Where the choice stays, the
-node is merely visited; where it changes, a new subtree is grown from the rows that are left. Then
-the plan is carried out.
+First it is planned what a request changes, and nothing is touched: along the paths of the rows
+each node chooses its split anew, as if they had never, or always, been there. Where the choice
+stays, the node is merely visited; where it changes, a new subtree is grown. Then the plan is
+carried out.
 """
 
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from skunlearn._kernels.trees import (
     CACHED,
     EXTENT,
     NODE,
+    NONE,
     SETTLED,
     bench_for,
     copy_into,
@@ -35,7 +36,7 @@ from skunlearn._kernels.trees import (
     is_decided,
 )
 
-# A node on the path of removed rows that keeps its split: which rows, in which order of `leaving`;
+# A node on the path of the rows that keeps its split: which rows, in the order of `leaving`;
 # by which feature it divides from now on; the place of new sums, KEEP, or a mark for its cache.
 VISIT = np.dtype(
     [
@@ -123,7 +124,7 @@ class Plan(NamedTuple):
     ----------
     visits : ndarray of shape (n_visits,), VISIT
     leaving : ndarray of shape (n_leaving,), int32
-        Removed rows, tree after tree, as the nodes divide them.
+        Rows that leave or join, tree after tree, as the nodes divide them.
     fresh_trials, fresh_sums : ndarray
         New caches of visited nodes.
     grafts : ndarray of shape (n_grafts,), GRAFT
@@ -186,7 +187,7 @@ def kept_rows(rows, gone, out):
     """Collect the rows of a segment that stay; returns how many there are."""
     n = 0
     for row in rows:
-        if row >= 0 and not gone[row]:
+        if row >= 0 and not (gone.size and gone[row]):
             out[n] = row
             n += 1
     return n
@@ -239,12 +240,12 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
 
 
 @njit(cache=True)
-def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, stack):
-    """Go down the paths of the rows that leave.
+def walk(table, rules, trees, sign, some, first_leaving, leaving, gone, space, mine, stack):
+    """Go down the paths of the rows that leave, or join.
 
     Parameters
     ----------
-    table, rules, trees, some, first_leaving, leaving, gone
+    table, rules, trees, sign, some, first_leaving, leaving, gone
         As for :func:`plan`.
     space : Space
     mine : ndarray of shape (n_most,), int32
@@ -258,7 +259,7 @@ def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, s
     """
     table, trees, space, mine = borrowed(table), borrowed(trees), borrowed(space), borrowed(mine)
     leaving, gone = borrowed(leaving), borrowed(gone)
-    stack, total = borrowed(stack), space.total
+    stack, total, none = borrowed(stack), space.total, np.empty(0, np.bool_)
     width, n_sums = total.size, trees.stats.shape[1]
     visits, n_visits = np.empty(256, VISIT), 0
     grafts, n_grafts = np.empty(16, GRAFT), 0
@@ -277,7 +278,12 @@ def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, s
             here, cache = trees.nodes[node], trees.extents[node].cache
             is_leaf = here.left == node
             segment = trees.rows[base + trees.extents[node].start : base + trees.extents[node].stop]
-            size = trees.extents[node].size - (last - first)
+            size, mask = trees.extents[node].size + sign * (last - first), gone
+            if sign > 0:
+                n_mine = kept_rows(segment, none, mine)
+                for i in range(first, last):
+                    mine[n_mine + i - first] = leaving[i]
+                segment, mask, cache = mine[:size], none, NONE
             total[width - 1] = trees.extents[node].size
             for k in range(n_sums):
                 total[k] = trees.stats[node, k]
@@ -291,12 +297,12 @@ def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, s
                     table.targets,
                     table.weights,
                     table.scales,
-                    -1,
+                    sign,
                 )
             found, feature, threshold, has_missing = False, -1, np.float32(np.inf), False
             fresh = KEEP
             if cache != SETTLED and not is_decided(
-                table.targets, rules, segment, gone, size, total, n_sums, depth
+                table.targets, rules, segment, mask, size, total, n_sums, depth
             ):
                 found, feature, threshold, has_missing, known = choose_without(
                     table,
@@ -305,7 +311,7 @@ def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, s
                     cache,
                     segment,
                     leaving[first:last],
-                    gone,
+                    mask,
                     size,
                     key,
                     space,
@@ -326,7 +332,7 @@ def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, s
                 graft = grafts[n_grafts]
                 graft.node, graft.tree, graft.key, graft.depth = node, tree, key, depth
                 graft.rows[0], graft.rows[1] = n_rows, n_rows + size
-                n_rows += kept_rows(segment, gone, rows[n_rows:])
+                n_rows += kept_rows(segment, mask, rows[n_rows:])
                 n_grafts += 1
                 continue
             if fresh >= 0:
@@ -361,8 +367,8 @@ def walk(table, rules, trees, some, first_leaving, leaving, gone, space, mine, s
 
 
 @njit(cache=True, nogil=True)
-def plan(table, rules, trees, some, first_leaving, leaving, gone, like):
-    """Plan how rows leave some trees.
+def plan(table, rules, trees, sign, some, first_leaving, leaving, gone, like):
+    """Plan how rows leave some trees, or join them.
 
     Parameters
     ----------
@@ -370,14 +376,16 @@ def plan(table, rules, trees, some, first_leaving, leaving, gone, like):
     rules : Rules
     trees : Trees
         Only read.
+    sign : int
+        -1 if they leave, 1 if they join.
     some : tuple of (int, int)
         Which trees: from one, up to another.
     first_leaving : ndarray of shape (n_trees + 1,), int64
         Where each tree's part of `leaving` begins.
     leaving : ndarray of shape (n_leaving,), int32
-        Slots of the rows that leave each of them; reordered.
+        Slots of the rows that leave or join each of them; reordered.
     gone : ndarray of shape (n_slots,), bool
-        True for them.
+        True for rows that leave.
     like : ndarray of shape (width,)
         As wide as sums over rows, and of their type.
 
@@ -388,11 +396,12 @@ def plan(table, rules, trees, some, first_leaving, leaving, gone, like):
     none = np.int64(0)  # of a plain 0 the compiler makes versions of their own of what is called
     longest = none
     for tree in range(some[0], some[1]):
-        longest = max(longest, trees.first_row[tree + 1] - trees.first_row[tree])
+        n_rows = trees.first_row[tree + 1] - trees.first_row[tree]
+        longest = max(longest, n_rows + first_leaving[tree + 1] - first_leaving[tree])
     space = space_for(longest, table.columns.shape[0], rules, like)
     mine, steps = np.empty(longest, np.int32), np.empty(leaving.size + 2, STEP)
     visits, fresh_trials, fresh_sums, grafts, rows = walk(
-        table, rules, trees, some, first_leaving, leaving, gone, space, mine, steps
+        table, rules, trees, sign, some, first_leaving, leaving, gone, space, mine, steps
     )
     n_most, n_nodes, n_caches, longest = 2 * rows.size + 1, none, none, none
     nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)

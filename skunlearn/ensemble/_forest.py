@@ -5,25 +5,27 @@ from __future__ import annotations
 import copy
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skunlearn._arrays import is_cupy, to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
-from skunlearn._ids import check_sample_ids
+from skunlearn._ids import check_sample_ids, joined_ids
 from skunlearn._kernels.tree_parts import SQUARED_ERROR, Rules, Table
 from skunlearn._sample_store import SampleStore
-from skunlearn._swap import Removal, Swap, snapshot
+from skunlearn._swap import Removal, Swap, commit, snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.ensemble._categories import as_numbers, find_categorical
 from skunlearn.ensemble._trees import Forest, UnlearningCost
 from skunlearn.exceptions import NotUnlearnableError
+
+Self = TypeVar("Self", bound="BaseForest")
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
 
@@ -57,6 +59,9 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         "random_state": ["random_state"],
     }
     _unlearning_tags = UnlearningTags("bitwise")
+
+    # How many rows there may be without weights, and with weights.
+    _most_rows: ClassVar[dict[bool, int]] = {}
 
     n_estimators: int
     max_depth: int | None
@@ -92,6 +97,22 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         """Return attributes that describe targets, less rows; None if trees have to grow anew."""
 
+    @abstractmethod
+    def _describe_with(self, y: np.ndarray) -> dict[str, Any] | None:
+        """Return attributes that describe targets, with more; None if trees have to grow anew."""
+
+    @abstractmethod
+    def _check_more_targets(self, y: Any) -> np.ndarray:
+        """Validate targets of more rows."""
+
+    @abstractmethod
+    def _as_held(self, y: np.ndarray) -> np.ndarray:
+        """Bring validated targets into the form in which they are held."""
+
+    @abstractmethod
+    def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
+        """Return targets as they were given to `fit`, by slots."""
+
     def _rules(self, n_rows: int) -> Rules:
         n_features = self.n_features_in_
         wanted: Any = self.max_features
@@ -117,9 +138,8 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             int(smallest),
         )
 
-    def _table(self) -> Table:
-        """View the rows as the kernels do, column by column."""
-        samples = self._samples
+    def _table(self, samples: SampleStore) -> Table:
+        """View rows as the kernels do, column by column."""
         if not samples.X.flags.f_contiguous:
             samples.X = np.asfortranarray(samples.X)
         labels, targets = self._targets(samples)
@@ -167,8 +187,14 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             weight = np.array(weight, dtype=np.float64)
             if not weight.any():
                 raise ValueError("Sample weights must contain at least one non-zero number.")
+        self._check_size(len(X), weight is not None)
         self.is_categorical_ = is_categorical
         return X, y, weight
+
+    def _check_size(self, n_rows: int, weighted: bool) -> None:
+        most = self._most_rows.get(weighted, n_rows)
+        if n_rows > most:
+            raise ValueError(f"{type(self).__name__} takes {most:,} rows at most; got {n_rows:,}.")
 
     def _grow(self, X: Any, y: np.ndarray, weight: Any, source: Any, sample_ids: Any) -> None:
         """Hold validated rows and grow the trees."""
@@ -176,7 +202,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         seed = self._choose_seed(self.random_state)
         self._hold(samples)
         self._scales, self._n_at_top = self._choose_scales(samples, samples.slots())
-        rows = self._weighing(samples.slots())
+        rows = self._weighing(samples, samples.slots())
         n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
         small = self._criterion() != SQUARED_ERROR and weight is None
         like = np.zeros(self._n_sums() + (0 if small else 1), dtype=np.int32 if small else np.int64)
@@ -192,11 +218,11 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             mask,
             self.n_jobs,
         )
-        self._forest.grow(self._table(), samples, rows)
+        self._forest.grow(self._table(samples), samples, rows)
 
-    def _weighing(self, rows: np.ndarray) -> np.ndarray:
+    def _weighing(self, samples: SampleStore, rows: np.ndarray) -> np.ndarray:
         """Return those of the rows that have a weight."""
-        weight = self._samples.sample_weight
+        weight = samples.sample_weight
         return rows if weight is None else rows[weight[rows] > 0.0]
 
     def _choose_scales(
@@ -248,8 +274,17 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             or self._rules(n_left) != self._forest.rules
             or any(now == 0 < before for now, before in zip(at_top, chosen, strict=True))
         ):
-            return self._regrow_without(rows)
-        change = self._forest.plan(self._table(), samples, self._weighing(rows))
+            kept = samples.slots_without(rows)
+            X, _, weight = samples.take(kept)
+            swaps = self._regrow(X, self._fit_targets(kept), weight, samples.ids_of(kept))
+            return Removal(
+                {},
+                n_refitted=self.n_estimators,
+                n_parts=self.n_estimators,
+                part="tree",
+                swaps=tuple(swaps),
+            )
+        change = self._forest.plan(self._table(samples), samples, self._weighing(samples, rows))
         return Removal(
             described | {"_n_at_top": at_top},
             n_refitted=change.n_trees_changed,
@@ -258,24 +293,89 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             swaps=(Swap(self._forest, {}, _NO_ROWS, change.in_force()),),
         )
 
-    def _regrow_without(self, rows: np.ndarray) -> Removal:
-        """Fit a clone on the rows left, where no tree stays as it is."""
-        samples = self._samples
-        kept = samples.slots_without(rows)
-        X, _, weight = samples.take(kept)
+    def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Swap]:
+        """Fit a clone on rows as they are held, where no tree stays as it is."""
         fresh = clone(self)
         fresh._seed_to_keep = self._forest.seed
         fresh._categorical_to_keep = self.is_categorical_
-        fresh.fit(X, self._fit_targets(kept), sample_weight=weight, sample_ids=samples.ids_of(kept))
+        fresh.fit(X, y, sample_weight=weight, sample_ids=sample_ids)
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
             fresh.feature_names_in_ = names
-        return Removal(
-            {},
-            n_refitted=self.n_estimators,
-            n_parts=self.n_estimators,
-            part="tree",
-            swaps=tuple(self._adopt(fresh)),
+        return self._adopt(fresh)
+
+    def add(
+        self: Self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
+    ) -> Self:
+        """Learn more rows: the forest becomes the one that `fit` grows from all rows together.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that follow those held.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets; there may be new classes among them.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights, if and only if `fit` was given weights.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Their ids; default ``X.index`` for a pandas X that has one of its own. A row may have
+            the id of a row held: both go when the id is unlearned.
+
+        Returns
+        -------
+        self : object
+            Forest of all rows.
+
+        Raises
+        ------
+        ValueError
+            If the rows do not fit those held, or there are no ids. Nothing is changed then.
+        """
+        held = self._check_samples()
+        with held.lock:
+            self._add(X, y, sample_weight, sample_ids)
+        return self
+
+    def _add(self, X: Any, y: Any, weight: Any, sample_ids: Any) -> None:
+        samples = self._samples
+        rows = self._as_numbers(X, ensure_all_finite="allow-nan")
+        y = self._check_more_targets(y)
+        check_consistent_length(rows, y)
+        ids = check_sample_ids(sample_ids, X, len(rows))
+        if ids is None:
+            raise ValueError("add needs sample_ids, by which the new rows can be unlearned.")
+        if (weight is None) != (samples.sample_weight is None):
+            was = "without" if samples.sample_weight is None else "with"
+            raise ValueError(f"This {type(self).__name__} was fitted {was} sample_weight.")
+        if weight is not None:
+            weight = check_sample_weight(weight, rows, ensure_non_negative=True).astype(np.float64)
+        self._check_size(samples.n_samples + len(rows), weight is not None)
+        described = self._describe_with(y)
+        if described is not None:
+            more = samples.extended(rows, self._as_held(y), weight, ids)
+            every, new = more.slots(), np.arange(samples.n_slots, more.n_slots)
+            scales, at_top = self._choose_scales(more, every)
+            rules = self._rules(self._weighing(more, every).size)
+            if rules == self._forest.rules and np.array_equal(scales, self._scales):
+                change = self._forest.plan(
+                    self._table(more), more, self._weighing(more, new), former=samples
+                )
+                attributes = described | {"_samples": more, "_n_at_top": at_top}
+                forest = Swap(self._forest, {}, _NO_ROWS, change.in_force())
+                commit([Swap(self, attributes, _NO_ROWS), forest])
+                return
+        kept = samples.slots()
+        X_held, _, weight_held = samples.take(kept)
+        commit(
+            self._regrow(
+                np.concatenate([X_held, rows]),
+                np.concatenate([self._fit_targets(kept), y]),
+                None if weight is None else np.concatenate([weight_held, weight]),
+                joined_ids(samples.ids_of(kept), ids),
+            )
         )
 
     def _adopt(self, fresh: Any) -> list[Swap]:
@@ -300,8 +400,8 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """
         samples = self._check_samples()
         with samples.lock:
-            rows = self._weighing(samples.resolve(sample_ids)[1])
-            return self._forest.plan(self._table(), samples, rows).cost
+            rows = self._weighing(samples, samples.resolve(sample_ids)[1])
+            return self._forest.plan(self._table(samples), samples, rows).cost
 
     def _read_lock(self) -> Any:
         return (

@@ -247,6 +247,21 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
             return None
         return {"_n_per_class": left}
 
+    def _describe_with(self, y: np.ndarray) -> dict[str, Any] | None:
+        if self.class_weight == "balanced" or not np.isin(y, self.classes_).all():
+            return None
+        codes = self._as_held(y)
+        more = np.bincount(codes, minlength=self.classes_.size)
+        return {"_n_per_class": self._n_per_class + more}
+
+    def _check_more_targets(self, y: Any) -> np.ndarray:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return y
+
+    def _as_held(self, y: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.classes_, y).astype(np.int32)
+
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         codes: Any = self._samples.y
         return self.classes_[codes[rows]]

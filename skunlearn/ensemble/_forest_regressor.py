@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import MultiOutputMixin
+from sklearn.utils.validation import check_array, column_or_1d
 
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.tree_parts import SQUARED_ERROR
@@ -13,9 +14,6 @@ from skunlearn._sample_store import SampleStore
 from skunlearn._scores import RegressorMixin
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest
-
-# More rows than this could overflow sums of fixed-point targets.
-_MOST_ROWS = {False: 1 << 24, True: 1 << 22}
 
 
 class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
@@ -109,6 +107,9 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
     True
     """
 
+    # More rows than this could overflow sums of fixed-point targets.
+    _most_rows: ClassVar[dict[bool, int]] = {False: 1 << 24, True: 1 << 22}
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseForest._parameter_constraints,
         "criterion": [StrOptions({"squared_error"})],
@@ -179,11 +180,6 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X, y, weight = self._check_rows(X, y, sample_weight, y_numeric=True)
-        most = _MOST_ROWS[weight is not None]
-        if len(X) > most:
-            raise ValueError(
-                f"{type(self).__name__} takes {most:,} rows at most; X has {len(X):,}."
-            )
         self._single = y.ndim == 1
         y = np.array(y.reshape(len(y), -1), dtype=np.float64, order="C")
         self.n_outputs_ = y.shape[1]
@@ -206,6 +202,21 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
 
     def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         return {}
+
+    def _describe_with(self, y: np.ndarray) -> dict[str, Any] | None:
+        return {}
+
+    def _check_more_targets(self, y: Any) -> np.ndarray:
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if y.ndim == 2 and y.shape[1] == 1 and self._single:
+            y = column_or_1d(y, warn=True)
+        shape = () if self._single else (self.n_outputs_,)
+        if y.shape[1:] != shape:
+            raise ValueError(f"y must have shape {('n_samples', *shape)}; got {y.shape}.")
+        return y
+
+    def _as_held(self, y: np.ndarray) -> np.ndarray:
+        return y.reshape(len(y), -1)
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         targets: Any = self._samples.y

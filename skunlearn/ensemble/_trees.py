@@ -188,23 +188,43 @@ class Forest:
             np.array([nodes.size, 0, len(trials), 0]),
         )
 
-    def plan(self, table: Table, samples: SampleStore, rows: np.ndarray) -> Change:
-        """Find out what a request changes; nothing is changed yet."""
-        self._find_rows(table, samples)
+    def plan(
+        self,
+        table: Table,
+        samples: SampleStore,
+        rows: np.ndarray,
+        former: SampleStore | None = None,
+    ) -> Change:
+        """Find out what changes when rows leave, or join; nothing is changed yet.
+
+        Parameters
+        ----------
+        table : Table
+            Of `samples`.
+        samples : SampleStore
+            With the rows in it.
+        rows : ndarray of shape (n_rows,), intp
+            Their slots.
+        former : SampleStore, default=None
+            If they join, what was held without them.
+        """
+        self._find_rows(table, samples if former is None else former)
         leaving, first = self.members(samples, rows)
         gone = np.zeros(samples.n_slots, dtype=bool)
-        gone[rows] = True
+        gone[rows] = former is None
+        sign = -1 if former is None else 1
         parts = [(0, self.n_trees)]
         if leaving.size >= _MANY:
             parts = [(tree, tree + 1) for tree in range(self.n_trees)]
         arguments = (first, leaving, gone, self.like)
         if len(parts) == 1:
-            plans = [plan(table, self.rules, self.trees, parts[0], *arguments)]
+            plans = [plan(table, self.rules, self.trees, sign, parts[0], *arguments)]
         else:
             plans = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-                delayed(plan)(table, self.rules, self.trees, part, *arguments) for part in parts
+                delayed(plan)(table, self.rules, self.trees, sign, part, *arguments)
+                for part in parts
             )
-        return Change(self, table, plans, gone, rows.size, first)
+        return Change(self, table, plans, gone, sign, rows.size, first)
 
     def _find_rows(self, table: Table, samples: SampleStore) -> None:
         """Find out where rows are, if that is not known or they have other slots by now."""
@@ -342,10 +362,12 @@ class Change:
     ----------
     forest : Forest
     table : Table
-        With the rows to remove still in it.
+        With the rows that leave or join in it.
     plans : list of Plan
     gone : ndarray of shape (n_slots,), bool
         True for the rows to remove.
+    sign : int
+        -1 if rows leave, 1 if they join.
     n_rows : int
         How many they are.
     first_leaving : ndarray of shape (n_trees + 1,), int64
@@ -358,6 +380,7 @@ class Change:
         table: Table,
         plans: list[Plan],
         gone: np.ndarray,
+        sign: int,
         n_rows: int,
         first_leaving: np.ndarray,
     ) -> None:
@@ -365,6 +388,7 @@ class Change:
         self.table = table
         self.plans = plans
         self.gone = gone
+        self.sign = sign
         self.n_rows = n_rows
         self.first_leaving = first_leaving
         self.trees = _with_room(
@@ -397,7 +421,9 @@ class Change:
         """Carry out the change while nobody reads, and let nobody read until the end."""
         with self.forest.readers.writing():
             for part in self.plans:
-                carry_out(self.table, self.trees, part, self.gone)
+                carry_out(self.table, self.trees, part, self.gone, self.sign)
+            if self.sign > 0:
+                self.forest.n_slots = -1
             former, self.forest.trees = self.forest.trees, self.trees
             if former is not self.trees:
                 for old, new in zip(former, self.trees, strict=True):
