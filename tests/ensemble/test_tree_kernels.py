@@ -5,14 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from skunlearn._kernels.tree_parts import (
-    ENTROPY,
-    GINI,
-    SQUARED_ERROR,
-    Rules,
-    Table,
-    goes_left,
-)
+from skunlearn._kernels.tree_parts import ENTROPY, GINI, SQUARED_ERROR, Rules, Table
 from skunlearn._kernels.trees import grow
 from tests.ensemble.reference_trees import Reference, nested
 
@@ -153,12 +146,3 @@ def test_regression_trees_equal_plain_ones(global_random_seed):
             rules,
         )
         compare(table, rules, reference, n, int(rng.integers(1 << 62)))
-
-
-def test_kernels_equal_their_python(global_random_seed):
-    rng = np.random.default_rng(global_random_seed)
-    for value in draw_rows(rng, 30, 3)[0].ravel()[:40]:
-        for threshold in (np.float32(0.5), np.float32(np.inf), np.float32(1e-30)):
-            for categorical in (False, True):
-                arguments = (value, threshold, True, categorical)
-                assert goes_left(*arguments) == goes_left.py_func(*arguments)

@@ -1,0 +1,183 @@
+"""The parts that kernels of trees are made of: against their Python, and what they promise.
+
+Kernels that work on records, or on the hashes of others, have no Python to compare with; they are
+compared with the plain trees of :mod:`tests.ensemble.reference_trees`.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skunlearn._kernels import forests, splits, tree_parts, trees
+from skunlearn._kernels.forest_layout import rows_by_tree, trees_of_rows
+from skunlearn._kernels.tree_parts import (
+    SQUARED_ERROR,
+    Rules,
+    Table,
+    goes_left,
+    interval_of,
+    lattice_of,
+    order_threshold,
+    place_in_order,
+    threshold_at,
+)
+
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def draw_table(rng, n, regresses, weighted):
+    columns = rng.normal(size=(3, n)).astype(np.float32)
+    columns[rng.random((3, n)) < 0.2] = np.nan
+    columns[2] = 1.5
+    return Table(
+        columns,
+        np.array([False, True, False]),
+        np.zeros(0, np.int32) if regresses else rng.integers(0, 3, n).astype(np.int32),
+        rng.normal(size=(n, 2)) if regresses else np.zeros((0, 0)),
+        rng.random(n) if weighted else np.zeros(0),
+        np.zeros(0) if regresses else np.ones(3),
+        np.array([2.0**20, 2.0**18]),
+    )
+
+
+def calls(rng):
+    """Yield kernels and arguments for them."""
+    n = 40
+    key = rng.integers(1 << 63, dtype=np.uint64)
+    values = rng.normal(size=n).astype(np.float32)
+    low, high = values.min(), values.max()
+    rows = rng.permutation(n).astype(np.int32)
+    holes, gone = np.where(rng.random(n) < 0.3, -1, rows).astype(np.int32), rng.random(n) < 0.3
+    step, shift, first = lattice_of(low, high, key, 16)
+    yield tree_parts.mix, key
+    yield splits.range_of, values, n
+    yield splits.range_of, np.where(values > 0, np.float32(np.nan), values), n
+    for goes in (False, True):
+        yield tree_parts.child_key, key, goes
+    for value in values[:9]:
+        yield threshold_at, step, shift, first + 3
+        yield interval_of, value, 1.0 / step, shift, first
+        yield order_threshold, key & tree_parts.NUMBERS, np.float32(1e5 * abs(value))
+        for threshold in (np.float32(0.5), np.float32(np.inf), np.float32(1e-30)):
+            for categorical in (False, True):
+                yield goes_left, value, threshold, True, categorical
+                yield goes_left, np.float32(np.nan), threshold, True, categorical
+    parts, total = rng.integers(0, 9, (2, 3)), rng.integers(9, 20, 3)
+    for criterion in (tree_parts.GINI, tree_parts.ENTROPY, SQUARED_ERROR):
+        yield splits.merit, parts, 1, total, 3, criterion, np.array([1.0, 0.5, 2.0])
+    for left in (parts, np.array([[3, 0, 0], [0, 7, 0]])):
+        yield splits.is_perfect, left, 0, np.array([3, 7, 0]), 3
+    for regresses in (False, True):
+        for weighted in (False, True):
+            table = draw_table(rng, n, regresses, weighted)
+            width = 3 if not (regresses or weighted) else 4
+            columns = (table.labels, table.targets, table.weights, table.scales)
+            for sign in (1, -1):
+                yield tree_parts.count_in, np.zeros(9, np.int64), 2, width, 5, *columns, sign
+            for feature, threshold in ((0, 0.1), (~0, np.inf), (1, 1e-30), (2, 1.0)):
+                spare, order = np.empty(n, np.int32), rows.copy()
+                limit = np.float32(threshold)
+                yield trees.divide, table, order, 3, 30, feature, limit, True, spare
+            copied = trees.bench_for(n, table).close
+            yield trees.copy_rows, table, rows, 20, copied._replace(columns=copied.columns + 0)
+    table = draw_table(rng, n, True, False)
+    table.targets[rows[:7]] = 1.0
+    for some in (rows[:7], holes, rows[:0]):
+        yield trees.targets_differ, table.targets, some, gone
+        for rules in (Rules(SQUARED_ERROR, 1, 4, 5, 2, 1), Rules(0, 1, 4, 5, 20, 1)):
+            arguments = (table.targets, rules, some, gone, 7, np.array([3, 4, 0]), 3)
+            yield trees.is_decided, *arguments, 4
+            yield trees.is_decided, *arguments, 5
+    yield trees.enlarged, table.targets[:, :1].copy(), 2 * n
+    yield trees.copy_into, np.zeros((3, n), np.int32), 1, rows
+    yield forests.kept_rows, holes, gone, np.empty(n, np.int32)
+    yield forests.kept_rows, holes, gone[:0], np.empty(n, np.int32)
+
+
+def test_kernels_equal_their_python(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    for kernel, *arguments in calls(rng):
+        same = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+        with np.errstate(over="ignore"):
+            ours, plain = kernel(*arguments), kernel.py_func(*same)
+        if kernel is trees.enlarged:  # the rest is whatever was there
+            ours, plain = (more[: len(arguments[0])] for more in (ours, plain))
+        if kernel is splits.merit:  # logarithms come from two libraries
+            assert_allclose(ours, plain, rtol=1e-14)
+        else:
+            assert_array_equal(ours, plain, err_msg=kernel.__name__)
+        for a, b in zip(arguments, same, strict=True):
+            if isinstance(a, np.ndarray) and kernel not in (trees.divide, forests.kept_rows):
+                assert_array_equal(a, b, err_msg=kernel.__name__)
+
+
+@pytest.mark.fast
+@settings(max_examples=300, deadline=None)
+@given(st.lists(FLOATS, min_size=2, max_size=30), st.integers(0, 2**64 - 1), st.integers(1, 64))
+def test_intervals_are_those_of_the_thresholds(values, key, n_candidates):
+    values = np.unique(np.array(values, dtype=np.float32) + np.float32(0.0))
+    if values.size < 2:
+        return
+    step, shift, first = lattice_of(values[0], values[-1], np.uint64(key), n_candidates)
+    share = (float(values[-1]) - float(values[0])) / step / n_candidates
+    assert 0.5 <= share < 1.0
+    thresholds = [threshold_at(step, shift, first + k) for k in range(n_candidates + 1)]
+    assert np.all(np.diff(thresholds) >= 0)
+    assert threshold_at(step, shift, first - 1) < values[0]
+    for value in values:
+        place = interval_of(value, 1.0 / step, shift, first)
+        assert place == sum(value > t for t in thresholds) <= n_candidates
+
+
+@pytest.mark.fast
+@settings(max_examples=200, deadline=None)
+@given(st.lists(FLOATS, min_size=4, max_size=30), st.integers(0, 2**64 - 1))
+def test_a_lattice_stays_where_a_row_at_the_end_leaves(values, key):
+    values = np.unique(np.array(values, dtype=np.float32) + np.float32(0.0))
+    if values.size < 4:
+        return
+    whole = lattice_of(values[0], values[-1], np.uint64(key), 16)
+    for low, high in ((values[1], values[-1]), (values[0], values[-2])):
+        step, shift, first = lattice_of(low, high, np.uint64(key), 16)
+        if step == whole[0]:
+            assert shift == whole[1]
+            assert first >= whole[2]
+
+
+@pytest.mark.fast
+def test_orders_of_categories_differ_and_can_be_cut_anywhere(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    categories = rng.integers(1 << 23, 1 << 30, 30).astype(np.uint32).view(np.float32)
+    orders = set()
+    for number in rng.integers(1 << 12, size=20) & int(tree_parts.NUMBERS):
+        places = [place_in_order(value, np.uint64(number)) for value in categories]
+        orders.add(tuple(np.argsort(places)))
+        for cut in places:
+            threshold = order_threshold(np.uint64(number), np.float32(cut) + np.float32(0.25))
+            assert np.isfinite(threshold)
+            sides = [goes_left(value, threshold, False, True) for value in categories]
+            assert sides == [place <= cut for place in places]
+    assert len(orders) > 10
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("n_per_row", [1, 4, 9])
+def test_rows_are_in_trees_by_their_ids_alone(n_per_row, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    hashes, key = rng.integers(1 << 63, size=4000, dtype=np.uint64), np.uint64(5)
+    rows = rng.permutation(4000)
+    in_trees, first = rows_by_tree(hashes, key, rows, 9, n_per_row)
+    members = [in_trees[a:b] for a, b in pairwise(first)]
+    assert_array_equal(np.bincount(in_trees), n_per_row)
+    assert all(np.unique(tree).size == tree.size for tree in members)
+    assert np.ptp(np.diff(first)) <= 6 * np.sqrt(4000)
+    again, first = rows_by_tree(hashes[::-1], key, rows[::-1], 9, n_per_row)
+    for tree, (a, b) in zip(members, pairwise(first), strict=True):
+        assert_array_equal(np.sort(tree), np.sort(again[a:b]))
+    chosen = np.sort(trees_of_rows(hashes, 9, n_per_row), axis=1)
+    assert (np.diff(chosen) > 0).all()
+    assert_array_equal(np.unique(chosen), np.arange(9))
