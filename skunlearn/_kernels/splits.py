@@ -80,7 +80,7 @@ def place_of_feature(key, n_drawn, n_features):
     return drawn, n_drawn + np.int64(((drawn >> np.uint64(32)) * left) >> np.uint64(32))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always", error_model="numpy")
 def merit(parts, which, total, n_sums, criterion, class_weight):
     """Rate a division into ``parts[which]`` and the rest of `total`; the larger, the purer."""
     left, right, merit_left, merit_right = 0.0, 0.0, 0.0, 0.0
@@ -273,7 +273,7 @@ def range_of(values, size):
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def split_by_rows(table, rules, rows, size, key, space, keeps):
     """Choose the best split of a node; of equally good ones the first.
 
@@ -372,7 +372,7 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
     return split_of(rules, table.is_categorical, trials, best)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def split_by_sums(table, rules, size, space):
     """Choose a split by sums that were kept; see :func:`split_by_rows`."""
     table, space = borrowed(table), borrowed(space)

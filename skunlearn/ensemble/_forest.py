@@ -22,7 +22,7 @@ from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.ensemble._categories import as_numbers, find_categorical
-from skunlearn.ensemble._trees import Forest, UnlearningCost
+from skunlearn.ensemble._trees import Forest, UnlearningCost, rows_that_count
 from skunlearn.exceptions import NotUnlearnableError
 
 Self = TypeVar("Self", bound="BaseForest")
@@ -203,6 +203,8 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         self._hold(samples)
         self._scales, self._n_at_top = self._choose_scales(samples, samples.slots())
         rows = self._weighing(samples, samples.slots())
+        if not rows.size:
+            raise ValueError("All rows have a weight of zero.")
         n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
         small = self._criterion() != SQUARED_ERROR and weight is None
         like = np.zeros(self._n_sums() + (0 if small else 1), dtype=np.int32 if small else np.int64)
@@ -223,7 +225,9 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _weighing(self, samples: SampleStore, rows: np.ndarray) -> np.ndarray:
         """Return those of the rows that have a weight."""
         weight = samples.sample_weight
-        return rows if weight is None else rows[weight[rows] > 0.0]
+        labels, _ = self._targets(samples)
+        weights = np.zeros(0) if weight is None else weight
+        return rows_that_count(rows, weights, labels, self._class_factors())
 
     def _choose_scales(
         self, samples: SampleStore, rows: np.ndarray
@@ -262,11 +266,10 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         described = self._describe_without(rows)
         weight = samples.sample_weight
         n_left = samples.n_samples - rows.size
-        if weight is not None:
-            left = samples.slots_without(rows)
-            n_left = int((weight[left] > 0.0).sum())
+        if weight is not None or not self._class_factors().all():
+            n_left = self._weighing(samples, samples.slots_without(rows)).size
             if not n_left:
-                raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
+                raise NotUnlearnableError("All rows left would have a weight of zero.")
         at_top = self._at_top_without(rows)
         chosen = self._n_at_top
         if (

@@ -230,9 +230,7 @@ class Forest:
         """Find out where rows are, if that is not known or they have other slots by now."""
         if self.n_slots == samples.n_slots:
             return
-        slots = samples.slots()
-        if table.weights.size:
-            slots = slots[table.weights[slots] > 0.0]
+        slots = rows_that_count(samples.slots(), table.weights, table.labels, table.class_weight)
         in_trees, first = self.members(samples, slots)
         trees = self.trees._replace(rows=np.empty_like(in_trees), first_row=first)
         for tree in range(self.n_trees):
@@ -470,6 +468,17 @@ class Readers:
             finally:
                 self._n_waiting -= 1
                 self._free.notify_all()
+
+
+def rows_that_count(
+    rows: np.ndarray, weights: np.ndarray, labels: np.ndarray, class_weight: np.ndarray
+) -> np.ndarray:
+    """Return those of the rows that have a weight; arguments are as in :class:`Table`."""
+    if weights.size:
+        rows = rows[weights[rows] > 0.0]
+    if not class_weight.all():
+        rows = rows[class_weight[labels[rows]] > 0.0]
+    return rows
 
 
 def _starts(sizes: Any) -> np.ndarray:

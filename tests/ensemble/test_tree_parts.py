@@ -66,7 +66,7 @@ def calls(rng):
             for categorical in (False, True):
                 yield goes_left, value, threshold, True, categorical
                 yield goes_left, np.float32(np.nan), threshold, True, categorical
-    parts, total = rng.integers(0, 9, (2, 3)), rng.integers(9, 20, 3)
+    parts, total = rng.integers(1, 9, (2, 3)), rng.integers(9, 20, 3)
     for criterion in (tree_parts.GINI, tree_parts.ENTROPY, SQUARED_ERROR):
         yield splits.merit, parts, 1, total, 3, criterion, np.array([1.0, 0.5, 2.0])
     for left in (parts, np.array([[3, 0, 0], [0, 7, 0]])):

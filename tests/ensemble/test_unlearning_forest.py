@@ -236,3 +236,20 @@ def test_predictions_meanwhile_are_of_one_forest_or_the_other():
         assert not reader.is_alive()
     assert seen
     assert all(any(np.array_equal(a, b) for b in versions) for a in seen)
+
+
+@pytest.mark.fast
+def test_classes_of_weight_zero_are_as_if_they_were_not_there():
+    X, y = load_digits(n_class=4, return_X_y=True)
+    weights = {0: 0.0, 1: 1.0, 2: 2.0, 3: 1.0}
+    model = UnlearningForestClassifier(20, class_weight=weights, random_state=0).fit(X, y)
+    model = pickle.loads(pickle.dumps(model.unlearn(range(50)))).unlearn(range(50, 60))
+    left = np.flatnonzero((np.arange(len(y)) >= 60) & (y > 0))
+    others = clone(model).set_params(class_weight={k: weights[k] for k in (1, 2, 3)})
+    others.fit(X[left], y[left], sample_ids=left)
+    assert_array_equal(model.predict_proba(X)[:, 1:], others.predict_proba(X))
+    assert not model.predict_proba(X)[:, 0].any()
+    with pytest.raises(NotUnlearnableError, match="weight of zero"):
+        model.unlearn(left)
+    with pytest.raises(ValueError, match="weight of zero"):
+        clone(model).set_params(class_weight=dict.fromkeys(range(4), 0.0)).fit(X, y)
