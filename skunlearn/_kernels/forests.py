@@ -163,7 +163,7 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
         if f < 0:
             break
         at = u * (n_grid + 2) * width
-        v = table.columns[f, row]
+        v = table.values[row * table.row_step + f * table.column_step]
         if v != v:
             trial.n_missing -= 1
             at += (n_grid + 1) * width
@@ -398,7 +398,7 @@ def plan(table, rules, trees, sign, some, first_leaving, leaving, gone, like):
     for tree in range(some[0], some[1]):
         n_rows = trees.first_row[tree + 1] - trees.first_row[tree]
         longest = max(longest, n_rows + first_leaving[tree + 1] - first_leaving[tree])
-    space = space_for(longest, table.columns.shape[0], rules, like)
+    space = space_for(longest, table.is_categorical.size, rules, like)
     mine, steps = np.empty(longest, np.int32), np.empty(leaving.size + 2, STEP)
     visits, fresh_trials, fresh_sums, grafts, rows = walk(
         table, rules, trees, sign, some, first_leaving, leaving, gone, space, mine, steps

@@ -316,9 +316,10 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
         order[place] = order[n_drawn]
         order[n_drawn] = f
         n_drawn += 1
-        column = table.columns[f]
+        column = table.values[f * table.column_step :]
+        row_step = np.uint64(table.row_step)
         for i in range(size):
-            values[i] = column[np.uint32(rows[i])]
+            values[i] = column[np.uint64(rows[i]) * row_step]
         if table.is_categorical[f]:
             number = drawn & NUMBERS
             for i in range(size):

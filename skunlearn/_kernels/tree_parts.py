@@ -64,8 +64,10 @@ class Table(NamedTuple):
 
     Parameters
     ----------
-    columns : ndarray of shape (n_features, n_slots), float32
+    values : ndarray of shape (n_slots * n_features,), float32
         A category is a float32 that stands for the hash of its value.
+    row_step, column_step : int
+        How far apart the values of a feature stand, and those of a row.
     is_categorical : ndarray of shape (n_features,), bool
     labels : ndarray of shape (n_slots,), int32
         Class codes; of size 0 for regression.
@@ -79,7 +81,9 @@ class Table(NamedTuple):
         Powers of two that turn targets and weights into the integers that are summed.
     """
 
-    columns: np.ndarray
+    values: np.ndarray
+    row_step: int
+    column_step: int
     is_categorical: np.ndarray
     labels: np.ndarray
     targets: np.ndarray

@@ -22,7 +22,7 @@ NONE, SETTLED = -1, -2
 # A node with more rows than this keeps the sums from which its split was chosen.
 CACHED = 256
 
-# The values of a subtree with no more rows than this are copied, to lie close together.
+# The rows of a subtree with no more of them than this are copied, to lie close together.
 COPIED = 4096
 
 # A node: where it divides its rows (infinite for a leaf); its left child, next to which the right
@@ -99,15 +99,16 @@ def copy_into(table, row, values):
         table[row, i] = values[i]
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def copy_rows(table, rows, size, to):
-    """Copy rows to the beginning of another table."""
-    for f in range(table.columns.shape[0]):
-        column, copied = table.columns[f], to.columns[f]
+    """Copy rows to the beginning of another table, which has them feature after feature."""
+    table, rows, to = borrowed(table), borrowed(rows), borrowed(to)
+    for f in range(table.is_categorical.size):
+        column, copied = table.values[f * table.column_step :], to.values[f * to.column_step :]
         for i in range(size):
-            copied[i] = column[np.uint32(rows[i])]
+            copied[i] = column[rows[i] * table.row_step]
     for i in range(size):
-        row = np.uint32(rows[i])
+        row = rows[i]
         if table.labels.size:
             to.labels[i] = table.labels[row]
         if table.weights.size:
@@ -120,19 +121,22 @@ def copy_rows(table, rows, size, to):
 def divide(table, rows, start, stop, feature, threshold, has_missing, spare):
     """Reorder rows by the side of a split on which they are; returns where the right ones begin."""
     by = feature if feature >= 0 else ~feature
-    column, is_categorical = table.columns[by], table.is_categorical[by]
+    column, is_categorical = table.values[by * table.column_step :], table.is_categorical[by]
+    row_step = np.uint64(table.row_step)
     middle, n_right = start, 0
     if has_missing or is_categorical:
         for i in range(start, stop):
             row = rows[i]
-            left = goes_left(column[row], threshold, feature < 0, is_categorical)
+            left = goes_left(
+                column[np.uint64(row) * row_step], threshold, feature < 0, is_categorical
+            )
             rows[middle] = spare[n_right] = row
             middle += left
             n_right += not left
     else:
         for i in range(start, stop):
             row = rows[i]
-            left = column[np.uint32(row)] <= threshold
+            left = column[np.uint64(row) * row_step] <= threshold
             rows[np.uint32(middle)] = spare[np.uint32(n_right)] = row
             middle += left
             n_right += not left
@@ -164,7 +168,9 @@ def bench_for(n_rows, table):
     """Allocate a bench for trees of up to a number of rows."""
     n = min(n_rows, COPIED)
     close = Table(
-        np.empty((table.columns.shape[0], n), np.float32),
+        np.empty(n * table.is_categorical.size, np.float32),
+        np.int64(1),
+        np.int64(n),
         table.is_categorical,
         np.empty(n if table.labels.size else 0, np.int32),
         np.empty((n if table.targets.size else 0, table.targets.shape[1])),
@@ -203,7 +209,7 @@ def grow(table, rules, rows, key, depth, like):
     sums : ndarray of shape (n_cached, max_features * (n_candidates + 2) * width)
         Of nodes that have more than CACHED rows.
     """
-    n_rows, n_features = rows.size, table.columns.shape[0]
+    n_rows, n_features = rows.size, table.is_categorical.size
     n_sums = like.size if table.labels.size and not table.weights.size else like.size - 1
     n_most, room = max(2 * n_rows - 1, 1), 2 * n_rows // CACHED
     space = space_for(n_rows, n_features, rules, like)

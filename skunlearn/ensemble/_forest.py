@@ -139,13 +139,13 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         )
 
     def _table(self, samples: SampleStore) -> Table:
-        """View rows as the kernels do, column by column."""
-        if not samples.X.flags.f_contiguous:
-            samples.X = np.asfortranarray(samples.X)
+        """View rows as the kernels do."""
         labels, targets = self._targets(samples)
         weights = samples.sample_weight
         return Table(
-            samples.X.T,
+            samples.X.reshape(-1),
+            samples.X.shape[1],
+            1,
             self._forest.is_categorical,
             labels,
             targets,
@@ -157,7 +157,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _check_rows(
         self, X: Any, y: Any, sample_weight: Any, **checks: Any
     ) -> tuple[Any, Any, Any]:
-        """Validate X, y and weights; the rows column by column, in memory of our own."""
+        """Validate X, y and weights; the rows in memory of our own."""
         source, numbers = X, None
         if "_categorical_to_keep" in self.__dict__:  # X is what was held
             is_categorical = self.__dict__.pop("_categorical_to_keep")
@@ -165,14 +165,14 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             is_categorical = find_categorical(X, self.categorical_features)
             if is_categorical is not None:
                 X = numbers = as_numbers(
-                    X, is_categorical, self, order="F", ensure_all_finite="allow-nan"
+                    X, is_categorical, self, order="C", ensure_all_finite="allow-nan"
                 )
         X, y = validate_data(
             self,
             X,
             y,
             dtype=np.float32,
-            order="F",
+            order="C",
             ensure_all_finite="allow-nan" if is_categorical is None else False,
             multi_output=True,
             **checks,
@@ -180,7 +180,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         if numbers is not None:
             validate_data(self, source, skip_check_array=True)
         if np.may_share_memory(X, source) if isinstance(source, np.ndarray) else X is not numbers:
-            X = np.array(X, order="F")
+            X = np.array(X, order="C")
         weight = None
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)

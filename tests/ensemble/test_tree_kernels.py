@@ -92,7 +92,9 @@ def test_classification_trees_equal_plain_ones(criterion, global_random_seed):
         weights = rng.integers(1, 4, n).astype(float) if rng.random() < 0.5 else np.zeros(0)
         rules = draw_rules(rng, criterion, d)
         table = Table(
-            np.ascontiguousarray(X.T),
+            X.reshape(-1),
+            d,
+            1,
             is_categorical,
             labels,
             np.zeros((0, 0)),
@@ -126,7 +128,9 @@ def test_regression_trees_equal_plain_ones(global_random_seed):
         weights = rng.integers(1, 4, n).astype(float) if rng.random() < 0.5 else np.zeros(0)
         rules = draw_rules(rng, SQUARED_ERROR, d)
         table = Table(
-            np.ascontiguousarray(X.T),
+            X.reshape(-1),
+            d,
+            1,
             is_categorical,
             np.zeros(0, dtype=np.int32),
             targets,

@@ -34,7 +34,9 @@ def draw_table(rng, n, regresses, weighted):
     columns[rng.random((3, n)) < 0.2] = np.nan
     columns[2] = 1.5
     return Table(
-        columns,
+        columns.reshape(-1),
+        1,
+        n,
         np.array([False, True, False]),
         np.zeros(0, np.int32) if regresses else rng.integers(0, 3, n).astype(np.int32),
         rng.normal(size=(n, 2)) if regresses else np.zeros((0, 0)),
@@ -82,8 +84,6 @@ def calls(rng):
                 spare, order = np.empty(n, np.int32), rows.copy()
                 limit = np.float32(threshold)
                 yield trees.divide, table, order, 3, 30, feature, limit, True, spare
-            copied = trees.bench_for(n, table).close
-            yield trees.copy_rows, table, rows, 20, copied._replace(columns=copied.columns + 0)
     table = draw_table(rng, n, True, False)
     table.targets[rows[:7]] = 1.0
     for some in (rows[:7], holes, rows[:0]):
