@@ -10,7 +10,12 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 
 from skunlearn._arrays import is_cupy, to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
@@ -354,7 +359,10 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             was = "without" if samples.sample_weight is None else "with"
             raise ValueError(f"This {type(self).__name__} was fitted {was} sample_weight.")
         if weight is not None:
-            weight = check_sample_weight(weight, rows, ensure_non_negative=True).astype(np.float64)
+            weight = column_or_1d(check_array(weight, dtype=np.float64, ensure_2d=False))
+            check_consistent_length(rows, weight)
+            if (weight < 0.0).any():
+                raise ValueError("sample_weight must not be negative.")
         self._check_size(samples.n_samples + len(rows), weight is not None)
         described = self._describe_with(y)
         if described is not None:

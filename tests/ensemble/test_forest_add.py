@@ -41,7 +41,7 @@ def test_rows_that_come_and_go(regresses, data):
     y = rng.integers(0, 3, n) + 3 * (rng.random(n) < 2 / n)
     if regresses:
         y = rng.normal(size=(n, 2)) * np.exp(rng.normal(size=(n, 1)))
-    weight = rng.integers(1, 3, n).astype(float) if data.draw(st.booleans()) else None
+    weight = rng.integers(0, 3, n).astype(float) if data.draw(st.booleans()) else None
     options = {"categorical_features": [0]} if data.draw(st.booleans()) else {}
     ids = rng.permutation(2 * n)[:n]
 
@@ -50,6 +50,8 @@ def test_rows_that_come_and_go(regresses, data):
         return model.fit(X[rows], y[rows], sample_weight=w, sample_ids=ids[rows])
 
     held = np.sort(rng.choice(n, n // 2, replace=False))
+    if weight is not None:
+        weight[held[0]] = 1.0
     model = fit(draw_model(data, regresses).set_params(**options), held)
     for step in data.draw(
         st.lists(st.sampled_from(["add", "add", "unlearn", "pickle"]), max_size=5)
@@ -64,7 +66,7 @@ def test_rows_that_come_and_go(regresses, data):
             model.add(X[more], y[more], sample_weight=w, sample_ids=ids[more])
             held = np.concatenate([held, more])
         elif step == "unlearn":
-            gone = rng.choice(held, min(held.size - 1, 2), replace=False)
+            gone = rng.choice(held[1:], min(held.size - 1, 2), replace=False)
             model.unlearn(ids[gone])
             held = held[~np.isin(held, gone)]
         else:
@@ -132,5 +134,7 @@ def test_refusals_change_nothing():
     regressor = UnlearningForestRegressor(5).fit(X, np.column_stack([y, y]), np.ones(150))
     with pytest.raises(ValueError, match="fitted with sample_weight"):
         regressor.add(X, np.column_stack([y, y]), sample_ids=range(150))
+    with pytest.raises(ValueError, match="must not be negative"):
+        regressor.add(X, np.column_stack([y, y]), -np.ones(150), sample_ids=range(150))
     with pytest.raises(ValueError, match="y must have shape"):
         regressor.add(X, y, np.ones(150), sample_ids=range(150))
