@@ -148,6 +148,19 @@ class UnlearnerMixin(CallbackSupportMixin):
         view.__dict__.update(removal.attributes)
         return view
 
+    def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
+        """Tell whether rows come out of a transformer as before, bit for bit, after a removal.
+
+        Parameters
+        ----------
+        after : view of the estimator
+            As it will be, from :meth:`_after`.
+
+        rows : ndarray of dtype intp
+            The slots that are removed; the answer is about the other rows held.
+        """
+        return False
+
     def _adopt(self, fresh: Any) -> list[Swap]:
         """Return the swaps by which this object becomes a freshly fitted clone of it."""
         fresh._samples.lock = self._samples.lock
