@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
+from sklearn.compose import ColumnTransformer
+from sklearn.utils import _metadata_requests
 from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
+from sklearn.utils.validation import _get_feature_names as column_names
 from sklearn.utils.validation import _num_samples as num_samples
+
+# Releases before 1.9 ask how columns of the remainder are named; later ones name them as others.
+_asked = inspect.signature(ColumnTransformer).parameters.get("force_int_remainder_cols")
+FORCE_INT_REMAINDER_COLS = False if _asked is None or _asked.default is True else _asked.default
 
 
 class NoCallbacks:
@@ -63,6 +72,16 @@ def callback_context(estimator: Any) -> Any:
     return estimator.__dict__.get("_callback_fit_ctx") or NoCallbacks()
 
 
+def methods_with_metadata() -> tuple[list[str], ...]:
+    """Return the lists of the methods to which scikit-learn routes metadata."""
+    return _metadata_requests.SIMPLE_METHODS, _metadata_requests.METHODS
+
+
+def wrap_output(transformer: Any, outputs: Any) -> Any:
+    """Put outputs into the container that `set_output` asks for."""
+    return _wrap_data_with_container("transform", outputs, outputs, transformer)
+
+
 def with_loss(regressor: Any) -> Any:
     """Give a fitted generalised linear model of scikit-learn the loss that its `score` uses."""
     regressor._base_loss = regressor._get_loss()
@@ -70,6 +89,7 @@ def with_loss(regressor: Any) -> Any:
 
 
 __all__ = [
+    "FORCE_INT_REMAINDER_COLS",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -79,9 +99,12 @@ __all__ = [
     "callback_context",
     "check_sample_weight",
     "check_y",
+    "column_names",
     "fit_context",
+    "methods_with_metadata",
     "num_samples",
     "search_buffers",
     "with_callbacks",
     "with_loss",
+    "wrap_output",
 ]

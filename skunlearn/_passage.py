@@ -13,8 +13,9 @@ from sklearn.utils import _safe_indexing, get_tags
 from skunlearn._arrays import DeviceTable, is_foreign
 from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore
+from skunlearn._stream import Source, Stream
 from skunlearn._swap import Swap
-from skunlearn._tables import native, take
+from skunlearn._tables import take
 from skunlearn.base import Guarantee, Removal, StepReport, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -25,12 +26,20 @@ _MEASURES = {
     "certified": ("bound", "epsilon", "delta", "n_releases", "composed_epsilon"),
 }
 
+# What steps do for a request, from the cheapest to the dearest.
+_WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
+
 
 def passes_through(step: Any) -> bool:
     """Tell whether a step remembers no rows that a request could be about."""
-    if step in (None, "passthrough") or isinstance(step, FrozenEstimator):
+    if step is None or isinstance(step, str | FrozenEstimator):
         return True
     return not get_tags(step).requires_fit
+
+
+def forgets(step: Any) -> bool:
+    """Tell whether a request can be carried out in a step without refitting it."""
+    return isinstance(step, UnlearnerMixin) or passes_through(step)
 
 
 def weakest(guarantees: list[Guarantee]) -> Guarantee:
@@ -47,46 +56,53 @@ def weakest(guarantees: list[Guarantee]) -> Guarantee:
     return Guarantee(kind, scope, **{name: largest(name) for name in _MEASURES.get(kind, ())})
 
 
+def dearest(ways: list[str]) -> str:
+    """Name what parts did for a request by the dearest of it."""
+    return max(ways, key=_WAYS.index, default="unchanged")
+
+
 class Passage:
-    """A request on its way through the steps, in order, nothing of it in force yet.
+    """A request on its way through steps that follow each other, nothing of it in force yet.
 
     Parameters
     ----------
-    ids : ndarray
-        Ids of the rows to remove.
+    whole : SampleStore
+        The composition's own store.
 
-    rows : SampleStore
-        The pipeline's own store; holds the raw rows where steps of other packages are refitted.
+    rows : ndarray of dtype intp
+        The slots of it that are to go.
 
     refits_others : bool
         Whether a step that cannot unlearn is refitted on the rows left.
+
+    stream : Stream
+        The rows that will be left, as they reach the first step.
     """
 
-    def __init__(self, ids: np.ndarray, rows: SampleStore, refits_others: bool) -> None:
-        self.ids = ids
+    def __init__(
+        self, whole: SampleStore, rows: np.ndarray, refits_others: bool, stream: Stream
+    ) -> None:
+        self.whole = whole
         self.rows = rows
         self.refits_others = refits_others
+        self.stream = stream
         self.removals: list[Removal] = []
         self.reports: list[StepReport] = []
         self.swaps: list[Swap] = []
         self.guarantees: list[Guarantee] = []
         self.steps: list[tuple[str, Any]] = []
-        # What reaches the next step if it differs from what that step was fitted on: the rows
-        # left, as they are now, or the affine maps, former and present, of rows a step holds.
-        self._changed = False
-        self._current: Any = None
-        self._views: list[Any] = []
-        self._source: Any = None
 
     def go_through(self, name: str, step: Any) -> None:
         """Take the request through one more step."""
         started = perf_counter()
+        parts: tuple[StepReport, ...] = ()
         after = step
         if isinstance(step, UnlearnerMixin):
-            way = self._unlearner(name, step)
+            way, parts = self._unlearner(name, step)
         elif passes_through(step):
             way = "frozen" if isinstance(step, FrozenEstimator) else "unchanged"
-            self._move_on(step)
+            if hasattr(step, "transform"):
+                self.stream = self.stream.through(step.transform)
         elif self.refits_others:
             way = "refitted"
             after = self._other(name, step)
@@ -99,51 +115,50 @@ class Passage:
             )
         self.steps.append((name, after))
         self.reports.append(StepReport(name, way, perf_counter() - started))
+        self.reports += [
+            StepReport(f"{name}__{part.name}", part.way, part.seconds) for part in parts
+        ]
 
-    def _unlearner(self, name: str, step: UnlearnerMixin) -> str:
+    def _unlearner(self, name: str, step: UnlearnerMixin) -> tuple[str, tuple[StepReport, ...]]:
         store = step._check_samples()
-        rows = store.resolve(self.ids, strict=False)[1]
+        rows = self._rows_of(store)
         if rows.size == store.n_samples:
             raise NotUnlearnableError(
                 f"The request would leave step {name!r} without rows. Nothing was changed."
             )
-        source = self._source
         removal: Removal | None
-        if self._changed:
-            removal = None
-            if (
-                source is not None
-                and step._unlearning_tags.pushes_affine
-                and (getattr(step, "_frame", None) is not None or store.aligned_with(source[0]))
-            ):
-                removal = step._push_affine(rows, *source)
+        if self.stream.changed:
+            way, removal = "pushed through", step._follow_stream(rows, self.stream)
             if removal is None:
                 self._refit_unlearner(name, step, store, rows)
-                return "refitted"
-            way = "pushed through"
+                return "refitted", ()
         elif rows.size:
-            removal = step._unlearn(rows)
-            way = "unlearned"
+            way, removal = "unlearned", self._unlearned(name, step, rows)
         else:
-            removal = Removal({})
-            way = "unchanged"
+            way, removal = "unchanged", Removal({})
         self.swaps += [Swap(step, removal.attributes, rows), *removal.swaps]
         self.removals.append(removal)
         self.guarantees.append(removal.guarantee or step._static_guarantee())
         if hasattr(step, "transform"):
-            after = step._after(removal)
-            self._source = None
-            if self._changed:
-                self._views.append(after)
-            elif rows.size:
-                if hasattr(after, "_affine_map"):
-                    self._source = (store, step._affine_map(), after._affine_map())
-                self._current = lambda: (
-                    after._outputs_without(self.ids),
-                    store.ids_of(store.slots_without(rows)),
-                )
-                self._changed = True
-        return way
+            self.stream = stream_after(step, removal, rows, self.stream.changed)
+        if removal.steps:
+            way = dearest([part.way for part in removal.steps])
+        return way, removal.steps
+
+    def _rows_of(self, store: SampleStore) -> np.ndarray:
+        """Return the slots of a step's store that are to go."""
+        if store.laid_out_as(self.whole):
+            return self.rows
+        return store.resolve(self.whole.ids_of(self.rows), strict=False)[1]
+
+    @staticmethod
+    def _unlearned(name: str, step: UnlearnerMixin, rows: np.ndarray) -> Removal:
+        try:
+            return step._unlearn(rows)
+        except NotUnlearnableError as error:
+            if str(error).startswith("Step "):
+                raise
+            raise NotUnlearnableError(f"Step {name!r} ({type(step).__name__}): {error}") from error
 
     def _refit_unlearner(
         self, name: str, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray
@@ -152,43 +167,32 @@ class Passage:
         ids = store.ids_of(kept)
         fresh = clone(step)
         step._hand_on(fresh)
-        arguments = {"sample_ids": ids}
-        if store.sample_weight is not None:
-            arguments["sample_weight"] = store.publish(store.sample_weight[kept])
-        _fit(name, fresh, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
+        arguments = step._fit_arguments(kept)
+        _fit(name, fresh.fit, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
         fresh.__dict__.pop("_seed_to_keep", None)
         self.swaps += step._adopt(fresh)
         self.guarantees.append(fresh._guarantee_of_fit())
         self.removals.append(Removal({}, n_refitted=1))
-        self._source = None
-        self._views.append(fresh)
+        self.stream = Stream(lambda: (fresh._outputs_at(np.arange(kept.size)), ids))
 
     def _other(self, name: str, step: Any) -> Any:
         fresh = clone(step)
-        kept = self.rows.slots_without(self.rows.resolve(self.ids, strict=False)[1])
-        if not self._changed:
-            self._current = native(take(self.rows.X, kept)), self.rows.ids_of(kept)
-            self._views = [view for _, view in self.steps if view not in (None, "passthrough")]
-            self._changed = True
-        rows = self._rows_now(name, self.rows.ids_of(kept))
-        _fit(name, fresh, rows, take(self.rows.y, kept))
+        kept = self.whole.slots_without(self.rows)
+        ids = self.whole.ids_of(kept)
+        rows, y = self._rows_now(name, ids), take(self.whole.y, kept)
+        if hasattr(step, "transform"):
+            makes = getattr(fresh, "fit_transform", lambda X, y: fresh.fit(X, y).transform(X))
+            outputs = _fit(name, makes, rows, y)
+            self.stream = Stream(lambda: (outputs, ids))
+        else:
+            _fit(name, fresh.fit, rows, y)
         self.guarantees.append(Guarantee("distributional"))
         self.removals.append(Removal({}, n_refitted=1))
-        self._source = None
-        self._views.append(fresh)
         return fresh
-
-    def _move_on(self, step: Any) -> None:
-        if self._changed and step not in (None, "passthrough"):
-            self._source = None
-            self._views.append(step)
 
     def _rows_now(self, name: str, ids: np.ndarray) -> Any:
         """Return the rows with the given ids as they reach the next step now."""
-        rows, held = self._current() if callable(self._current) else self._current
-        for view in self._views:
-            rows = view.transform(rows)
-        self._current, self._views = (rows, held), []
+        rows, held = self.stream.get()
         if np.array_equal(ids, held):
             return rows
         wanted = set(as_keys(ids))
@@ -203,12 +207,44 @@ class Passage:
         return _safe_indexing(rows, chosen)
 
 
-def _fit(name: str, step: Any, X: Any, y: Any, **arguments: Any) -> None:
+def stream_after(step: Any, removal: Removal, rows: np.ndarray, changed: bool) -> Stream:
+    """Return what will come out of a transformer that forgets.
+
+    Parameters
+    ----------
+    step : UnlearnerMixin
+        The transformer as it is.
+    removal : Removal
+        What it is about to do.
+    rows : ndarray of dtype intp
+        Slots that it is about to lose.
+    changed : bool
+        Whether other rows than before came in.
+    """
+    if removal.stream is not None:
+        return removal.stream
+    samples = step._samples
+    after = step._after(removal)
+
+    def compute() -> tuple[Any, np.ndarray]:
+        places = samples.places_without(rows)
+        return after._outputs_at(places), samples.ids_of(samples.slots()[places])
+
+    if not changed and (not rows.size or step._keeps_outputs(after, rows)):
+        return Stream(compute, changed=False)
+    before, present = step._as_map(), after._as_map()
+    source = None
+    if before is not None and present is not None and not changed:
+        source = Source(before, present, lambda: samples.ids, step._before_map)
+    return Stream(compute, source=source)
+
+
+def _fit(name: str, method: Any, X: Any, y: Any, **arguments: Any) -> Any:
     """Fit a step anew; what it refuses to be fitted on cannot be the result of a request."""
     try:
-        step.fit(X, y, **arguments)
+        return method(X, y, **arguments)
     except ValueError as error:
         raise NotUnlearnableError(
-            f"Step {name!r} ({type(step).__name__}) cannot be fitted on the rows that would be "
-            f"left: {error} Nothing was changed."
+            f"Step {name!r} cannot be fitted on the rows that would be left: {error} Nothing was "
+            "changed."
         ) from error

@@ -145,6 +145,12 @@ class SampleStore:
         keep[rows] = False
         return np.flatnonzero(keep)
 
+    def places_without(self, rows: np.ndarray) -> np.ndarray:
+        """Return where among the rows held those are that stay when the slots `rows` go."""
+        keep = np.ones(self.n_slots, dtype=bool)
+        keep[rows] = False
+        return np.flatnonzero(keep if self._alive is None else keep[self._alive])
+
     def take(self, rows: np.ndarray) -> tuple[Any, Any, Any]:
         """Copy rows by slot.
 
@@ -342,24 +348,26 @@ class SampleStore:
         if self.n_removed:
             self.__dict__.update(self._without_empty_slots())
 
-    def aligned_with(self, other: SampleStore) -> bool:
-        """Tell whether both stores hold the same ids in the same order."""
-        return self.n_samples == other.n_samples and np.array_equal(self.ids, other.ids)
+    def laid_out_as(self, other: SampleStore) -> bool:
+        """Tell whether the other store of a composition holds the same rows in the same slots.
 
-    def with_rows_of(self, other: SampleStore) -> SampleStore:
-        """Copy the store with the rows of an aligned one in the place of its own, in its slots."""
-        places = np.full(self.n_slots, other.n_slots)
-        places[self.slots()] = other.slots()
-        if sparse.issparse(other.X):
-            blank = sparse.csr_array((1, other.X.shape[1]), dtype=other.X.dtype)
-            return self.with_table(sparse.vstack([other.X, blank], format="csr")[places])
-        if isinstance(other.X, DeviceTable):
-            table = other.X.take(np.minimum(places, other.n_slots - 1))
-            table.wipe(np.flatnonzero(places == other.n_slots))
-            return self.with_table(table)
-        X = np.zeros((self.n_slots, *other.X.shape[1:]), dtype=other.X.dtype)
-        X[self.slots()] = other.X[other.slots()]
-        return self.with_table(X)
+        A part of a composition forgets at least what the whole forgets, so numbers tell.
+        """
+        return self.n_slots == other.n_slots and self.n_samples == other.n_samples
+
+    def with_rows(self, X: Any) -> SampleStore:
+        """Copy the store with other rows, as many as it holds, in the place of its own."""
+        if not self.n_removed:
+            return self.with_table(X)
+        n_rows = X.shape[0]
+        places = np.full(self.n_slots, n_rows)
+        places[self.slots()] = np.arange(n_rows)
+        if sparse.issparse(X):
+            blank = sparse.csr_array((1, X.shape[1]), dtype=X.dtype)
+            return self.with_table(sparse.vstack([X, blank], format="csr")[places])
+        table = take(X, np.minimum(places, n_rows - 1))
+        wipe(table, np.flatnonzero(places == n_rows))
+        return self.with_table(table)
 
     def with_table(self, X: Any) -> SampleStore:
         """Copy the store with another table in the place of X, slot for slot."""

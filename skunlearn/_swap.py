@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skunlearn._report import Guarantee, StepReport
+from skunlearn._stream import Stream
 
 # Held while a new model takes the old one's place and while a reader picks up a model: both take
 # a microsecond. It is what makes a pipeline's predictions all-old or all-new.
@@ -56,6 +57,9 @@ class Removal(NamedTuple):
 
     swaps : tuple of Swap, default=()
         For compositions, the new states of the parts.
+
+    stream : Stream, default=None
+        For compositions that transform, what will come out of them.
     """
 
     attributes: dict[str, Any]
@@ -65,6 +69,7 @@ class Removal(NamedTuple):
     part: str = "model"
     steps: tuple[StepReport, ...] = ()
     swaps: tuple[Swap, ...] = ()
+    stream: Stream | None = None
 
 
 def commit(swaps: Iterable[Swap]) -> None:

@@ -12,10 +12,12 @@ from scipy import sparse
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
+from skunlearn._affine import AffineMap
 from skunlearn._arrays import DeviceTable, is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
 from skunlearn._hashing import draw_seed
 from skunlearn._ids import as_keys, check_sample_ids
+from skunlearn._metadata import register_verb
 from skunlearn._report import (
     ASSUMPTIONS,
     KINDS,
@@ -26,6 +28,7 @@ from skunlearn._report import (
     table_html,
 )
 from skunlearn._sample_store import SampleStore
+from skunlearn._stream import Source, Stream
 from skunlearn._swap import Removal, Swap, commit, reads_one_version, snapshot
 from skunlearn._tables import named, own, take
 from skunlearn._tags import UnlearningTags, with_unlearning_tags
@@ -42,6 +45,9 @@ __all__ = [
 ]
 
 Self = TypeVar("Self", bound="UnlearnerMixin")
+
+
+register_verb()
 
 
 class UnlearnerMixin(CallbackSupportMixin):
@@ -74,6 +80,10 @@ class UnlearnerMixin(CallbackSupportMixin):
     >>> model.sample_ids_.tolist()
     ['ann', 'bob', 'cem']
     """
+
+    # An id is never anything else, so it goes to all that take one where metadata is routed.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_ids": True}
+    __metadata_request__unlearn: ClassVar[dict[str, bool]] = {"sample_ids": True}
 
     _takes_arrays: ClassVar[bool] = False  # of other libraries than NumPy
     _samples: SampleStore
@@ -146,6 +156,9 @@ class UnlearnerMixin(CallbackSupportMixin):
         """Return a view of the estimator as it will be once `removal` is in force."""
         view = snapshot(self)
         view.__dict__.update(removal.attributes)
+        for swap in removal.swaps:
+            if swap.estimator is self:
+                view.__dict__.update(swap.attributes)
         return view
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
@@ -173,12 +186,58 @@ class UnlearnerMixin(CallbackSupportMixin):
         """Give a clone that is to be fitted in this one's place what should stay, or saves work."""
         fresh._seed_to_keep = self.__dict__.get("_seed")
 
-    def _outputs_without(self, ids: np.ndarray) -> Any:
-        """Transform the rows held, those with the given ids left out."""
-        samples = self._samples
-        kept = samples.slots_without(samples.resolve(ids, strict=False)[1])
+    def _outputs_at(self, places: np.ndarray) -> Any:
+        """Return what `fit_transform` made of rows held, by their places in training order."""
         names = getattr(self, "feature_names_in_", None)
-        return self.transform(named(take(samples.X, kept), names))
+        return self.transform(named(self._before_map(places), names))
+
+    def _as_map(self) -> AffineMap | None:
+        """Return what `transform` does to the rows of `_before_map`, where that is affine."""
+        return self._affine_map() if hasattr(self, "_affine_map") else None
+
+    def _before_map(self, places: np.ndarray) -> Any:
+        """Return a table of rows held, by their places in training order."""
+        return take(self._samples.X, self._samples.slots()[places])
+
+    def _matches(self, X: Any) -> list[np.ndarray]:
+        """Return for each query the places, in training order, of the rows held that equal it."""
+        query, slots = self._as_stored(X), self._samples.slots()
+        return [
+            slots.searchsorted(self._find(take(query, np.array([at])), None))
+            for at in range(query.shape[0])
+        ]
+
+    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
+        """Unlearn where what comes in has changed; None if only a refit can follow that.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            As for :meth:`_unlearn`, and possibly empty.
+
+        stream : Stream
+            The rows that will be left, as they come in.
+        """
+        source = stream.source
+        if source is None or not self._unlearning_tags.pushes_affine:
+            return None
+        if getattr(self, "_frame", None) is None and not np.array_equal(
+            self._samples.ids, source.ids()
+        ):
+            return None
+        return self._push_affine(rows, source)
+
+    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
+        """Unlearn where an affine map in front changes, as the tag `pushes_affine` declares."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _push_affine.")
+
+    def _fit_arguments(self, rows: np.ndarray) -> dict[str, Any]:
+        """Return what `fit` takes beside X and y for the given slots."""
+        samples = self._samples
+        arguments = {"sample_ids": samples.ids_of(rows)}
+        if samples.sample_weight is not None:
+            arguments["sample_weight"] = samples.publish(samples.sample_weight[rows])
+        return arguments
 
     def _fit_targets(self, rows: np.ndarray) -> Any:
         """Return targets of the given slots in the form in which `fit` takes them."""
@@ -254,27 +313,37 @@ class UnlearnerMixin(CallbackSupportMixin):
 
     def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
         started = perf_counter()
+        n_ids, rows, removal = self._work_out(sample_ids, announce)
+        n_left = self._samples.n_samples - rows.size
+        if rows.size:
+            commit([Swap(self, removal.attributes, rows), *removal.swaps])
+        self.unlearning_report_ = self._report(started, n_ids, rows.size, n_left, removal)
+        return self
+
+    def _work_out(self, sample_ids: Any, announce: bool) -> tuple[int, np.ndarray, Removal]:
+        """Work out a request: how many ids it names, which rows go, the model without them."""
         samples = self._samples
         n_ids, rows = samples.resolve(sample_ids)
-        n_left = samples.n_samples - rows.size
         if not rows.size:
-            removal = Removal({})
-        elif not n_left:
+            return n_ids, rows, Removal({})
+        if rows.size == samples.n_samples:
             raise NotUnlearnableError(
                 f"The request names all {rows.size} training rows; no {type(self).__name__} "
                 "can be fitted on none. Delete the model instead."
             )
-        else:
-            if announce:
-                self._init_callback_context(
-                    task_name="unlearn", max_subtasks=self._n_subtasks(rows)
-                ).call_on_fit_task_begin(estimator=self)
-            removal = self._unlearn(rows)
-            commit([Swap(self, removal.attributes, rows), *removal.swaps])
-        self.unlearning_report_ = UnlearningReport(
+        if announce:
+            self._init_callback_context(
+                task_name="unlearn", max_subtasks=self._n_subtasks(rows)
+            ).call_on_fit_task_begin(estimator=self)
+        return n_ids, rows, self._unlearn(rows)
+
+    def _report(
+        self, started: float, n_ids: int, n_removed: int, n_left: int, removal: Removal
+    ) -> UnlearningReport:
+        return UnlearningReport(
             type(self).__name__,
             n_ids,
-            rows.size,
+            n_removed,
             n_left,
             perf_counter() - started,
             removal.guarantee or self._static_guarantee(),
@@ -283,7 +352,6 @@ class UnlearnerMixin(CallbackSupportMixin):
             removal.part,
             removal.steps,
         )
-        return self
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Find the ids of training rows that equal the given rows.
@@ -303,13 +371,16 @@ class UnlearnerMixin(CallbackSupportMixin):
         """
         samples = self._check_samples()
         with samples.lock:
-            query = self._as_stored(X)
-            targets = None if y is None else np.asarray(to_host(y))
-            if targets is not None and len(targets) != query.shape[0]:
-                raise ValueError(f"X has {query.shape[0]} rows, but y has {len(targets)}.")
-            ids = samples.ids_of(self._find(query, targets))
+            ids = samples.ids_of(self._equal_to(X, None if y is None else np.asarray(to_host(y))))
             first = {key: place for place, key in reversed(list(enumerate(as_keys(ids))))}
             return ids[sorted(first.values())]
+
+    def _equal_to(self, X: Any, y: np.ndarray | None) -> np.ndarray:
+        """Return the slots of the rows equal to any of the rows as users pass them."""
+        query = self._as_stored(X)
+        if y is not None and len(y) != query.shape[0]:
+            raise ValueError(f"X has {query.shape[0]} rows, but y has {len(y)}.")
+        return self._find(query, y)
 
     def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
         """Return the slots of the rows equal to any of the queries."""

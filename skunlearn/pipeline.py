@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import functools
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,33 +11,22 @@ import sklearn
 import sklearn.pipeline
 from sklearn.utils.metaestimators import available_if
 
-from skunlearn._arrays import to_host
+from skunlearn._affine import AffineMap
 from skunlearn._compat import StrOptions, num_samples
+from skunlearn._composition import Composition, on_snapshot
+from skunlearn._feature_union import FeatureUnion, make_union
+from skunlearn._frames import FrameTable
 from skunlearn._ids import check_sample_ids
-from skunlearn._passage import Passage, passes_through, weakest
-from skunlearn._sample_store import SampleStore
-from skunlearn._swap import Swap, snapshot
-from skunlearn._tables import as_table
-from skunlearn._tags import UnlearningTags
-from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin
-from skunlearn.exceptions import NotUnlearnableError
+from skunlearn._passage import Passage, forgets, weakest
+from skunlearn._stream import Stream
+from skunlearn._swap import snapshot
+from skunlearn._tables import as_table, native
+from skunlearn.base import Removal, UnlearnerMixin
 
-__all__ = ["Pipeline", "make_pipeline"]
+__all__ = ["FeatureUnion", "Pipeline", "make_pipeline", "make_union"]
 
 
-def _on_snapshot(name: str) -> Any:
-    """Make a predicting method of scikit-learn's Pipeline see one version of all steps."""
-    stock = getattr(sklearn.pipeline.Pipeline, name)
-
-    @functools.wraps(stock)
-    def method(self: Pipeline, *args: Any, **kwargs: Any) -> Any:
-        with self._read_lock():
-            return stock(snapshot(self), *args, **kwargs)
-
-    return available_if(lambda self: hasattr(super(Pipeline, self), name))(method)
-
-
-class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
+class Pipeline(Composition, sklearn.pipeline.Pipeline):
     """A :class:`sklearn.pipeline.Pipeline` whose `unlearn` reaches every step.
 
     Preprocessing remembers rows too: a scaler in front of a model that has forgotten a row still
@@ -146,6 +134,18 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         self : object
             Fitted pipeline.
         """
+        self._fit_by(super().fit, X, y, sample_ids, params)
+        return self
+
+    def _fit_by(
+        self,
+        method: Callable[..., Any],
+        X: Any,
+        y: Any,
+        sample_ids: Any,
+        params: dict[str, Any],
+    ) -> Any:
+        """Fit by one of scikit-learn's methods and return what it returns."""
         n_samples = num_samples(X)
         ids = check_sample_ids(sample_ids, X, n_samples)
         unlearners = [name for name, step in self.steps if isinstance(step, UnlearnerMixin)]
@@ -159,17 +159,17 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
                 params["sample_ids"] = ids
             else:
                 params |= {f"{name}__sample_ids": ids for name in unlearners}
-        others = [name for name, step in self.steps if not _forgets(step)]
-        keeps_rows = self.on_memory == "refit" and bool(others)
-        if keeps_rows and any(name.partition("__")[0] in others for name in params):
+        others = [name for name, step in self.steps if not forgets(step)]
+        replays = self.on_memory == "refit" and bool(others)
+        if replays and any(name.partition("__")[0] in others for name in params):
             raise ValueError(
                 f"on_memory='refit' fits {others} anew with each request and cannot replay their "
                 f"fit parameters; got {sorted(params)}."
             )
-        super().fit(X, y, **params)
-        rows = as_table(X) if keeps_rows else np.empty((n_samples, 0))
-        self._hold(SampleStore(rows, None if y is None else np.array(to_host(y)), None, ids))
-        return self
+        result = method(X, y, **params)
+        keeps_rows = replays or not unlearners
+        self._hold_rows(as_table(X) if keeps_rows else np.empty((n_samples, 0)), y, ids)
+        return result
 
     @available_if(lambda self: hasattr(self, "transform"))
     def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
@@ -194,7 +194,7 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         X_tr : array-like of shape (n_samples, n_transformed_features)
             Transformed rows.
         """
-        return self.fit(X, y, sample_ids=sample_ids, **params).transform(X)
+        return self._fit_by(super().fit_transform, X, y, sample_ids, params)
 
     @available_if(lambda self: hasattr(self._final_estimator, "fit_predict"))
     def fit_predict(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
@@ -221,27 +221,23 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
         """
         return self.fit(X, y, sample_ids=sample_ids, **params).predict(X)
 
-    predict = _on_snapshot("predict")
-    predict_proba = _on_snapshot("predict_proba")
-    predict_log_proba = _on_snapshot("predict_log_proba")
-    decision_function = _on_snapshot("decision_function")
-    score_samples = _on_snapshot("score_samples")
-    transform = _on_snapshot("transform")
-    inverse_transform = _on_snapshot("inverse_transform")
-    score = _on_snapshot("score")
+    predict = on_snapshot(sklearn.pipeline.Pipeline, "predict")
+    predict_proba = on_snapshot(sklearn.pipeline.Pipeline, "predict_proba")
+    predict_log_proba = on_snapshot(sklearn.pipeline.Pipeline, "predict_log_proba")
+    decision_function = on_snapshot(sklearn.pipeline.Pipeline, "decision_function")
+    score_samples = on_snapshot(sklearn.pipeline.Pipeline, "score_samples")
+    transform = on_snapshot(sklearn.pipeline.Pipeline, "transform")
+    inverse_transform = on_snapshot(sklearn.pipeline.Pipeline, "inverse_transform")
+    score = on_snapshot(sklearn.pipeline.Pipeline, "score")
 
-    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
-        with ExitStack() as locks:
-            for step in self._unlearners():
-                locks.enter_context(step._check_samples().lock)
-            return super()._unlearn_ids(sample_ids, announce=announce)
+    def _parts(self) -> list[tuple[str, Any]]:
+        return self.steps
 
-    def _unlearners(self) -> list[UnlearnerMixin]:
-        return [step for _, step in self.steps if isinstance(step, UnlearnerMixin)]
+    def _with_parts(self, parts: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {"steps": parts}
 
-    def _unlearn(self, rows: np.ndarray) -> Removal:
-        samples = self._samples
-        passage = Passage(samples.ids_of(rows), samples, self.on_memory == "refit")
+    def _carry(self, rows: np.ndarray, stream: Stream) -> Removal:
+        passage = Passage(self._samples, rows, self.on_memory == "refit", stream)
         for name, step in self.steps:
             passage.go_through(name, step)
         replaced = any(
@@ -255,102 +251,51 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
             "part",
             tuple(passage.reports),
             tuple(passage.swaps),
+            passage.stream,
         )
 
-    def _read_lock(self) -> ExitStack:
-        with ExitStack() as locks:
-            for step in self._unlearners():
-                locks.enter_context(step._read_lock())
-            return locks.pop_all()
+    def _rows_in(self, places: np.ndarray) -> Any:
+        return native(super()._before_map(places))
 
-    def _snapshot_parts(self) -> None:
-        self.steps = [
-            (name, snapshot(step) if isinstance(step, UnlearnerMixin) else step)
-            for name, step in self.steps
-        ]
+    def _last_holder(self) -> int | None:
+        """Return the number of the last step that holds rows."""
+        held = [at for at, (_, step) in enumerate(self.steps) if isinstance(step, UnlearnerMixin)]
+        return held[-1] if held else None
 
-    def _after(self, removal: Removal) -> Pipeline:
-        view = super()._after(removal)
-        later = {id(swap.estimator): swap for swap in removal.swaps}
-        view.steps = [
-            (name, _view_of(later[id(step)]) if id(step) in later else step)
-            for name, step in self.steps
-        ]
-        return view
-
-    def _adopt(self, fresh: Pipeline) -> list[Swap]:
-        swaps = super()._adopt(fresh)
-        steps = []
-        for (name, old), (_, new) in zip(self.steps, fresh.steps, strict=True):
-            if isinstance(old, UnlearnerMixin):
-                swaps += old._adopt(new)
-            steps.append((name, old if isinstance(old, UnlearnerMixin) else new))
-        swaps[0].attributes["steps"] = steps
-        return swaps
-
-    def _outputs_without(self, ids: np.ndarray) -> Any:
-        rows = None
-        for _, step in self.steps:
-            if rows is not None and step not in (None, "passthrough"):
+    def _outputs_at(self, places: np.ndarray) -> Any:
+        last = self._last_holder()
+        rows = self._rows_in(places) if last is None else self.steps[last][1]._outputs_at(places)
+        for _, step in self.steps[0 if last is None else last + 1 :]:
+            if step not in (None, "passthrough"):
                 rows = step.transform(rows)
-            elif isinstance(step, UnlearnerMixin):
-                rows = step._outputs_without(ids)
         return rows
 
-    @property
-    def _unlearning_tags(self) -> UnlearningTags:
-        if not all(_forgets(step) or self.on_memory == "refit" for _, step in self.steps):
-            return UnlearningTags("none")
-        parts = [s._static_guarantee() for _, s in self.steps if isinstance(s, UnlearnerMixin)]
-        if not all(_forgets(step) for _, step in self.steps):
-            parts.append(Guarantee("distributional"))
-        whole = weakest(parts)
-        return UnlearningTags(whole.kind, whole.scope, whole.tolerance)
+    def _final_map_holder(self) -> UnlearnerMixin | None:
+        """Return the step that makes the outputs, if it holds rows."""
+        steps = [step for _, step in self.steps if step not in (None, "passthrough")]
+        return steps[-1] if steps and isinstance(steps[-1], UnlearnerMixin) else None
 
-    def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
-        """Find the ids of training rows that equal the given rows.
+    def _as_map(self) -> AffineMap | None:
+        holder = self._final_map_holder()
+        return None if holder is None else holder._as_map()
 
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features)
-            Rows as the pipeline takes them, compared as they reach the first step that holds rows.
+    def _before_map(self, places: np.ndarray) -> Any:
+        holder = self._final_map_holder()
+        return super()._before_map(places) if holder is None else holder._before_map(places)
 
-        y : array-like of shape (n_queries,) or (n_queries, n_outputs), default=None
-            If given, targets must be equal as well.
-
-        Returns
-        -------
-        sample_ids : ndarray of shape (n_found,)
-            Distinct ids of the rows equal to any of the queries, in training order.
-
-        Raises
-        ------
-        NotUnlearnableError
-            If no step holds rows.
-        """
-        samples = self._check_samples()
-        with samples.lock:
-            for _, step in snapshot(self).steps:
-                if isinstance(step, UnlearnerMixin):
-                    step._samples = step._check_samples().paired_with(samples.y)
-                    return step.find_samples(X, y)
-                if step not in (None, "passthrough"):
-                    X = step.transform(X)
-        raise NotUnlearnableError("No step of this pipeline holds training rows.")
-
-    def purge(self) -> Pipeline:
-        """Purge every step that can unlearn.
-
-        Returns
-        -------
-        self : object
-            The same pipeline, without residues and empty slots.
-        """
-        super().purge()
+    def _matches(self, X: Any) -> list[np.ndarray]:
         for _, step in self.steps:
             if isinstance(step, UnlearnerMixin):
-                step.purge()
-        return self
+                return step._matches(X)
+            if self._samples.X.shape[1]:
+                break
+            if step not in (None, "passthrough"):
+                X = step.transform(X)
+        return super()._matches(X)
+
+    def _as_stored(self, X: Any) -> Any:
+        held = self._samples.X
+        return held.like(X) if isinstance(held, FrameTable) else as_table(X)
 
     def to_predictor(self) -> sklearn.pipeline.Pipeline:
         """Return scikit-learn's own pipeline for deployment.
@@ -369,21 +314,6 @@ class Pipeline(UnlearnerMixin, sklearn.pipeline.Pipeline):
             transform_input=self.transform_input,
             verbose=self.verbose,
         )
-
-    def __copy__(self) -> Pipeline:
-        twin = super().__copy__()
-        twin.steps = [(name, copy.copy(step)) for name, step in self.steps]
-        return twin
-
-
-def _forgets(step: Any) -> bool:
-    return isinstance(step, UnlearnerMixin) or passes_through(step)
-
-
-def _view_of(swap: Any) -> Any:
-    view = snapshot(swap.estimator)
-    view.__dict__.update(swap.attributes)
-    return view
 
 
 def make_pipeline(

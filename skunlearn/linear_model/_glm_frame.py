@@ -9,6 +9,7 @@ import numpy as np
 
 from skunlearn._affine import AffineMap, find_near
 from skunlearn._sample_store import SampleStore
+from skunlearn._stream import Source
 from skunlearn._swap import Removal, snapshot
 from skunlearn._tables import dense, native, own
 from skunlearn.base import UnlearnerMixin
@@ -49,9 +50,7 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
     def _weights(self) -> np.ndarray:
         """Return the rows' weights, zero for those removed."""
 
-    def _push_affine(
-        self, rows: np.ndarray, source: SampleStore, before: AffineMap, after: AffineMap
-    ) -> Removal | None:
+    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
         """Unlearn where an affine transformer in front changes.
 
         Parameters
@@ -59,11 +58,8 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
         rows : ndarray of dtype intp
             Slots to remove.
 
-        source : SampleStore
-            The transformer's rows, aligned with those held here.
-
-        before, after : AffineMap
-            The transformer before and after the removal.
+        source : Source
+            The transformer's rows and the transformer before and after the removal.
 
         Returns
         -------
@@ -72,6 +68,7 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
             without an intercept to take it up, a scale so different that the rows would lose
             digits, a class that vanishes, or rows that were not made by `before`.
         """
+        before, after = source.before, source.after
         if after.axes is not None:
             return None
         dtype = self._samples.X.dtype
@@ -105,10 +102,12 @@ class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
         """The transformer in front as a map of the coordinates in which rows are held."""
         return None if self._frame is None else AffineMap(*self._frame)
 
-    def _came_from(self, source: SampleStore, base: AffineMap) -> bool:
+    def _came_from(self, source: Source, base: AffineMap) -> bool:
         """Tell from some rows whether the rows held are those of a transformer, mapped."""
-        some = slice(None, None, max(1, self._samples.n_samples // _N_COMPARED))
-        held, raw = (dense(store.X, store.slots()[some]) for store in (self._samples, source))
+        samples = self._samples
+        some = np.arange(0, samples.n_samples, max(1, samples.n_samples // _N_COMPARED))
+        held, raw = dense(samples.X, samples.slots()[some]), source.rows(some)
+        raw = dense(raw, np.arange(some.size))
         tolerance = 1000 * np.finfo(held.dtype).eps
         return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
 

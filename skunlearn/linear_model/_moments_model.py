@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._affine import AffineMap, find_near
+from skunlearn._affine import find_near
 from skunlearn._arrays import affine, to_host
 from skunlearn._sample_store import SampleStore
+from skunlearn._stream import Source
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -110,9 +111,7 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         return Removal(attributes, guarantee, int(refitted))
 
-    def _push_affine(
-        self, rows: np.ndarray, source: SampleStore, before: AffineMap, frame: AffineMap
-    ) -> Removal | None:
+    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
         """Unlearn where an affine transformer in front changes.
 
         Parameters
@@ -120,11 +119,8 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         rows : ndarray of dtype intp
             Slots to remove.
 
-        source : SampleStore
-            The transformer's rows, aligned with those held here.
-
-        before, frame : AffineMap
-            The transformer before and after the removal.
+        source : Source
+            The transformer's rows and the transformer before and after the removal.
 
         Returns
         -------
@@ -134,13 +130,14 @@ class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             place of the transformed ones, so that nothing is kept in the coordinates of a former
             transformer.
         """
+        frame = source.after
         if frame.n_features != self.n_features_in_ or (
             frame.shift.any() and not self.fit_intercept
         ):
             return None
         if self._frame is not None:
             return self._unlearn_framed(self._samples, rows, frame)
-        raw = self._samples.with_rows_of(source)
+        raw = self._samples.with_rows(source.rows(np.arange(self._samples.n_samples)))
         removal = self._refit(raw, raw.slots_without(rows), frame)
         removal.attributes["_samples"] = raw
         return removal

@@ -1,0 +1,236 @@
+"""What pipelines, column transformers and feature unions share: a model made of parts."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from abc import ABCMeta, abstractmethod
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+
+from skunlearn._arrays import to_host
+from skunlearn._passage import forgets, passes_through, weakest
+from skunlearn._sample_store import SampleStore
+from skunlearn._stream import Stream
+from skunlearn._swap import Swap, snapshot
+from skunlearn._tags import UnlearningTags
+from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin, UnlearningReport
+from skunlearn.exceptions import NotUnlearnableError
+
+
+def on_snapshot(stock: type, name: str) -> Any:
+    """Make a method of scikit-learn's composition see one version of all parts."""
+    method = getattr(stock, name)
+
+    @functools.wraps(method)
+    def seen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with self._read_lock():
+            return method(snapshot(self), *args, **kwargs)
+
+    def offered(self: Any) -> bool:
+        inspect.getattr_static(stock, name).__get__(self, type(self))  # says why where it is not
+        return True
+
+    return available_if(offered)(seen)
+
+
+class Composition(UnlearnerMixin, metaclass=ABCMeta):
+    """A model whose parts forget, and which itself holds who the rows are.
+
+    Its own store holds ids and targets, and of the rows only what no part holds.
+    """
+
+    on_memory: str
+
+    @abstractmethod
+    def _parts(self) -> list[tuple[str, Any]]:
+        """List the parts by name; before `fit`, what they will be fitted from."""
+
+    @abstractmethod
+    def _with_parts(self, parts: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return the attributes that put other parts in the place of these."""
+
+    @abstractmethod
+    def _carry(self, rows: np.ndarray, stream: Stream) -> Removal:
+        """Take a request through the parts.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            Slots of the composition's store.
+
+        stream : Stream
+            The rows that will be left, as they come in.
+        """
+
+    @abstractmethod
+    def _rows_in(self, places: np.ndarray) -> Any:
+        """Return rows as they came in, by place; only asked where the store holds them."""
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples = self._samples
+
+        def compute() -> tuple[Any, np.ndarray]:
+            places = samples.places_without(rows)
+            return self._rows_in(places), samples.ids_of(samples.slots()[places])
+
+        return self._carry(rows, Stream(compute, changed=False))
+
+    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
+        return self._carry(rows, stream)
+
+    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
+        with self._locked_parts():
+            return super()._unlearn_ids(sample_ids, announce=announce)
+
+    def explain_unlearn(self, sample_ids: Any) -> UnlearningReport:
+        """Work out a request without carrying it out, and tell which way each step would go.
+
+        Parameters
+        ----------
+        sample_ids : id or array-like of shape (n_ids,)
+            As for :meth:`unlearn`.
+
+        Returns
+        -------
+        report : UnlearningReport
+            What `unlearning_report_` would say, with the time that working it out took: about what
+            the request will take. Nothing has changed.
+
+        Raises
+        ------
+        UnknownSampleError, NotUnlearnableError, ValueError
+            What :meth:`unlearn` would raise.
+        """
+        samples = self._check_samples()
+        with samples.lock, self._locked_parts():
+            started = perf_counter()
+            n_ids, rows, removal = self._work_out(sample_ids, announce=False)
+            n_left = samples.n_samples - rows.size
+            return self._report(started, n_ids, rows.size, n_left, removal)
+
+    def _locked_parts(self) -> ExitStack:
+        with ExitStack() as locks:
+            for part in self._unlearners():
+                locks.enter_context(part._check_samples().lock)
+                if isinstance(part, Composition):
+                    locks.enter_context(part._locked_parts())
+            return locks.pop_all()
+
+    def _read_lock(self) -> ExitStack:
+        with ExitStack() as locks:
+            for part in self._unlearners():
+                locks.enter_context(part._read_lock())
+            return locks.pop_all()
+
+    def _unlearners(self) -> list[UnlearnerMixin]:
+        return [part for _, part in self._parts() if isinstance(part, UnlearnerMixin)]
+
+    def _hold_rows(self, table: Any, y: Any, ids: np.ndarray | None) -> None:
+        y = None if y is None else np.array(to_host(y))
+        self._hold(SampleStore(table, y, None, ids))
+
+    def _keeps_in(self, part: Any) -> bool:
+        """Tell whether a request may need rows that this part takes in and does not hold."""
+        if isinstance(part, UnlearnerMixin):
+            return False
+        return passes_through(part) or self.on_memory == "refit"
+
+    def _snapshot_parts(self) -> None:
+        self.__dict__.update(
+            self._with_parts(
+                [
+                    (name, snapshot(part) if isinstance(part, UnlearnerMixin) else part)
+                    for name, part in self._parts()
+                ]
+            )
+        )
+
+    def _after(self, removal: Removal) -> Any:
+        view = super()._after(removal)
+        later = {id(swap.estimator): swap.attributes for swap in removal.swaps}
+        parts = []
+        was = dict(self._parts())
+        for name, part in view._parts():
+            old = was[name]
+            if isinstance(old, UnlearnerMixin):
+                own = later.get(id(old), {})
+                part = old._after(Removal(own, swaps=removal.swaps))
+            parts.append((name, part))
+        view.__dict__.update(view._with_parts(parts))
+        return view
+
+    @property
+    def _unlearning_tags(self) -> UnlearningTags:
+        parts = [part for _, part in self._parts()]
+        others = [part for part in parts if not forgets(part)]
+        if others and self.on_memory != "refit":
+            return UnlearningTags("none")
+        promises = [p._static_guarantee() for p in parts if isinstance(p, UnlearnerMixin)]
+        if others:
+            promises.append(Guarantee("distributional"))
+        whole = weakest(promises)
+        return UnlearningTags(whole.kind, whole.scope, whole.tolerance)
+
+    def _equal_to(self, X: Any, y: np.ndarray | None) -> np.ndarray:
+        samples = self._samples
+        with self._locked_parts():
+            matches = self._matches(X)
+        if y is not None and len(y) != len(matches):
+            raise ValueError(f"X has {len(matches)} rows, but y has {len(y)}.")
+        found = []
+        for at, places in enumerate(matches):
+            slots = samples.slots()[places]
+            if y is not None and samples.y is not None:
+                slots = slots[[bool(np.all(samples.y[slot] == y[at])) for slot in slots]]
+            found.append(slots)
+        return np.unique(np.concatenate(found))
+
+    def _fit_arguments(self, rows: np.ndarray) -> dict[str, Any]:
+        for name, part in self._parts():
+            if isinstance(part, Composition):
+                part._fit_arguments(rows[:0])
+            elif isinstance(part, UnlearnerMixin) and part._samples.sample_weight is not None:
+                raise NotUnlearnableError(
+                    f"Step {name!r} was fitted with sample_weight and has to be fitted anew on "
+                    "other columns than before, which cannot replay the weights. Nothing was "
+                    "changed."
+                )
+        return {"sample_ids": self._samples.ids_of(rows)}
+
+    def _adopt(self, fresh: Any) -> list[Swap]:
+        swaps = super()._adopt(fresh)
+        held, parts = dict(self._parts()), []
+        for name, new in fresh._parts():
+            old = held.get(name)
+            if isinstance(old, UnlearnerMixin):
+                swaps += old._adopt(new)
+                new = old
+            parts.append((name, new))
+        swaps[0].attributes.update(fresh._with_parts(parts))
+        return swaps
+
+    def purge(self: Self) -> Self:
+        """Purge every part that can unlearn.
+
+        Returns
+        -------
+        self : object
+            The same model, without residues and empty slots.
+        """
+        super().purge()
+        for part in self._unlearners():
+            part.purge()
+        return self
+
+    def __copy__(self: Self) -> Self:
+        twin = super().__copy__()
+        twin.__dict__.update(
+            self._with_parts([(name, copy.copy(part)) for name, part in self._parts()])
+        )
+        return twin
