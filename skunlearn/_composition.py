@@ -131,6 +131,14 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
     def _unlearners(self) -> list[UnlearnerMixin]:
         return [part for _, part in self._parts() if isinstance(part, UnlearnerMixin)]
 
+    def _is_in_step(self) -> bool:
+        """Tell whether no part has forgotten rows on its own that the whole still holds."""
+        return all(
+            part._samples.n_samples == self._samples.n_samples
+            and (not isinstance(part, Composition) or part._is_in_step())
+            for part in self._unlearners()
+        )
+
     def _hold_rows(self, table: Any, y: Any, ids: np.ndarray | None) -> None:
         y = None if y is None else np.array(to_host(y))
         self._hold(SampleStore(table, y, None, ids))
@@ -214,6 +222,16 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
             parts.append((name, new))
         swaps[0].attributes.update(fresh._with_parts(parts))
         return swaps
+
+    def get_metadata_routing(self) -> Any:
+        """Get the metadata routing of this composition, which takes `sample_ids` itself.
+
+        Returns
+        -------
+        routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
+            What the parts and the composition ask for.
+        """
+        return super().get_metadata_routing().add_self_request(self)
 
     def purge(self: Self) -> Self:
         """Purge every part that can unlearn.

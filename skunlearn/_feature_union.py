@@ -145,6 +145,16 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
         """
         return self._fit_outputs(sklearn.pipeline.FeatureUnion, X, y, sample_ids, params)
 
+    def to_predictor(self) -> sklearn.pipeline.FeatureUnion:
+        """Return scikit-learn's own feature union for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.pipeline.FeatureUnion
+            Fitted, of predict-only transformers; holds no training row.
+        """
+        return self._as_stock(sklearn.pipeline.FeatureUnion)
+
     def _templates(self) -> list[tuple[str, Any]]:
         return self._parts()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from typing import Any
 
@@ -20,6 +21,9 @@ from skunlearn._swap import snapshot
 from skunlearn._tables import native, take
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
+
+# Attributes that scikit-learn's own compositions do not have.
+_OURS = ("_samples", "_sparse_parts", "_widths", "on_memory", "unlearning_report_")
 
 
 class SideBySide(Composition):
@@ -136,6 +140,21 @@ class SideBySide(Composition):
         with self._read_lock():
             return super(Composition, snapshot(self)).transform(X, **params)
 
+    def _as_stock(self, stock: type) -> Any:
+        """Make scikit-learn's own composition of predict-only parts."""
+        self._check_samples()
+        view = snapshot(self)
+        parts = [
+            (name, part.to_predictor() if isinstance(part, UnlearnerMixin) else part)
+            for name, part in view._parts()
+        ]
+        state = view.__dict__ | view._with_parts(parts)
+        predictor: Any = object.__new__(stock)
+        predictor.__dict__.update(
+            {name: copy.deepcopy(value) for name, value in state.items() if name not in _OURS}
+        )
+        return predictor
+
     def _carry(self, rows: np.ndarray, stream: Stream) -> Removal:
         samples = self._samples
         passages = {}
@@ -209,9 +228,13 @@ class SideBySide(Composition):
             return Stream(compute, changed=False)
         parts = dict(self._parts())
         source = None
-        if not differs and all(
-            streams[name].source is not None and _affine_by_column(parts[name]) is not None
-            for name in changed
+        if (
+            not differs
+            and self._is_in_step()
+            and all(
+                streams[name].source is not None and _affine_by_column(parts[name]) is not None
+                for name in changed
+            )
         ):
             source = Source(self._as_map(), view._as_map(), lambda: samples.ids, self._before_map)
         return Stream(compute, source=source)

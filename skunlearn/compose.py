@@ -186,6 +186,16 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         stock = sklearn.compose.ColumnTransformer
         return self._fit_outputs(stock, X, y, sample_ids, params)
 
+    def to_predictor(self) -> sklearn.compose.ColumnTransformer:
+        """Return scikit-learn's own column transformer for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.compose.ColumnTransformer
+            Fitted, of predict-only transformers; holds no training row.
+        """
+        return self._as_stock(sklearn.compose.ColumnTransformer)
+
     def _templates(self) -> list[tuple[str, Any]]:
         parts = [(name, part) for name, part, _ in self.transformers]
         return [*parts, ("remainder", self.remainder)]
@@ -265,23 +275,22 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         self, view: Any, rows: np.ndarray, streams: dict[str, Stream]
     ) -> tuple[dict[str, Any], bool]:
         samples = self._samples
-        stored, sparse_parts = samples.sample_weight, self.__dict__.get("_sparse_parts", ())
+        stored = samples.sample_weight
+        sparse_parts = self.__dict__.get("_sparse_parts", frozenset())
         widths = {name: self._width(name) for name in streams}
         attributes: dict[str, Any] = {}
         anew = {n: s.get()[0] for n, s in streams.items() if s.changed and s.source is None}
         if anew:
             widths |= {name: outputs.shape[1] for name, outputs in anew.items()}
             attributes["output_indices_"] = self._spans(widths)
-            sparse_parts = _sparse_among(
-                {name: anew.get(name) if name in anew else None for name in streams}
-            ) | {name for name in sparse_parts if name not in anew}
+            sparse_parts = _sparse_among(anew) | (sparse_parts - anew.keys())
             if stored is not None or sparse_parts:
-                stored = np.zeros(samples.n_slots)
-                for name in sparse_parts:
-                    outputs = streams[name].get()[0]
-                    stored[samples.slots_without(rows)] += outputs.getnnz(axis=1)
+                counts = _stored_entries([streams[name].get()[0] for name in sparse_parts])
+                stored = None if counts is None else np.zeros(samples.n_slots)
+                if stored is not None:
+                    stored[samples.slots_without(rows)] = counts
                 twin = samples.with_table(take(samples.X, np.arange(samples.n_slots)))
-                twin.sample_weight = stored if sparse_parts else None
+                twin.sample_weight = stored
                 attributes |= {"_samples": twin, "_sparse_parts": sparse_parts}
         if not sparse_parts:
             return attributes | ({"sparse_output_": False} if anew else {}), self.sparse_output_
@@ -314,7 +323,7 @@ def _sparse_among(outputs: dict[str, Any]) -> frozenset[str]:
 
 def _stored_entries(outputs: Any) -> np.ndarray | None:
     """Count what each row stores in sparse outputs; None if there are none."""
-    counts = [X.tocsr().getnnz(axis=1) for X in outputs if sparse.issparse(X)]
+    counts = [np.diff(X.tocsr().indptr) for X in outputs if sparse.issparse(X)]
     return np.sum(counts, axis=0).astype(np.float64) if counts else None
 
 

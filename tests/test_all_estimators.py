@@ -12,9 +12,10 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
+from skunlearn.compose import ColumnTransformer
 from skunlearn.ensemble import SISAClassifier
 from skunlearn.linear_model import InfluenceUnlearner, Ridge
-from skunlearn.pipeline import make_pipeline
+from skunlearn.pipeline import FeatureUnion, make_pipeline
 from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils.discovery import all_estimators
 from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
@@ -36,6 +37,9 @@ def instances():
             made.append(cls(**PARAMETERS.get(name, {})))
     made.append(make_pipeline(StandardScaler(), Ridge()))
     made.append(make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(), on_memory="refit"))
+    made.append(ColumnTransformer([("scale", StandardScaler(), [0, 1])]))
+    made.append(ColumnTransformer([("scale", StandardScaler(), [0])], remainder="passthrough"))
+    made.append(FeatureUnion([("scale", StandardScaler()), ("keep", "passthrough")]))
     made.append(InfluenceUnlearner(LogisticRegression()))
     made.append(InfluenceUnlearner(PoissonRegressor(), order=2))
     made.append(InfluenceUnlearner(Ridge(), order=2))
