@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import functools
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -27,6 +29,27 @@ def _is_foreign(frame: FrameType) -> bool:
     return file.startswith(_STDLIB) and "-packages" not in file
 
 
+@functools.cache
+def _entries(code: CodeType) -> dict[int, int]:
+    """Map the lines of `with` statements to where in the bytecode their blocks are entered."""
+    entries = {}
+    line = 0
+    for instruction in dis.get_instructions(code):
+        if instruction.positions is not None and instruction.positions.lineno is not None:
+            line = instruction.positions.lineno
+        if instruction.opname in ("BEFORE_WITH", "LOAD_SPECIAL"):
+            entries[line] = instruction.offset
+    return entries
+
+
+def _leaves_block(frame: FrameType) -> bool:
+    """Tell whether the line is a `with` statement whose block is being left.
+
+    What is raised there keeps Python from leaving the block, which nothing but a debugger can do.
+    """
+    return frame.f_lasti > _entries(frame.f_code).get(frame.f_lineno, frame.f_lasti)
+
+
 @contextmanager
 def at_each_line(visit: Callable[[int], None], within: CodeType | None = None) -> Iterator[None]:
     """Call `visit` with a running number before each line that this thread runs.
@@ -46,7 +69,7 @@ def at_each_line(visit: Callable[[int], None], within: CodeType | None = None) -
 
     def on_line(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count, depth
-        if event == "line":
+        if event == "line" and not _leaves_block(frame):
             count += 1
             visit(count)
         elif event == "return" and frame.f_code is within:
