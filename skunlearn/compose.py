@@ -312,8 +312,10 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
 
 def _as_indexable(X: Any) -> Any:
     """Return rows whose columns can be taken, as scikit-learn's column transformer does."""
-    if hasattr(X, "__array__") or hasattr(X, "__dataframe__") or sparse.issparse(X):
+    if hasattr(X, "shape"):
         return X
+    if hasattr(X, "__array__"):
+        return np.asarray(X)
     return check_array(X, ensure_all_finite="allow-nan", dtype=object)
 
 

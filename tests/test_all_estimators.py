@@ -6,15 +6,16 @@ import inspect
 
 import pytest
 import sklearn
+import sklearn.linear_model
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from skunlearn.compose import ColumnTransformer
+from skunlearn.decomposition import PCA
 from skunlearn.ensemble import SISAClassifier
-from skunlearn.linear_model import InfluenceUnlearner, Ridge
+from skunlearn.linear_model import InfluenceUnlearner, LogisticRegression, Ridge
 from skunlearn.pipeline import FeatureUnion, make_pipeline
 from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils.discovery import all_estimators
@@ -38,10 +39,9 @@ def instances():
     made.append(make_pipeline(StandardScaler(), Ridge()))
     made.append(make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(), on_memory="refit"))
     made.append(ColumnTransformer([("scale", StandardScaler(), [0, 1])]))
-    made.append(ColumnTransformer([("scale", StandardScaler(), [0])], remainder="passthrough"))
-    made.append(FeatureUnion([("scale", StandardScaler()), ("keep", "passthrough")]))
-    made.append(InfluenceUnlearner(LogisticRegression()))
-    made.append(InfluenceUnlearner(PoissonRegressor(), order=2))
+    made.append(FeatureUnion([("scale", StandardScaler())]))
+    made.append(InfluenceUnlearner(sklearn.linear_model.LogisticRegression()))
+    made.append(InfluenceUnlearner(sklearn.linear_model.PoissonRegressor(), order=2))
     made.append(InfluenceUnlearner(Ridge(), order=2))
     made.append(SISAClassifier(DecisionTreeClassifier(max_features=2)))
     return made
@@ -49,12 +49,22 @@ def instances():
 
 INSTANCES = instances()
 
+# scikit-learn's own compositions of such parts fail too many of its checks.
+COMPOSITIONS = [
+    ColumnTransformer([("scale", StandardScaler(), [0])], remainder="passthrough"),
+    FeatureUnion([("scale", StandardScaler()), ("rotate", PCA(2)), ("keep", "passthrough")]),
+    make_pipeline(
+        ColumnTransformer([("scale", StandardScaler(), [0])], remainder="passthrough"),
+        LogisticRegression(),
+    ),
+]
+
 
 def test_every_public_estimator_is_checked():
     assert {type(model) for model in INSTANCES} == {cls for _, cls in all_estimators()}
 
 
-# scikit-learn expects its own Ridge, Pipeline and bagging to fail these checks as well.
+# scikit-learn expects its own Ridge, compositions and bagging to fail these checks as well.
 IN_PLACE = "fit fits the steps themselves, as sklearn.pipeline.Pipeline does"
 SCALE = "gamma='scale' does not weigh rows, as in scikit-learn"
 SHARDS = "without sample_ids a row repeated k times is k rows in k shards"
@@ -63,6 +73,16 @@ PURE = "classes weigh nothing in pure leaves, and there is no min_weight_fractio
 WEIGHTS = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
+)
+COLUMNS = (
+    "check_complex_data",
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_estimators_empty_data_messages",
+    "check_estimators_nan_inf",
+    "check_fit1d",
+    "check_fit2d_1feature",
+    "check_fit2d_predict1d",
 )
 DIRECT = {"check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers"}
 EXPECTED = {
@@ -75,6 +95,12 @@ EXPECTED = {
     "SISARegressor": dict.fromkeys(WEIGHTS, SHARDS),
     "UnlearningForestClassifier": {WEIGHTS[0]: TREES, "check_class_weight_classifiers": PURE},
     "UnlearningForestRegressor": {WEIGHTS[0]: TREES},
+    "ColumnTransformer": dict.fromkeys(COLUMNS, "the columns are taken before rows are checked"),
+    "FeatureUnion": {
+        "check_dont_overwrite_parameters": IN_PLACE,
+        "check_estimators_overwrite_params": IN_PLACE,
+        "check_estimators_nan_inf": "transformers of the list decide what they take",
+    },
     "Pipeline": {
         "check_dont_overwrite_parameters": IN_PLACE,
         "check_estimators_overwrite_params": IN_PLACE,
@@ -97,6 +123,6 @@ def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
 
-@parametrize_with_unlearning_checks(INSTANCES)
+@parametrize_with_unlearning_checks(INSTANCES + COMPOSITIONS)
 def test_unlearning_contract(estimator, check):
     check(estimator)

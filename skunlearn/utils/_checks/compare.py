@@ -80,11 +80,11 @@ def broken_promise(model: Any, retrained: Any, X: Any) -> Difference | None:
         for attributes in (ours, theirs):  # how long a solver took is no part of its solution
             attributes.pop("n_iter_", None)
     if tags.kind in ("bitwise", "numerical"):
-        rtol = _tolerance(tags)
-        return differ(ours, theirs, rtol=rtol) or differ(
+        rtol, private = _tolerance(tags), tags.kind == "bitwise"
+        return differ(ours, theirs, rtol=rtol, private=private) or differ(
             outputs_of(model, X), outputs_of(retrained, X), rtol=OUTPUT_FACTOR * rtol
         )
-    difference = differ(ours, theirs, rtol=np.inf)
+    difference = differ(ours, theirs, rtol=np.inf, private=False)
     if difference is None and tags.kind == "bounded":
         return _beyond_bound(model.unlearning_report_.guarantee.bound, ours, theirs)
     return difference
