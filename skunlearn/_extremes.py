@@ -1,0 +1,114 @@
+"""The smallest values per column, kept so that a minimum that leaves has a successor at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+# Distinct values that are kept of a column.
+N_KEPT = 64
+
+
+class Extremes:
+    """Buffers of the smallest values of some columns, each made when its minimum first leaves.
+
+    A buffer holds the smallest distinct values of a column and how often each occurs. Where it is
+    used up, it is made anew from the rows that are left. Copies and pickles are empty.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def without(
+        self,
+        least: np.ndarray,
+        gone: np.ndarray,
+        column_left: Callable[[int], np.ndarray],
+    ) -> tuple[np.ndarray, Any]:
+        """Find the minima of the columns when some rows are gone.
+
+        Parameters
+        ----------
+        least : ndarray of shape (n_columns,)
+            The minima now; NaN for a column without values.
+        gone : ndarray of shape (n_gone, n_columns)
+            The rows that go; NaN is no value.
+        column_left : callable
+            Returns a column as it is without these rows.
+
+        Returns
+        -------
+        minima : ndarray of shape (n_columns,)
+            `least` itself if nothing has changed.
+        edit : context manager
+            Brings the buffers up to date.
+        """
+        limits = least.copy()
+        for j, (values, _) in self._buffers.items():
+            limits[j] = values[-1]
+        changed = {}
+        for j in np.flatnonzero((gone <= limits).any(axis=0)).tolist():
+            held = self._buffers.get(j)
+            left = None if held is None else _taken_out(*held, gone[:, j])
+            changed[j] = _smallest(column_left(j)) if left is None else left
+        minima = least
+        if changed:
+            minima = least.copy()
+            for j, (values, _) in changed.items():
+                minima[j] = values[0] if values.size else np.nan
+        return minima, self._replace(changed)
+
+    @contextmanager
+    def _replace(self, changed: dict[int, tuple[np.ndarray, np.ndarray]]) -> Iterator[None]:
+        try:
+            for j, (values, times) in changed.items():
+                former = self._buffers.pop(j, None)
+                if former is not None:
+                    former[0].fill(0)
+                if values.size:
+                    self._buffers[j] = values, times
+            yield
+        except BaseException:
+            self.wipe()
+            raise
+
+    def wipe(self) -> None:
+        """Overwrite all buffers."""
+        for values, _ in self._buffers.values():
+            values.fill(0)
+        self._buffers = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Extremes, ()
+
+
+def _taken_out(
+    values: np.ndarray, times: np.ndarray, gone: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a buffer without some values of its column; None where none would be left."""
+    which = np.searchsorted(values, gone[gone <= values[-1]])
+    times = times - np.bincount(which, minlength=values.size)
+    stay = times > 0
+    return (values[stay], times[stay]) if stay.any() else None
+
+
+def _smallest(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Make the buffer of a column."""
+    column = column[column == column]
+    if column.size > 16 * N_KEPT:
+        column = column[column <= np.partition(column, 4 * N_KEPT)[4 * N_KEPT]]
+    values, times = np.unique(column, return_counts=True)
+    return values[:N_KEPT].copy(), times[:N_KEPT].copy()
+
+
+def least_of(X: np.ndarray, of: np.ufunc = np.minimum) -> np.ndarray:
+    """Return the minimum, or with `np.maximum` the maximum, of each column, NaN passed over."""
+    ends = of.reduce(X, axis=0)
+    absent = np.isnan(ends)
+    if absent.any():
+        passing = np.fmin if of is np.minimum else np.fmax
+        ends[absent] = passing.reduce(X[:, absent], axis=0)
+    return ends
