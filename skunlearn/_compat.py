@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
+from sklearn.impute import MissingIndicator
+from sklearn.utils._mask import _get_mask as missing_mask
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    MissingValues,
+    Options,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
 from sklearn.utils.validation import _num_samples as num_samples
@@ -69,10 +78,18 @@ def with_loss(regressor: Any) -> Any:
     return regressor
 
 
+def fitted_indicator(has_missing: np.ndarray, missing_values: Any) -> MissingIndicator:
+    """Return the indicator of an imputer, fitted where each column has missing values or not."""
+    indicator = MissingIndicator(missing_values=missing_values, error_on_new=False)
+    indicator._fit(has_missing[np.newaxis], precomputed=True)
+    return indicator
+
+
 __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "MissingValues",
     "Options",
     "RealNotInt",
     "StrOptions",
@@ -80,6 +97,8 @@ __all__ = [
     "check_sample_weight",
     "check_y",
     "fit_context",
+    "fitted_indicator",
+    "missing_mask",
     "num_samples",
     "search_buffers",
     "with_callbacks",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ class Extremes:
         self,
         least: np.ndarray,
         gone: np.ndarray,
-        column_left: Callable[[int], np.ndarray],
+        columns_left: Callable[[list[int]], Iterable[np.ndarray]],
     ) -> tuple[np.ndarray, Any]:
         """Find the minima of the columns when some rows are gone.
 
@@ -36,8 +36,8 @@ class Extremes:
             The minima now; NaN for a column without values.
         gone : ndarray of shape (n_gone, n_columns)
             The rows that go; NaN is no value.
-        column_left : callable
-            Returns a column as it is without these rows.
+        columns_left : callable
+            Returns the given columns as they are without these rows.
 
         Returns
         -------
@@ -50,10 +50,16 @@ class Extremes:
         for j, (values, _) in self._buffers.items():
             limits[j] = values[-1]
         changed = {}
+        used_up = []
         for j in np.flatnonzero((gone <= limits).any(axis=0)).tolist():
             held = self._buffers.get(j)
             left = None if held is None else _taken_out(*held, gone[:, j])
-            changed[j] = _smallest(column_left(j)) if left is None else left
+            if left is None:
+                used_up.append(j)
+            else:
+                changed[j] = left
+        if used_up:
+            changed |= zip(used_up, map(_smallest, columns_left(used_up)), strict=True)
         minima = least
         if changed:
             minima = least.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -143,13 +144,15 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
     def _unlearn(self, rows: np.ndarray) -> Removal:
         X = self._samples.X
 
-        def column_left(j: int) -> np.ndarray:
+        def columns_left(columns: list[int]) -> Iterator[np.ndarray]:
             kept = self._samples.slots_without(rows)
-            column = X[kept][:, [j]].toarray().ravel() if sparse.issparse(X) else X[kept, j]
-            return -np.abs(column)
+            left = X[kept][:, columns].tocsc() if sparse.issparse(X) else X[np.ix_(kept, columns)]
+            for j in range(len(columns)):
+                column = left[:, [j]].toarray() if sparse.issparse(X) else left[:, j]
+                yield -np.abs(column.ravel())
 
         former = -self.max_abs_
-        least, edit = self._extremes.without(former, -np.abs(dense(X, rows)), column_left)
+        least, edit = self._extremes.without(former, -np.abs(dense(X, rows)), columns_left)
         attributes = {} if least is former else self._attributes(-least)
         attributes["n_samples_seen_"] = self.n_samples_seen_ - rows.size
         return Removal(attributes, swaps=self._edit(edit))

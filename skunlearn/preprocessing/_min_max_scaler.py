@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -162,13 +163,15 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
     def _unlearn(self, rows: np.ndarray) -> Removal:
         X, n_features = self._samples.X, self.n_features_in_
 
-        def column_left(j: int) -> np.ndarray:
-            column = X[self._samples.slots_without(rows), j % n_features]
-            return column if j < n_features else -column
+        def columns_left(columns: list[int]) -> Iterator[np.ndarray]:
+            kept = self._samples.slots_without(rows)
+            for j in columns:
+                column = X[kept, j % n_features]
+                yield column if j < n_features else -column
 
         gone = np.concatenate([X[rows], -X[rows]], axis=1)
         former = np.concatenate([self.data_min_, -self.data_max_])
-        least, edit = self._extremes.without(former, gone, column_left)
+        least, edit = self._extremes.without(former, gone, columns_left)
         attributes = {} if least is former else self._attributes(least)
         attributes["n_samples_seen_"] = self.n_samples_seen_ - rows.size
         return Removal(attributes, swaps=self._edit(edit))
