@@ -297,7 +297,7 @@ class KBinsDiscretizer(InverseMixin, StockTransformer):
         return Removal(attributes, swaps=self._edit(edit))
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
-        if not np.array_equal(self.n_bins_, after.n_bins_):
+        if self.encode != "ordinal" and not np.array_equal(self.n_bins_, after.n_bins_):
             return False
         samples = self._samples
         kept = None
