@@ -136,7 +136,6 @@ def values_at(values, starts, first, used, block, zeros, gone, cuts, ranks, out)
 @njit(cache=True)
 def _pack(values, starts, at, begin, used, block, gone):
     """Write a column anew into full blocks, without the values of the given ranks."""
-    total = starts[at + used]
     target = begin * block
     n_kept, passed = 0, 0
     for b in range(used):
@@ -170,9 +169,7 @@ def take_out(values, starts, first, used, block, gone, cuts):
         at, begin = first[j] + j, first[j]
         n_gone = cuts[j + 1] - cuts[j]
         if n_gone * block > 4 * starts[at + used[j]]:
-            used[j] = _pack(
-                values, starts, at, begin, used[j], block, gone[cuts[j] : cuts[j + 1]]
-            )
+            used[j] = _pack(values, starts, at, begin, used[j], block, gone[cuts[j] : cuts[j + 1]])
             continue
         empty = False
         for i in range(cuts[j + 1] - 1, cuts[j] - 1, -1):

@@ -235,11 +235,12 @@ class SimpleImputer(InverseMixin, StockTransformer):
         if self.strategy == "constant":
             return self._constants(np.array([not column.size for column in columns]))
         statistics = np.empty(len(columns))
+        statistic: Any = self.strategy
         for j, column in enumerate(columns):
             if sparse.issparse(X):
                 column = column[column != 0]
             empty = sparse.issparse(X) and not column.size and self.keep_empty_features
-            statistics[j] = 0 if empty else self.strategy(column)
+            statistics[j] = 0 if empty else statistic(column)
         return {"statistics_": statistics}
 
     def _numbers(self, X: Any) -> Any:
@@ -247,7 +248,8 @@ class SimpleImputer(InverseMixin, StockTransformer):
         if self._marks_nan():
             return X
         if not sparse.issparse(X):
-            return np.where(X == self.missing_values, X.dtype.type(np.nan), X)
+            is_missing = missing_mask(X, self.missing_values)
+            return np.where(is_missing, X.dtype.type(np.nan), X)
         X = X.copy()
         X.data[X.data == self.missing_values] = np.nan
         return X
@@ -256,7 +258,8 @@ class SimpleImputer(InverseMixin, StockTransformer):
         """Return what is stored of each column and not missing, and how much is not stored."""
         mask = missing_mask(X, self.missing_values)
         if not sparse.issparse(X):
-            columns = [X[~mask[:, j], j] for j in range(X.shape[1])]
+            pairs = zip(np.ascontiguousarray(X.T), np.ascontiguousarray(~mask.T), strict=True)
+            columns = [column[known] for column, known in pairs]
             return columns, np.zeros(X.shape[1], dtype=np.int64)
         X, mask = X.tocsc(), mask.tocsc()
         spans = [slice(*X.indptr[j : j + 2]) for j in range(X.shape[1])]
@@ -264,8 +267,6 @@ class SimpleImputer(InverseMixin, StockTransformer):
 
     def _means(self, moments: np.ndarray, n_updates: int) -> dict[str, Any]:
         means = np.where(moments[0] > 0, moments[1], 0.0 if self.keep_empty_features else np.nan)
-        if not sparse.issparse(self._samples.X):
-            means = means.astype(self._samples.X.dtype)
         return {"_moments": moments, "_n_updates": n_updates, "statistics_": means}
 
     def _medians(self, columns: Columns) -> dict[str, Any]:

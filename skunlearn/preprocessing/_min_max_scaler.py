@@ -140,9 +140,7 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
                 "MinMaxScaler does not support sparse input. Consider using MaxAbsScaler instead."
             )
         source = X
-        X = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-        )
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
         self._extremes = Extremes()
         X = self._samples.X

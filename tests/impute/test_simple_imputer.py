@@ -17,14 +17,14 @@ pytestmark = [
 STRATEGIES = ("mean", "median", "most_frequent", "constant", np.ptp)
 
 
-def assert_same(ours, theirs, exact=True):
+def assert_same(ours, theirs, exact=True, rtol=1e-12):
     left, right = ours.statistics_, theirs.statistics_
     assert left.dtype == right.dtype
-    if exact:
-        # NaN in arrays of objects equals NaN only as a text
+    if left.dtype.kind == "O":  # in which NaN equals NaN only as a text
         assert list(map(repr, left.tolist())) == list(map(repr, right.tolist()))
+    elif exact:
+        assert_array_equal(left, right)
     else:
-        rtol = 1e-5 if left.dtype == np.float32 else 1e-12
         assert_allclose(left, right, rtol=rtol, atol=rtol)
     assert (ours.indicator_ is None) == (theirs.indicator_ is None)
     if theirs.indicator_ is not None:
@@ -61,7 +61,7 @@ def draw_table(data, rng, n):
     return X, missing
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -82,7 +82,8 @@ def test_law_for_any_rows_ids_and_order(data):
     ours = SimpleImputer(**parameters).fit(X, sample_ids=ids)
     theirs = sklearn.impute.SimpleImputer(**parameters)
     exact = strategy != "mean"
-    assert_same(ours, theirs.fit(X), exact)
+    rtol = 1e-5 if X.dtype == np.float32 else 1e-12  # they add up in the dtype of the rows
+    assert_same(ours, theirs.fit(X), exact, rtol)
     order = data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist()))))
     for part in (order[:1], order[1:2], order[2:5], order[5:]):
         slots = ours._samples.resolve(part)[1]
@@ -90,7 +91,7 @@ def test_law_for_any_rows_ids_and_order(data):
         before = ours.transform(X[left])
         keeps = bool(part) and ours._keeps_outputs(ours._after(ours._unlearn(slots)), slots)
         ours.unlearn(part)
-        assert_same(ours, theirs.fit(X[left]), exact)
+        assert_same(ours, theirs.fit(X[left]), exact, rtol)
         outputs = ours.transform(X[left])
         assert_same_outputs(outputs, theirs.transform(X[left]), exact)
         assert_same_outputs(ours.to_predictor().transform(X[left]), outputs)
@@ -154,10 +155,10 @@ def test_outputs_are_kept_where_no_row_left_misses_a_value(strategy):
         assert not np.array_equal(after.statistics_, imputer.statistics_)
         return imputer._keeps_outputs(after, rows)
 
-    assert keeps(2, 4, 5) is False  # the second column moves, and row 1 misses it
+    assert keeps(2, 5) is False  # the second column moves, and row 1 misses it
     X[1, 1] = X[0, 1]
     imputer.fit(X)
-    assert keeps(2, 4, 5) is True
+    assert keeps(2, 5) is True
 
 
 @pytest.mark.fast

@@ -115,7 +115,7 @@ def test_names_predictor_and_way_back_equal_scikit_learn(global_random_seed):
 @pytest.mark.parametrize("n_bins", [[2, 1], [2.5, 3], [2, 3, 4]])
 def test_bad_numbers_of_bins_are_refused(n_bins):
     for strategy in ("quantile", "uniform"):
-        with pytest.raises(ValueError, match="n_bins|number of bins"):
+        with pytest.raises(ValueError, match=r"n_bins|number of bins"):
             KBinsDiscretizer(n_bins, strategy=strategy).fit(np.eye(2))
 
 

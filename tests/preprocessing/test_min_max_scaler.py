@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skunlearn import _extremes
-from skunlearn.pipeline import make_pipeline
 from skunlearn.linear_model import Ridge
+from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import MinMaxScaler
 
 ATTRIBUTES = ("min_", "scale_", "data_min_", "data_max_", "data_range_", "n_samples_seen_")
@@ -39,9 +39,7 @@ def test_fit_and_transform_equal_scikit_learn(dtype, feature_range, clip, global
     assert_array_equal(ours.inverse_transform(fresh), theirs.inverse_transform(fresh))
     assert hasattr(ours, "_affine_map") is not clip
     if not clip:
-        assert_allclose(
-            ours._affine_map().of(fresh), theirs.transform(fresh), rtol=1e-3, atol=1e-3
-        )
+        assert_allclose(ours._affine_map().of(fresh), theirs.transform(fresh), rtol=1e-3, atol=1e-3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -90,7 +88,9 @@ def test_a_linear_model_behind_it_is_pushed_through(global_random_seed):
     pipe = make_pipeline(MinMaxScaler((-1, 2)), Ridge()).fit(X, y)
     pipe.unlearn(np.argsort(X[:, 0])[:4])
     assert [step.way for step in pipe.unlearning_report_.steps] == ["unlearned", "pushed through"]
-    again = make_pipeline(MinMaxScaler((-1, 2)), Ridge()).fit(X[pipe.sample_ids_], y[pipe.sample_ids_])
+    again = make_pipeline(MinMaxScaler((-1, 2)), Ridge()).fit(
+        X[pipe.sample_ids_], y[pipe.sample_ids_]
+    )
     assert_allclose(pipe.predict(X), again.predict(X), rtol=1e-9)
 
 
