@@ -105,7 +105,8 @@ def _places(
     if method in ("inverted_cdf", "closest_observation"):
         # Which of two candidates it is has changed between releases of NumPy.
         counts, which = np.unique(n_values, return_inverse=True)
-        found = [np.percentile(np.arange(m), 100 * fractions, method=method) for m in counts]
+        by_numpy: Any = np.percentile
+        found = [by_numpy(np.arange(m), 100 * fractions, method=method) for m in counts]
         lower = np.array(found, dtype=np.int64)[which]
         return lower, lower, np.zeros(lower.shape)
     if method == "linear":
@@ -233,6 +234,7 @@ class OrderStatistics:
 
     def without(self, table: Any) -> Remaining:
         """Return the columns as they are without some rows, which are among those held."""
+        zeros: Any = 0
         if sparse.issparse(table):
             columns, zeros, n_values = _parts(table, self._implicit_zeros)
             sizes = n_values - zeros
@@ -241,7 +243,7 @@ class OrderStatistics:
             ordered = np.sort(table.T, axis=1)
             known = ordered == ordered
             sizes = n_values = known.sum(axis=1)
-            wanted, zeros = ordered[known], 0
+            wanted = ordered[known]
         cuts = np.zeros(sizes.size + 1, dtype=np.int64)
         np.cumsum(sizes, out=cuts[1:])
         gone = ranks_of(*self._arrays(), wanted, cuts)

@@ -38,7 +38,7 @@ class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
 
     def _stock(self) -> Any:
         """Return scikit-learn's transformer with this one's attributes, not copied."""
-        stock = object.__new__(self._stock_class)
+        stock: Any = object.__new__(self._stock_class)
         stock.__dict__.update({key: v for key, v in self.__dict__.items() if key[0] != "_"})
         return stock.set_output(transform="default")
 

@@ -66,10 +66,9 @@ WEIGHTS = (
 )
 DIRECT = {"check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers"}
 NEGATIVE = "the check makes negative sparse rows, which are refused, as in scikit-learn"
+NARROW = "it warns of narrow bins, as in scikit-learn"
 EXPECTED = {
-    "KBinsDiscretizer": {
-        "check_sample_weights_not_overwritten": "it warns of narrow bins, as theirs"
-    },
+    "KBinsDiscretizer": {"check_sample_weights_not_overwritten": NARROW},
     "QuantileTransformer": dict.fromkeys(
         ("check_law_sparse", "check_nothing_stays_behind"), NEGATIVE
     ),

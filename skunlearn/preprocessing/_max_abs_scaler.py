@@ -146,10 +146,10 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
 
         def columns_left(columns: list[int]) -> Iterator[np.ndarray]:
             kept = self._samples.slots_without(rows)
-            left = X[kept][:, columns].tocsc() if sparse.issparse(X) else X[np.ix_(kept, columns)]
-            for j in range(len(columns)):
-                column = left[:, [j]].toarray() if sparse.issparse(X) else left[:, j]
-                yield -np.abs(column.ravel())
+            left = X[kept][:, columns].tocsc() if sparse.issparse(X) else None
+            for place, j in enumerate(columns):
+                column = X[kept, j] if left is None else left[:, [place]].toarray().ravel()
+                yield -np.abs(column)
 
         former = -self.max_abs_
         least, edit = self._extremes.without(former, -np.abs(dense(X, rows)), columns_left)

@@ -119,8 +119,10 @@ def test_bad_numbers_of_bins_are_refused(n_bins):
             KBinsDiscretizer(n_bins, strategy=strategy).fit(np.eye(2))
 
 
-@parametrize_with_unlearning_checks(
-    [KBinsDiscretizer(2, strategy="uniform"), KBinsDiscretizer(2, strategy="kmeans")]
-)
+# Earlier releases do not weigh rows for bins of equal width, as the checks do.
+STRATEGIES = ("uniform", "kmeans") if HAS_METHOD else ("kmeans",)
+
+
+@parametrize_with_unlearning_checks([KBinsDiscretizer(2, strategy=s) for s in STRATEGIES])
 def test_unlearning_contract(estimator, check):
     check(estimator)

@@ -6,6 +6,7 @@ import sklearn.preprocessing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from skunlearn import _extremes
 from skunlearn.linear_model import Ridge
@@ -96,8 +97,6 @@ def test_a_linear_model_behind_it_is_pushed_through(global_random_seed):
 
 def test_what_is_refused():
     with pytest.raises(TypeError, match="does not support sparse"):
-        import scipy.sparse
-
-        MinMaxScaler().fit(scipy.sparse.eye_array(3))
+        MinMaxScaler().fit(sparse.eye_array(3))
     with pytest.raises(ValueError, match="must be smaller than maximum"):
         MinMaxScaler((1, 1)).fit([[1.0], [2.0]])
