@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._swap import Swap
+from skunlearn._tables import take
 from skunlearn.base import UnlearnerMixin, reads_one_version
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
@@ -58,6 +59,11 @@ class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self._stock().transform(X)
+
+    def _rows_held(self) -> Any:
+        """Return the table of the rows held, the store's own where no slot is empty."""
+        samples = self._samples
+        return take(samples.X, samples.slots()) if samples.n_removed else samples.X
 
     def _edit(self, edit: contextlib.AbstractContextManager[None]) -> tuple[Swap, ...]:
         """Wrap a change of a buffer in place, for the swaps of a removal."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import numbers
 import warnings
 from collections.abc import Callable
@@ -305,12 +304,12 @@ class SimpleImputer(InverseMixin, StockTransformer):
             return self._without(self._numbers(gone), rows, missing)
         if self.strategy == "median":
             if not self._order.is_built:
-                self._order.build(self._numbers(take(samples.X, samples.slots())))
+                self._order.build(self._numbers(self._rows_held()))
             columns = self._order.without(self._numbers(gone))
             return Removal(self._medians(columns) | missing, swaps=self._edit(columns.edit()))
         if self.strategy == "most_frequent":
             if not self._modes.is_built:
-                self._modes.build(*self._columns(take(samples.X, samples.slots())))
+                self._modes.build(*self._columns(self._rows_held()))
             found, edit = self._modes.without(self._found, *self._columns(gone))
             return Removal(self._most_frequent(found) | missing, swaps=self._edit(edit))
         if self.strategy == "constant" and not sparse.issparse(samples.X):
@@ -383,7 +382,7 @@ class SimpleImputer(InverseMixin, StockTransformer):
             Fitted; holds no training row.
         """
         predictor = super().to_predictor()
-        predictor._fit_dtype = predictor._fill_dtype = copy.copy(self._samples.X.dtype)
+        predictor._fit_dtype = predictor._fill_dtype = self._samples.X.dtype
         return predictor
 
     def __sklearn_tags__(self) -> Any:

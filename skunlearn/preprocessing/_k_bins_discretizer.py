@@ -19,7 +19,6 @@ from skunlearn._extremes import Extremes, least_of
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
 from skunlearn._stock import InverseMixin, StockTransformer
 from skunlearn._subsample import NONE_OUTSIDE, subsample, touches
-from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal, reads_one_version
@@ -275,7 +274,7 @@ class KBinsDiscretizer(InverseMixin, StockTransformer):
             return Removal(self._recompute(samples.slots_without(rows)), n_refitted=1)
         if self.strategy == "quantile":
             if not self._order.is_built:
-                self._order.build(take(X, samples.slots()))
+                self._order.build(self._rows_held())
             columns = self._order.without(X[rows])
             return Removal(self._by_quantiles(columns), swaps=self._edit(columns.edit()))
         n_features = self.n_features_in_

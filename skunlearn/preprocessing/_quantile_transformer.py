@@ -214,8 +214,8 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, StockTransformer):
                 return Removal({})
             return Removal(self._recompute(kept), n_refitted=1)
         if not self._order.is_built:
-            table = take(samples.X, samples.slots())
-            self._order.build(table, implicit_zeros=not self.ignore_implicit_zeros)
+            implicit_zeros = not self.ignore_implicit_zeros
+            self._order.build(self._rows_held(), implicit_zeros=implicit_zeros)
         columns = self._order.without(take(samples.X, rows))
         attributes = self._attributes(columns, kept, NONE_OUTSIDE)
         return Removal(attributes, swaps=self._edit(columns.edit()))

@@ -181,7 +181,7 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
         if not self._order.is_built:
-            self._order.build(take(samples.X, samples.slots()))
+            self._order.build(self._rows_held())
         columns = self._order.without(take(samples.X, rows))
         attributes = self._attributes(columns, samples.n_samples - rows.size)
         return Removal(attributes, swaps=self._edit(columns.edit()))
