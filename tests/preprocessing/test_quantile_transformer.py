@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 import sklearn.preprocessing
@@ -12,7 +10,8 @@ from skunlearn.preprocessing import QuantileTransformer
 from skunlearn.utils._checks.hygiene import check_nothing_stays_behind
 from skunlearn.utils._checks.inputs import check_law_sparse
 
-pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles")
+# NumPy warns of columns without values.
+pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles", "ignore:All-NaN slice")
 
 
 def assert_same(ours, theirs):
@@ -47,9 +46,7 @@ def test_law_without_a_subsample(data):
     order = data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist()))))
     for part in np.array_split(order, min(6, len(order))) if order else ():
         ours.unlearn(part)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a column of which nothing is left
-            assert_same(ours, theirs.fit(X[np.isin(ids, ours.sample_ids_)]))
+        assert_same(ours, theirs.fit(X[np.isin(ids, ours.sample_ids_)]))
 
 
 @settings(max_examples=40, deadline=None)
