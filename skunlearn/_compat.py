@@ -9,8 +9,17 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator
 from sklearn.utils import _metadata_requests
-from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
+from sklearn.utils._mask import _get_mask as missing_mask
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    MissingValues,
+    Options,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
@@ -88,11 +97,19 @@ def with_loss(regressor: Any) -> Any:
     return regressor
 
 
+def fitted_indicator(has_missing: np.ndarray, missing_values: Any) -> MissingIndicator:
+    """Return the indicator of an imputer, fitted where each column has missing values or not."""
+    indicator = MissingIndicator(missing_values=missing_values, error_on_new=False)
+    indicator._fit(has_missing[np.newaxis], precomputed=True)
+    return indicator
+
+
 __all__ = [
     "FORCE_INT_REMAINDER_COLS",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "MissingValues",
     "Options",
     "RealNotInt",
     "StrOptions",
@@ -101,7 +118,9 @@ __all__ = [
     "check_y",
     "column_names",
     "fit_context",
+    "fitted_indicator",
     "methods_with_metadata",
+    "missing_mask",
     "num_samples",
     "search_buffers",
     "with_callbacks",

@@ -1,0 +1,106 @@
+"""Transformers whose outputs scikit-learn's own class computes from the attributes of ours."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skunlearn._swap import Swap
+from skunlearn._tables import take
+from skunlearn.base import UnlearnerMixin, reads_one_version
+
+_NO_ROWS = np.empty(0, dtype=np.intp)
+
+
+def equal_values(left: Any, right: Any) -> bool:
+    """Tell whether arrays, or lists of arrays, are equal bit for bit, NaN equal to NaN."""
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(equal_values, left, right))
+    if left is None or right is None:
+        return left is right
+    if left.shape != right.shape or left.dtype != right.dtype:
+        return False
+    return bool(np.all((left == right) | ((left != left) & (right != right))))
+
+
+class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
+    """A namesake that fits and forgets, and leaves transforming to scikit-learn's class.
+
+    A subclass names that class in `_stock_class`, and in `_decisive` the attributes on which the
+    outputs depend.
+    """
+
+    _stock_class: ClassVar[type]
+    _decisive: ClassVar[tuple[str, ...]] = ()
+
+    def _stock(self) -> Any:
+        """Return scikit-learn's transformer with this one's attributes, not copied."""
+        stock: Any = object.__new__(self._stock_class)
+        stock.__dict__.update({key: v for key, v in self.__dict__.items() if key[0] != "_"})
+        return stock.set_output(transform="default")
+
+    @reads_one_version
+    def transform(self, X: Any) -> Any:
+        """Transform rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to transform; sparse where `fit` takes sparse rows.
+
+        Returns
+        -------
+        X_tr : {ndarray, sparse matrix} of shape (n_samples, n_features_out)
+            Transformed rows.
+        """
+        check_is_fitted(self)
+        return self._stock().transform(X)
+
+    def _rows_held(self) -> Any:
+        """Return the table of the rows held, the store's own where no slot is empty."""
+        samples = self._samples
+        return take(samples.X, samples.slots()) if samples.n_removed else samples.X
+
+    def _edit(self, edit: contextlib.AbstractContextManager[None]) -> tuple[Swap, ...]:
+        """Wrap a change of a buffer in place, for the swaps of a removal."""
+        return (Swap(self, {}, _NO_ROWS, edit),)
+
+    def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
+        return all(
+            equal_values(getattr(self, name), getattr(after, name)) for name in self._decisive
+        )
+
+    def to_predictor(self) -> Any:
+        """Return scikit-learn's own transformer for deployment.
+
+        Returns
+        -------
+        predictor : transformer
+            Of the class of the same name, fitted; holds no training row.
+        """
+        return self._as_namesake(self._stock_class)
+
+
+class InverseMixin:
+    """Adds the way back, for those that have one."""
+
+    @reads_one_version
+    def inverse_transform(self: Any, X: Any) -> Any:
+        """Bring transformed rows back to the original space.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_out)
+            Rows to transform back.
+
+        Returns
+        -------
+        X_original : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Rows in original units.
+        """
+        check_is_fitted(self)
+        return self._stock().inverse_transform(X)

@@ -1,0 +1,369 @@
+"""KBinsDiscretizer that forgets rows."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import warnings
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+import sklearn.preprocessing
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+from skunlearn._compat import Interval, Options, StrOptions, fit_context
+from skunlearn._extremes import Extremes, least_of
+from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
+from skunlearn._stock import InverseMixin, StockTransformer
+from skunlearn._subsample import NONE_OUTSIDE, subsample, touches
+from skunlearn._tags import UnlearningTags
+from skunlearn._validation import check_weights, validate_data
+from skunlearn.base import Removal, reads_one_version
+from skunlearn.exceptions import NotUnlearnableError
+
+_STOCK = sklearn.preprocessing.KBinsDiscretizer
+_PARAMETERS = inspect.signature(_STOCK).parameters
+# Releases of scikit-learn without the parameter interpolate; some warn that the default changes.
+_HAS_METHOD = "quantile_method" in _PARAMETERS
+_METHOD = _PARAMETERS["quantile_method"].default if _HAS_METHOD else "linear"
+_METHODS = {
+    *("inverted_cdf", "averaged_inverted_cdf", "closest_observation", "hazen", "weibull"),
+    *("interpolated_inverted_cdf", "linear", "median_unbiased", "normal_unbiased"),
+}
+_NARROW = 1e-8
+
+
+class KBinsDiscretizer(InverseMixin, StockTransformer):
+    """Bin continuous features into intervals, and forget rows.
+
+    Same parameters and fitted attributes as :class:`sklearn.preprocessing.KBinsDiscretizer`, and
+    the same values where no subsample is drawn. For k removed rows, n held ones and d columns, a
+    request costs O(k d (log n + sqrt(n))) for bins of equal numbers of rows, once the first has
+    sorted the columns, and O(k d) for bins of equal width, unless an extreme leaves. Bins found by
+    k-means, and bins of weighted rows, are found anew.
+
+    Parameters
+    ----------
+    n_bins : int or array-like of shape (n_features,), default=5
+        Number of bins.
+
+    encode : {'onehot', 'onehot-dense', 'ordinal'}, default='onehot'
+        How `transform` tells the bin of a value.
+
+    strategy : {'uniform', 'quantile', 'kmeans'}, default='quantile'
+        Bins of equal width, of equal numbers of rows, or around centres of one-dimensional k-means.
+
+    quantile_method : str, default="averaged_inverted_cdf"
+        Method of :func:`numpy.percentile` for 'quantile'. Its default is that of the release of
+        scikit-learn, 'linear' where that has no such parameter. Weighted rows allow only
+        'inverted_cdf' and 'averaged_inverted_cdf'.
+
+    dtype : {np.float32, np.float64}, default=None
+        Dtype of what comes out; None keeps that of the input.
+
+    subsample : int or None, default=200_000
+        Largest number of rows on which bins are computed; None for all. See Notes.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the subsample.
+
+    Attributes
+    ----------
+    bin_edges_ : ndarray of ndarray of shape (n_features,)
+        Edges of the bins of each feature.
+
+    n_bins_ : ndarray of shape (n_features,), dtype int
+        Number of bins of each feature; narrow ones are joined.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    skunlearn.preprocessing.QuantileTransformer : Maps features to a distribution.
+
+    Notes
+    -----
+    The promise is 'bitwise'. scikit-learn draws the subsample by position, and by weight; here it
+    is made of the rows whose ids have the smallest hashes under the seed, so that a row that
+    leaves is replaced by one other, whoever left before; their weights count afterwards.
+
+    Examples
+    --------
+    >>> from skunlearn.preprocessing import KBinsDiscretizer
+    >>> X = [[0.0], [1.0], [2.0], [4.0], [400.0]]
+    >>> bins = KBinsDiscretizer(2, encode="ordinal", strategy="uniform")
+    >>> bins.fit(X, sample_ids=["a", "b", "c", "d", "e"]).unlearn("e").bin_edges_[0]
+    array([0., 2., 4.])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_bins": [Interval(Integral, 2, None, closed="left"), "array-like"],
+        "encode": [StrOptions({"onehot", "onehot-dense", "ordinal"})],
+        "strategy": [StrOptions({"uniform", "quantile", "kmeans"})],
+        "quantile_method": [StrOptions(_METHODS | {_METHOD})],
+        "dtype": [Options(type, {np.float64, np.float32}), None],
+        "subsample": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+    }
+    _stock_class = _STOCK
+    _unlearning_tags = UnlearningTags("bitwise")
+
+    def __init__(
+        self,
+        n_bins: Any = 5,
+        *,
+        encode: str = "onehot",
+        strategy: str = "quantile",
+        quantile_method: str = _METHOD,
+        dtype: Any = None,
+        subsample: int | None = 200_000,
+        random_state: Any = None,
+    ):
+        self.n_bins = n_bins
+        self.encode = encode
+        self.strategy = strategy
+        self.quantile_method = quantile_method
+        self.dtype = dtype
+        self.subsample = subsample
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, sample_ids: Any = None
+    ) -> KBinsDiscretizer:
+        """Find the bins of each feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        Returns
+        -------
+        self : object
+            Fitted discretizer.
+        """
+        context = self._init_callback_context()
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        source = X
+        X = validate_data(self, X, dtype="numeric")
+        weight = check_weights(self, sample_weight, X)
+        if weight is not None and not _HAS_METHOD and self.quantile_method != _METHOD:
+            raise ValueError(
+                "quantile_method of weighted rows needs a later release of scikit-learn: "
+                "pip install -U scikit-learn"
+            )
+        self._seed = self._choose_seed(self.random_state)
+        self._hold_samples(
+            X, None, weight, sources=(source, None, sample_weight), sample_ids=sample_ids
+        )
+        self._order, self._extremes = OrderStatistics(), Extremes()
+        self.__dict__.pop("_encoder", None)
+        self.__dict__.update(self._recompute(self._samples.slots()))
+        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
+        return self
+
+    def _new_encoder(self, n_bins: np.ndarray) -> Any:
+        """Return what encodes bins, the former one if their numbers are the same."""
+        if self.encode == "ordinal":
+            return None
+        if "_encoder" in self.__dict__ and np.array_equal(self.n_bins_, n_bins):
+            return self._encoder
+        return sklearn.preprocessing.OneHotEncoder(
+            categories=[np.arange(n) for n in n_bins],
+            sparse_output=self.encode == "onehot",
+            dtype=self._samples.X.dtype if self.dtype is None else self.dtype,
+        ).fit(np.zeros((1, n_bins.size)))
+
+    def _attributes(self, edges: np.ndarray, n_bins: np.ndarray) -> dict[str, Any]:
+        encoder = self._new_encoder(n_bins)
+        return {"bin_edges_": edges, "n_bins_": n_bins, "_encoder": encoder}
+
+    def _by_stock(self, X: Any, weight: np.ndarray | None = None) -> dict[str, Any]:
+        """Have scikit-learn find the bins of some rows."""
+        parameters = {name: getattr(self, name) for name in _PARAMETERS}
+        stock = _STOCK(**parameters | {"subsample": None, "random_state": None})
+        with threadpool_limits(1, user_api="openmp"):  # k-means adds up in the order of threads
+            stock.fit(X, sample_weight=weight)
+        return self._attributes(stock.bin_edges_, stock.n_bins_)
+
+    def _recompute(self, slots: np.ndarray) -> dict[str, Any]:
+        """Find the bins of the rows in some slots."""
+        samples = self._samples
+        chosen, largest = subsample(samples, slots, self.subsample, self._seed)
+        X = samples.X if chosen.size == samples.n_slots else samples.X[chosen]
+        known = {"_largest": largest, "_ends": np.stack([least_of(X), least_of(X, np.maximum)])}
+        if samples.sample_weight is not None:
+            return known | self._by_stock(X, samples.sample_weight[chosen])
+        if self.strategy == "kmeans":
+            return known | self._by_stock(X)
+        if self.strategy == "uniform":
+            return known | self._by_stock(known["_ends"])
+        return known | self._by_quantiles(UnsortedColumns(X))
+
+    def _by_quantiles(self, columns: Columns) -> dict[str, Any]:
+        """Find bins of equal numbers of rows."""
+        n_features = self.n_features_in_
+        wanted = _wanted_bins(self.n_bins, n_features)
+        n_bins = wanted.copy()
+        edges = np.empty(n_features, dtype=object)
+        last = columns.n_values - 1
+        low, high = columns.at(np.stack([np.zeros_like(last), last], axis=1)).T
+        method = "linear" if self.quantile_method == "warn" else self.quantile_method
+        for n in np.unique(wanted).tolist():
+            found = quantiles(columns, np.true_divide(np.linspace(0, 100, n + 1), 100), method)
+            for j in np.flatnonzero(wanted == n).tolist():
+                if low[j] == high[j]:
+                    warnings.warn(
+                        f"Feature {j} is constant and will be replaced with 0.", stacklevel=4
+                    )
+                    edges[j], n_bins[j] = np.array([-np.inf, np.inf]), 1
+                    continue
+                wide = np.ediff1d(found[j], to_begin=np.inf) > _NARROW
+                edges[j] = found[j][wide]
+                n_bins[j] = edges[j].size - 1
+                if n_bins[j] != n:
+                    warnings.warn(
+                        f"Bins whose width are too small (i.e., <= 1e-8) in feature {j} are "
+                        "removed. Consider decreasing the number of bins.",
+                        stacklevel=4,
+                    )
+        return self._attributes(edges, n_bins)
+
+    def _unlearn(self, rows: np.ndarray) -> Removal:
+        with warnings.catch_warnings():  # of constant features and narrow bins: `fit` has its say
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                return self._removal(rows)
+            except ValueError as error:
+                raise NotUnlearnableError(
+                    f"{type(self).__name__} cannot be fitted on the rows that would be left: "
+                    f"{error} Nothing was changed."
+                ) from error
+
+    def _removal(self, rows: np.ndarray) -> Removal:
+        samples = self._samples
+        X = samples.X
+        drawn = self._largest != NONE_OUTSIDE
+        if drawn and not touches(samples, rows, self._seed, self._largest):
+            return Removal({})
+        if drawn or samples.sample_weight is not None or self.strategy == "kmeans":
+            return Removal(self._recompute(samples.slots_without(rows)), n_refitted=1)
+        if self.strategy == "quantile":
+            if not self._order.is_built:
+                self._order.build(self._rows_held())
+            columns = self._order.without(X[rows])
+            return Removal(self._by_quantiles(columns), swaps=self._edit(columns.edit()))
+        n_features = self.n_features_in_
+
+        def columns_left(columns: list[int]) -> Iterator[np.ndarray]:
+            kept = samples.slots_without(rows)
+            for j in columns:
+                column = X[kept, j % n_features]
+                yield column if j < n_features else -column
+
+        gone = np.concatenate([X[rows], -X[rows]], axis=1)
+        former = np.concatenate([self._ends[0], -self._ends[1]])
+        least, edit = self._extremes.without(former, gone, columns_left)
+        attributes = {}
+        if least is not former:
+            ends = np.stack(np.split(least, 2))
+            ends[1] *= -1
+            attributes = {"_ends": ends} | self._by_stock(ends)
+        return Removal(attributes, swaps=self._edit(edit))
+
+    def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
+        if self.encode != "ordinal" and not np.array_equal(self.n_bins_, after.n_bins_):
+            return False
+        samples = self._samples
+        kept = None
+        for j, (old, new) in enumerate(zip(self.bin_edges_, after.bin_edges_, strict=True)):
+            old, new = old[1:-1], new[1:-1]
+            if np.array_equal(old, new):
+                continue
+            kept = samples.slots_without(rows) if kept is None else kept
+            values = samples.X[kept, j].astype(self._dtype_out, copy=False)
+            before, now = (np.searchsorted(edges, values, side="right") for edges in (old, new))
+            if not np.array_equal(before, now):
+                return False
+        return True
+
+    @property
+    def _dtype_out(self) -> Any:
+        held = self._samples.X.dtype
+        return self.dtype or (held if held in (np.float32, np.float64) else np.float64)
+
+    def _stock(self) -> Any:
+        stock = super()._stock()
+        if self._encoder is not None:
+            stock._encoder = copy.copy(self._encoder)
+        return stock
+
+    @reads_one_version
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of what comes out.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; default those of `fit`, or x0, x1, ...
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            With the bin at the end, if bins are columns of their own.
+        """
+        check_is_fitted(self)
+        return self._stock().get_feature_names_out(input_features)
+
+    def to_predictor(self) -> sklearn.preprocessing.KBinsDiscretizer:
+        """Return scikit-learn's own discretizer for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.preprocessing.KBinsDiscretizer
+            Fitted; holds no training row.
+        """
+        predictor = super().to_predictor()
+        if self._encoder is not None:
+            predictor._encoder = copy.deepcopy(self._encoder)
+        return predictor
+
+
+def _wanted_bins(n_bins: Any, n_features: int) -> np.ndarray:
+    """Return the number of bins that each feature is to have."""
+    if isinstance(n_bins, Integral):
+        return np.full(n_features, n_bins, dtype=int)
+    wanted = np.array(n_bins)
+    if wanted.shape != (n_features,):
+        raise ValueError("n_bins must be a scalar or array of shape (n_features,).")
+    wrong = np.flatnonzero((wanted < 2) | (wanted != wanted.astype(int))).tolist()
+    if wrong:
+        raise ValueError(
+            "KBinsDiscretizer received an invalid number of bins at indices "
+            f"{', '.join(map(str, wrong))}. Number of bins must be at least 2, and must be an int."
+        )
+    return wanted.astype(int)
