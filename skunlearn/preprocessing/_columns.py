@@ -18,6 +18,9 @@ from skunlearn._frames import FrameTable, is_pandas, is_polars
 
 NUMERIC = "iufb"
 
+# Integers this near to each other are looked up in a table of all numbers between.
+_MAX_SPAN = 1 << 16
+
 
 class ColumnTable(FrameTable):
     """Rows of categories, one array per column.
@@ -200,6 +203,10 @@ def codes_of(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
     """
     if values.dtype.kind not in NUMERIC or categories.dtype.kind not in NUMERIC:
         return Codes(items(categories), range(categories.size)).of(values)
+    if values.dtype.kind == categories.dtype.kind == "i":
+        first, last = int(categories[0]), int(categories[-1])
+        if last - first < min(values.size, _MAX_SPAN):
+            return _codes_of_near_numbers(values, categories, first, last)
     places = np.searchsorted(categories, values)
     np.minimum(places, categories.size - 1, out=places)
     found = categories[places]
@@ -208,6 +215,16 @@ def codes_of(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
         known |= (found != found) & (values != values)
         places[~known] = -1
     return places
+
+
+def _codes_of_near_numbers(
+    values: np.ndarray, categories: np.ndarray, first: int, last: int
+) -> np.ndarray:
+    table = np.full(last - first + 2, -1, dtype=np.intp)
+    table[categories.astype(np.int64) - first] = np.arange(categories.size)
+    inside = (values >= first) & (values <= last)
+    shifts = values.astype(np.int64) - first
+    return table[shifts if inside.all() else np.where(inside, shifts, -1)]
 
 
 def distinct(values: np.ndarray) -> np.ndarray:
@@ -228,8 +245,11 @@ def distinct(values: np.ndarray) -> np.ndarray:
 def count(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
     """Count how often each category is there."""
     if values.dtype.kind in NUMERIC:
-        codes = codes_of(values, categories)
-        return np.bincount(codes[codes >= 0] if codes.min() < 0 else codes, None, categories.size)
+        found, numbers = np.unique(values, return_counts=True)
+        places = codes_of(found, categories)
+        counts = np.zeros(categories.size, dtype=np.int64)
+        counts[places[places >= 0]] = numbers[places >= 0]
+        return counts
     counted = Counter(items(values))
     numbers = np.array([counted[category] for category in items(categories)], dtype=np.int64)
     if is_nan(categories[-1]):
