@@ -57,6 +57,10 @@ class CategoryCounts:
         self.spans, self._mixed, self.codes = spans, mixed, codes
         return places
 
+    def take_over(self, made: CategoryCounts) -> None:
+        """Become what has been made elsewhere, at once."""
+        self.__dict__.update(made.__dict__)
+
     def taking(self, table: ColumnTable, rows: np.ndarray) -> Removed:
         """Prepare to take rows out."""
         return Removed(self, [items(array[rows]) for array in table.arrays])

@@ -140,7 +140,9 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
         samples = self._samples
         counts = self._counts
         if not counts.is_made:
-            counts.make(samples.X, samples.slots(), self.categories_)
+            made = CategoryCounts()
+            made.make(samples.X, samples.slots(), self.categories_)
+            counts.take_over(made)
         removed = counts.taking(samples.X, rows)
         with refusing(self):
             table = None
