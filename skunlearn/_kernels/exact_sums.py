@@ -82,7 +82,7 @@ def add_rows(sums, squares, lowest, places, y, sign):
 def total(digits, lowest, scratch):
     """Return the float nearest to what digits stand for, and the float nearest to the rest."""
     negative = False
-    for attempt in range(2):
+    for _ in range(2):
         carry = np.int64(0)
         for level in range(digits.size):
             value = (-digits[level] if negative else digits[level]) + carry

@@ -46,6 +46,7 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
     categories: Any
     handle_unknown: str
     categories_: list[np.ndarray]
+    _counts: CategoryCounts
 
     def _learn(self, X: Any, y: Any, sample_ids: Any, handle_unknown: str) -> SampleStore:
         """Validate rows and find their categories; return the rows, not yet held."""
@@ -165,9 +166,7 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
             return self.categories_
         samples = self._samples
         return [
-            removed.categories_left(
-                column, known, lambda: (samples.X, samples.slots_without(rows))
-            )
+            removed.categories_left(column, known, lambda: (samples.X, samples.slots_without(rows)))
             for column, known in enumerate(self.categories_)
         ]
 
@@ -205,9 +204,7 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
         state |= {"_samples": samples.with_table(table), "_counts": CategoryCounts()}
         return Removal(state, n_refitted=1)
 
-    def _codes(
-        self, X: Any, handle_unknown: str
-    ) -> tuple[list[np.ndarray], list[int]]:
+    def _codes(self, X: Any, handle_unknown: str) -> tuple[list[np.ndarray], list[int]]:
         """Validate rows and find the place of each value among the categories.
 
         Returns

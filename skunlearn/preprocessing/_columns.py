@@ -52,7 +52,8 @@ class ColumnTable(FrameTable):
     def like(self, rows: Any) -> ColumnTable:
         """Bring validated columns into this table's float dtypes; the rest keep their own."""
         arrays = [
-            query.astype(held.dtype) if held.dtype.kind == "f" and query.dtype.kind in NUMERIC
+            query.astype(held.dtype)
+            if held.dtype.kind == "f" and query.dtype.kind in NUMERIC
             else query
             for query, held in zip(rows, self.arrays, strict=True)
         ]
@@ -89,7 +90,7 @@ class ColumnTable(FrameTable):
             dtype, column = dtypes[place], self.arrays[place]
             narrow = np.zeros(column.size, dtype=dtype)
             narrow[kept] = column[kept].astype(dtype)
-            arrays[place] = narrow.astype(object) if column.dtype == object != dtype else narrow
+            arrays[place] = narrow.astype(object) if column.dtype.kind == "O" else narrow
             dtypes[place] = None
         return ColumnTable(self.names, dtypes, arrays)
 
@@ -104,7 +105,7 @@ def _narrow_dtypes(arrays: list[np.ndarray], source: Any) -> list[Any]:
         ]
     elif is_polars(source):
         bare = [source.head(0).to_numpy().dtype] * len(arrays)
-        if bare and bare[0] == object:
+        if bare and bare[0].kind == "O":
             bare = [  # numbers among objects stay Python's
                 np.dtype(np.int64) if dtype.is_integer() and column.null_count() else np.dtype("O")
                 for dtype, column in zip(source.dtypes, source.get_columns(), strict=True)
@@ -289,9 +290,7 @@ def unknown_values(values: np.ndarray, codes: np.ndarray) -> list[Any]:
     return found + [None] * any(value is None for value in strange) + [np.nan] * bool(nans)
 
 
-def check_categories(
-    given: Any, column: np.ndarray, place: int, handle_unknown: str
-) -> np.ndarray:
+def check_categories(given: Any, column: np.ndarray, place: int, handle_unknown: str) -> np.ndarray:
     """Validate the categories that a user gives for one column.
 
     Parameters
@@ -313,11 +312,7 @@ def check_categories(
     """
     textual = np.issubdtype(column.dtype, np.str_)
     categories = np.array(given, dtype=object if textual else column.dtype)
-    if (
-        categories.dtype == object
-        and isinstance(categories[0], bytes)
-        and column.dtype.kind != "S"
-    ):
+    if categories.dtype == object and isinstance(categories[0], bytes) and column.dtype.kind != "S":
         raise ValueError(
             f"In column {place}, the predefined categories have type 'bytes' which is "
             f"incompatible with values of type '{type(column[0]).__name__}'."

@@ -17,7 +17,7 @@ from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._label_counter import LabelCounter
 
 
-class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):
+class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Encode labels as columns, one against all others, and forget labels.
 
     Same parameters, fitted attributes and output as
@@ -103,8 +103,7 @@ class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):
         """
         if self.neg_label >= self.pos_label:
             raise ValueError(
-                f"neg_label={self.neg_label} must be strictly less than "
-                f"pos_label={self.pos_label}."
+                f"neg_label={self.neg_label} must be strictly less than pos_label={self.pos_label}."
             )
         if self.sparse_output and (self.pos_label == 0 or self.neg_label != 0):
             raise ValueError(
@@ -201,9 +200,7 @@ class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         stock = object.__new__(sklearn.preprocessing.LabelBinarizer)
-        stock.__dict__.update(
-            {name: value for name, value in vars(self).items() if name[0] != "_"}
-        )
+        stock.__dict__.update({name: value for name, value in vars(self).items() if name[0] != "_"})
         return stock.inverse_transform(Y, threshold)
 
     def to_predictor(self) -> sklearn.preprocessing.LabelBinarizer:

@@ -22,8 +22,8 @@ from skunlearn.preprocessing._columns import ColumnTable, codes_of
 NO_ROWS = np.empty(0, dtype=np.intp)
 
 
-class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    """Base of the encoders of labels: holds them as one column, counts them at the first request."""
+class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Base of the encoders of labels: holds them as a column, counts them at the first request."""
 
     _unlearning_tags = UnlearningTags("bitwise")
 

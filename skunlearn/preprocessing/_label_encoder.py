@@ -14,7 +14,7 @@ from skunlearn.preprocessing._columns import codes_of, distinct, unknown_values
 from skunlearn.preprocessing._label_counter import LabelCounter
 
 
-class LabelEncoder(LabelCounter, auto_wrap_output_keys=None):
+class LabelEncoder(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Encode labels as whole numbers from zero on, and forget labels.
 
     Same fitted attribute and output as :class:`sklearn.preprocessing.LabelEncoder`. A request costs

@@ -233,9 +233,7 @@ class OneHotEncoder(CategoryEncoder):
         return dropped
 
     def _mappings(self) -> list[Any]:
-        return self.__dict__.get(
-            "_default_to_infrequent_mappings", [None] * len(self.categories_)
-        )
+        return self.__dict__.get("_default_to_infrequent_mappings", [None] * len(self.categories_))
 
     def _widths(self) -> list[int]:
         return self._n_features_outs

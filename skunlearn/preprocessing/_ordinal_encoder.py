@@ -170,9 +170,7 @@ class OrdinalEncoder(OneToOneFeatureMixin, CategoryEncoder):
     ) -> dict[str, Any]:
         state = super()._settle(categories, numbers, n_samples)
         missing = {
-            feature: known.size - 1
-            for feature, known in enumerate(categories)
-            if is_nan(known[-1])
+            feature: known.size - 1 for feature, known in enumerate(categories) if is_nan(known[-1])
         }
         groups = state.get("_infrequent_indices", [None] * len(categories))
         # As in scikit-learn, the code of the infrequent categories is not among those checked.

@@ -130,6 +130,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         "random_state": ["random_state", StrOptions({"deprecated"})],
     }
     _infrequent_enabled = False
+    _counts: Index
 
     def __init__(
         self,
@@ -339,18 +340,14 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         samples = self._samples
         codes = [
             codes_of(column, known)
-            for column, known in zip(
-                take(samples.X, slots).arrays, self.categories_, strict=True
-            )
+            for column, known in zip(take(samples.X, slots).arrays, self.categories_, strict=True)
         ]
         sizes = [known.size for known in self.categories_]
         starts = np.cumsum([0, *sizes])
         places = np.full((slots.size, len(codes) + 1), starts[-1], dtype=np.intp)
         for column, found in enumerate(codes):
             places[:, column] = np.where(found < 0, -1, found + starts[column])
-        y, n_targets, n_classes = _numbered(
-            samples.y[slots], self.target_type_, self.classes_
-        )
+        y, n_targets, n_classes = _numbered(samples.y[slots], self.target_type_, self.classes_)
         n_folds = 5 if self.cv is None else self.cv
         folds = self._folds(slots, n_folds)
         out = np.empty((slots.size, len(codes), max(n_targets, 1)))
@@ -456,9 +453,7 @@ def _type_of(y: Any) -> str:
     return kind
 
 
-def _numbered(
-    y: np.ndarray, kind: str, classes: np.ndarray | None
-) -> tuple[np.ndarray, int, int]:
+def _numbered(y: np.ndarray, kind: str, classes: np.ndarray | None) -> tuple[np.ndarray, int, int]:
     """Return targets as `TargetSums` takes them, how many classes to count, and how many are."""
     if classes is not None:
         n_targets = classes.size if kind == "multiclass" else 1

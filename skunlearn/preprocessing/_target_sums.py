@@ -37,7 +37,12 @@ class TargetSums:
     """
 
     def __init__(
-        self, places: np.ndarray, y: np.ndarray, n_places: int, n_targets: int = 0, n_classes: int = 0
+        self,
+        places: np.ndarray,
+        y: np.ndarray,
+        n_places: int,
+        n_targets: int = 0,
+        n_classes: int = 0,
     ) -> None:
         self.first_class = n_classes - n_targets
         inside = places.ravel()
@@ -64,9 +69,7 @@ class TargetSums:
             counts = digits[0].T
             scatters = counts * (numbers - counts) / np.maximum(numbers, 1)
             return counts.astype(np.float64), scatters
-        totals, scatters = sums_and_scatters(
-            *digits, self.lowest, numbers, np.arange(numbers.size)
-        )
+        totals, scatters = sums_and_scatters(*digits, self.lowest, numbers, np.arange(numbers.size))
         return totals[None], scatters[None]
 
     def taking(self, places: np.ndarray, y: np.ndarray) -> Taken:
