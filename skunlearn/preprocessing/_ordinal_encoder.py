@@ -281,7 +281,7 @@ class OrdinalEncoder(OneToOneFeatureMixin, CategoryEncoder):
             left = np.ones(labels.size, dtype=bool)
             if feature in self._missing_indices:
                 missing = _equal(labels, self.encoded_missing_value)
-                X_tr[missing, feature] = known[-1]
+                X_tr[missing, feature] = known[-1:]
                 left &= ~missing
                 known = known[:-1]
             if rare is not None:
