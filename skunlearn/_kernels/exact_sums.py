@@ -80,7 +80,7 @@ def add_rows(sums, squares, lowest, places, y, sign):
 
 @njit(cache=True)
 def total(digits, lowest, scratch):
-    """Return the float nearest to what digits stand for, and the float nearest to the rest."""
+    """Return what digits stand for as a float and the rest of it."""
     negative = False
     for _ in range(2):
         carry = np.int64(0)

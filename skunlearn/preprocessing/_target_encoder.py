@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,10 +18,10 @@ from skunlearn._hashing import hash_rows_for, mix64
 from skunlearn._swap import Swap
 from skunlearn._tables import take
 from skunlearn.base import Removal, reads_one_version
-from skunlearn.preprocessing._category_counts import CategoryCounts
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
-from skunlearn.preprocessing._columns import Codes, ColumnTable, codes_of, distinct, items
-from skunlearn.preprocessing._target_sums import LARGEST, TargetSums, encode
+from skunlearn.preprocessing._columns import ColumnTable, codes_of, distinct
+from skunlearn.preprocessing._target_index import TargetIndex, numbered
+from skunlearn.preprocessing._target_sums import TargetSums, encode
 
 _TYPES = ("binary", "multiclass", "continuous")
 
@@ -96,7 +94,8 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
     -----
     The promise is 'bitwise'. Targets are added up exactly (in integers, on a grid of powers of two)
     and rounded at the end, so that the sums do not depend on the order of the rows or on rows that
-    are gone. Encodings may differ from scikit-learn's in the last digits.
+    are gone. Encodings may differ from scikit-learn's in the last digits. Where `categories` are
+    given, rows of others count in none of them; scikit-learn counts them in the first.
 
     `fit_transform` encodes each row by the rows of other folds, as in scikit-learn. There the folds
     are cut from the rows in their order, shuffled, and stratified by class. Here the fold of a row
@@ -130,7 +129,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         "random_state": ["random_state", StrOptions({"deprecated"})],
     }
     _infrequent_enabled = False
-    _counts: Index
+    _counts: TargetIndex
 
     def __init__(
         self,
@@ -215,8 +214,6 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                 f"cv={self.cv!r} names rows by their position, which changes when rows are "
                 "forgotten. Pass a number of folds."
             )
-        if self.cv is not None and self.cv < 2:
-            raise ValueError(f"Cross-fitting needs two folds or more; got cv={self.cv}.")
         if not self.shuffle:
             raise ValueError(
                 "shuffle=False cuts folds by the position of rows, which changes when rows are "
@@ -259,7 +256,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                 raise ValueError(
                     f"target_type='multiclass' needs three classes or more; y has {classes.size}."
                 )
-        index = Index()
+        index = TargetIndex()
         index.make(table, slots, y, kind, classes, categories)
         state = {"categories_": categories, "target_type_": kind, "classes_": classes}
         every = [np.ones(known.size, dtype=bool) for known in categories]
@@ -288,7 +285,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         samples, index = self._samples, self._counts
         if not index.is_made:
             slots = samples.slots()
-            made = Index()
+            made = TargetIndex()
             made.make(
                 samples.X,
                 slots,
@@ -309,7 +306,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                     state = self._anew(table, kept, categories)
                     return Removal(state | {"_samples": samples.with_table(table)}, n_refitted=1)
             categories = self._categories_left(removed, rows)
-            y = index.numbered(samples.y[rows])
+            y = index.as_numbers(samples.y[rows])
             if index.changes_type(y):
                 state = self._anew(samples.X, samples.slots_without(rows), categories)
                 return Removal(state, n_refitted=1)
@@ -347,7 +344,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         places = np.full((slots.size, len(codes) + 1), starts[-1], dtype=np.intp)
         for column, found in enumerate(codes):
             places[:, column] = np.where(found < 0, -1, found + starts[column])
-        y, n_targets, n_classes = _numbered(samples.y[slots], self.target_type_, self.classes_)
+        y, n_targets, n_classes = numbered(samples.y[slots], self.target_type_, self.classes_)
         n_folds = 5 if self.cv is None else self.cv
         folds = self._folds(slots, n_folds)
         out = np.empty((slots.size, len(codes), max(n_targets, 1)))
@@ -451,78 +448,3 @@ def _type_of(y: Any) -> str:
             "supported."
         )
     return kind
-
-
-def _numbered(y: np.ndarray, kind: str, classes: np.ndarray | None) -> tuple[np.ndarray, int, int]:
-    """Return targets as `TargetSums` takes them, how many classes to count, and how many are."""
-    if classes is not None:
-        n_targets = classes.size if kind == "multiclass" else 1
-        return codes_of(y, classes), n_targets, max(classes.size, n_targets + (kind == "binary"))
-    y = y.astype(np.float64, copy=False)
-    if np.abs(y).max(initial=0.0) > LARGEST:
-        raise ValueError(f"Targets beyond {LARGEST:g} cannot be encoded. Rescale y.")
-    return y, 0, 0
-
-
-class Index(CategoryCounts):
-    """Counts of the categories and, slot by slot, sums of the targets; one more slot for all rows.
-
-    Made at `fit`, and at the first request after a copy; left out of pickles and copies.
-    """
-
-    sums: TargetSums
-
-    def make(  # type: ignore[override]
-        self,
-        table: ColumnTable,
-        slots: np.ndarray,
-        y: np.ndarray,
-        kind: str,
-        classes: np.ndarray | None,
-        categories: list[np.ndarray],
-    ) -> None:
-        """Count categories and add targets up."""
-        places = super().make(table, slots, categories)
-        self.last = self.spans[-1].stop
-        self._kind, self._labels = kind, None
-        if classes is not None:
-            self._labels = Codes(items(classes), range(classes.size))
-        y, n_targets, n_classes = _numbered(y, kind, classes)
-        everywhere = np.full((places.shape[0], 1), self.last, dtype=np.intp)
-        places = np.hstack([places, everywhere])
-        self.sums = TargetSums(places, y, self.last + 1, n_targets, n_classes)
-        if classes is None:
-            self._spread = np.array([np.count_nonzero(y != np.floor(y))])
-        else:
-            self._spread = np.bincount(y, minlength=classes.size)
-
-    def numbered(self, y: np.ndarray) -> np.ndarray:
-        """Return targets that go as `TargetSums` takes them."""
-        return y.astype(np.float64, copy=False) if self._labels is None else self._labels.of(y)
-
-    def _spread_of(self, y: np.ndarray) -> np.ndarray:
-        """Count the rows of each class, or those whose target is no whole number."""
-        if self._labels is None:
-            return np.array([np.count_nonzero(y != np.floor(y))])
-        return np.bincount(y, minlength=self._spread.size)
-
-    def changes_type(self, y: np.ndarray) -> bool:
-        """Tell whether without these targets a class vanishes, or only whole numbers are left."""
-        gone = self._spread_of(y)
-        return bool(np.any((gone > 0) & (gone == self._spread)))
-
-    @contextmanager
-    def in_force_with(
-        self, removed: Any, taken: Any, y: np.ndarray, *, forget_empty: bool
-    ) -> Iterator[None]:
-        """Take the rows out when the new model is in force."""
-        spread = self._spread - self._spread_of(y)
-        with removed.in_force(forget_empty=forget_empty), taken.in_force():
-            yield
-        self._spread[:] = spread
-
-    def wipe(self) -> None:
-        """Overwrite counts and sums."""
-        if self.is_made:
-            self.sums.wipe()
-        super().wipe()

@@ -181,7 +181,7 @@ def test_given_categories_stay_and_are_counted(Model, global_random_seed):
 def test_given_categories_are_checked_as_in_scikit_learn(Model):
     theirs = getattr(sklearn.preprocessing, Model.__name__)
     words_, numbers = np.array([["a"], ["b"]], dtype=object), np.array([[1.0], [2.0]])
-    for X, given in (
+    for X, listed in (
         (words_, ["a"]),
         (words_, ["a", "b", "a"]),
         (words_, [b"a", b"b"]),
@@ -191,12 +191,12 @@ def test_given_categories_are_checked_as_in_scikit_learn(Model):
         (numbers, [1.0, 2.0, np.nan]),
         (words_.astype(str), ["a", "b", "long"]),
     ):
-        a, b = Model(categories=[given]), theirs(categories=[given])
+        a, b = Model(categories=[listed]), theirs(categories=[listed])
         (ours, _), (expected, _) = (
             outcome(lambda a=a, X=X: a.fit(X)),
             outcome(lambda b=b, X=X: b.fit(X)),
         )
-        assert (ours is a) == (expected is b), given
+        assert (ours is a) == (expected is b), listed
         if ours is a:
             assert_same_encoder(a, b)
             assert_same_outputs(a, b, X)
