@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -131,11 +133,8 @@ class Removed:
             [codes[value] for value in column]
             for codes, column in zip(counts.codes, values, strict=True)
         ]
-        taken: dict[int, int] = {}
-        for column in self.places:
-            for slot in column:
-                if slot >= 0:
-                    taken[slot] = taken.get(slot, 0) + 1
+        taken = Counter(chain.from_iterable(self.places))
+        taken.pop(-1, None)
         self.slots = np.fromiter(taken, np.intp, len(taken))
         self.left = counts.numbers[self.slots] - np.fromiter(taken.values(), np.int64, len(taken))
         self._gone: set[int] = set()

@@ -153,7 +153,13 @@ class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[
         return removal._replace(attributes=removal.attributes | {"y_type_": kind})
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
-        return self.classes_ is after.classes_
+        old, new = self.classes_, after.classes_
+        # Of two classes the first has no column, and of one class neither has it.
+        return old is new or (old.size == 2 and new[0] == old[0])
+
+    def _shown(self, classes: np.ndarray) -> np.ndarray:
+        """Give strings the width of the longest, as scikit-learn's binarizer does."""
+        return np.array(classes.tolist()) if classes.dtype.kind in "OUS" else classes
 
     @reads_one_version
     def transform(self, y: Any) -> Any:

@@ -246,8 +246,8 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         classes = None
         if kind != "continuous":
             classes = distinct(y)
-            if self._list_given or (kind == "multiclass" and classes.dtype == object):
-                classes = np.array(classes.tolist())
+            if classes.dtype.kind in "OUS" and (self._list_given or kind == "multiclass"):
+                classes = np.array(classes.tolist())  # as wide as the longest
             if kind == "binary" and classes.size > 2:
                 raise ValueError(
                     f"target_type='binary' needs at most two classes; y has {classes.size}."

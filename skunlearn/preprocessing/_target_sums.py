@@ -10,8 +10,8 @@ import numpy as np
 
 from skunlearn._kernels.exact_sums import BITS, LOWEST, add_rows, sums_and_scatters
 
-# Beyond this the square of a target, or a part of it, is no float.
-LARGEST = 1e150
+# Beyond this the square of the sum of many targets, or a part of it, might be no float.
+LARGEST = 1e140
 
 
 class TargetSums:

@@ -83,7 +83,9 @@ def test_equal_scikit_learn_before_and_after(model, draw, global_random_seed):
         assert_same(ours, theirs.fit(left), left)
         assert_same(ours.to_predictor(), theirs, left)
         np.testing.assert_array_equal(ours.sample_ids_, kept)
-        if draw is fixed_width:  # a slice keeps the width of the whole
+        if draw is fixed_width and isinstance(
+            ours, LabelEncoder
+        ):  # a slice keeps the width of the whole
             assert ours.classes_.dtype == y.dtype
     a, b = copy.deepcopy(model).fit_transform(y), namesake(model).fit_transform(y)
     np.testing.assert_array_equal(*(v.toarray() if sparse.issparse(v) else v for v in (a, b)))

@@ -61,11 +61,8 @@ def assert_same_encoder(ours, theirs, rtol):
     for a, b in zip(ours.categories_, theirs.categories_, strict=True):
         assert_same_values(a, b, "categories_")
     assert len(ours.encodings_) == len(theirs.encodings_)
-    for a, b in zip(
-        [*ours.encodings_, ours.target_mean_],
-        [*theirs.encodings_, theirs.target_mean_],
-        strict=True,
-    ):
+    learnt = [[*model.encodings_, model.target_mean_] for model in (ours, theirs)]
+    for a, b in zip(*learnt, strict=True):
         assert np.shape(a) == np.shape(b)
         assert type(a) is type(b)
         if rtol:
@@ -263,7 +260,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="at most two classes"):
         TargetEncoder(target_type="binary").fit(X, [0, 1, 2])
     with pytest.raises(ValueError, match="Rescale y"):
-        TargetEncoder().fit(X, [0.5, 1e200, 2.5])
+        TargetEncoder(target_type="continuous").fit(X, [0.5, 1e200, 2.5])
     with pytest.raises(ValueError, match="into one of 5 folds"):
         TargetEncoder(random_state=0).fit_transform(X[:1], y[:1])
     with pytest.warns(DataConversionWarning):
@@ -274,7 +271,7 @@ def test_what_cannot_be_is_refused():
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.floats(-1e150, 1e150).filter(lambda value: value == 0 or abs(value) > 1e-150),
+        st.floats(-1e140, 1e140).filter(lambda value: value == 0 or abs(value) > 1e-140),
         min_size=1,
         max_size=12,
     )
