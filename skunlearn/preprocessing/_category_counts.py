@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn.preprocessing._columns import Codes, ColumnTable, as_objects, codes_of, items
+from skunlearn.preprocessing._columns import Codes, ColumnTable, as_objects, codes_of, is_nan, items
 
 _PLAIN = ({str}, {bytes}, {int}, {bool})
 
@@ -182,7 +182,7 @@ class Removed:
         found = self.counts.representatives(kept[0], column, self.values[column], kept[1])
         shown = left.tolist()
         for slot, value in found.items():
-            if value == value:
+            if not is_nan(value):
                 shown[places[slot]] = value
         changed = any(new is not old for new, old in zip(shown, left.tolist(), strict=True))
         return as_objects(shown) if changed else left
