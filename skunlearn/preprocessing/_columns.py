@@ -245,6 +245,9 @@ def distinct(values: np.ndarray) -> np.ndarray:
 
 def count(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
     """Count how often each category is there."""
+    if values.dtype.kind == "i":
+        codes = codes_of(values, categories)
+        return np.bincount(codes[codes >= 0] if codes.min() < 0 else codes, None, categories.size)
     if values.dtype.kind in NUMERIC:
         found, numbers = np.unique(values, return_counts=True)
         places = codes_of(found, categories)
