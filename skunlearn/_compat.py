@@ -20,7 +20,8 @@ from sklearn.utils._param_validation import (
     RealNotInt,
     StrOptions,
 )
-from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils._set_output import _get_output_config, _wrap_data_with_container
+from sklearn.utils.validation import _check_feature_names_in as check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
 from sklearn.utils.validation import _get_feature_names as column_names
@@ -76,6 +77,20 @@ def search_buffers(neighbors: Any) -> list[np.ndarray]:
     return [*arrays, neighbors._y]
 
 
+try:
+    from sklearn.utils import _align_api_if_sparse as align_sparse
+except ImportError:  # scikit-learn < 1.9
+
+    def align_sparse(X: Any) -> Any:
+        """Turn a CSR array into the CSR matrix that transformers return."""
+        return sparse.csr_matrix(X) if sparse.issparse(X) else X
+
+
+def transform_container(estimator: Any) -> str:
+    """Return the kind of container that `set_output` asks for."""
+    return _get_output_config("transform", estimator=estimator)["dense"]
+
+
 def callback_context(estimator: Any) -> Any:
     """Return the callback context of what an estimator is doing; `NoCallbacks` outside of one."""
     return estimator.__dict__.get("_callback_fit_ctx") or NoCallbacks()
@@ -113,7 +128,9 @@ __all__ = [
     "Options",
     "RealNotInt",
     "StrOptions",
+    "align_sparse",
     "callback_context",
+    "check_feature_names_in",
     "check_sample_weight",
     "check_y",
     "column_names",
@@ -123,6 +140,7 @@ __all__ = [
     "missing_mask",
     "num_samples",
     "search_buffers",
+    "transform_container",
     "with_callbacks",
     "with_loss",
     "wrap_output",

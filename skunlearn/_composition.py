@@ -161,14 +161,12 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
 
     def _after(self, removal: Removal) -> Any:
         view = super()._after(removal)
-        later = {id(swap.estimator): swap.attributes for swap in removal.swaps}
         parts = []
         was = dict(self._parts())
         for name, part in view._parts():
             old = was[name]
             if isinstance(old, UnlearnerMixin):
-                own = later.get(id(old), {})
-                part = old._after(Removal(own, swaps=removal.swaps))
+                part = old._after(Removal({}, swaps=removal.swaps))
             parts.append((name, part))
         view.__dict__.update(view._with_parts(parts))
         return view
