@@ -59,9 +59,9 @@ class SelectPercentile(BaseScoreFilter):
     is 'numerical': scores to 1e-10 of the largest, from class-wise moments in float64 that are
     updated by subtraction and computed anew from the rows left, feature by feature, where rounding
     would show (sums for `chi2` are exact). Where rounding could decide what is selected, the
-    features concerned are computed anew from the rows left and take scikit-learn's own scores where
-    those agree up to rounding, so that the selection is that of a refit. Equal scores are told
-    apart as in scikit-learn, by position.
+    features concerned take the scores of scikit-learn's own function on the rows left, if those
+    agree up to rounding: the selection is that of a refit, and the request takes as long as one.
+    Equal scores are told apart as in scikit-learn, by position.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 from sklearn.feature_selection import chi2, f_classif, f_regression
+from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn import _column_moments
 from skunlearn._column_moments import UNIT_WEIGHTS
@@ -194,6 +195,7 @@ class ChiSquareScorer(_OfClasses):
     @classmethod
     def from_rows(cls, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
         """Make the scorer of some rows of a table."""
+        check_classification_targets(y)
         entries = X.data if sparse.issparse(X) else X
         if entries.min(initial=0.0) < 0.0:
             raise ValueError("Input X must be non-negative.")
@@ -301,7 +303,7 @@ class CorrelationScorer(Scorer):
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = explained / (1.0 - explained) * freedom
         scores[np.isinf(scores)] = np.finfo(scores.dtype).max
-        nothing = np.isnan(scores) | (explained == 0.0)
+        nothing = np.isnan(scores) | (explained == 0.0) | (freedom <= 0)
         scores[nothing] = 0.0
         pvalues = self.pvalues(scores)
         pvalues[nothing] = 1.0
@@ -319,7 +321,7 @@ class CorrelationScorer(Scorer):
         worst = np.maximum(error, of_target)
         with np.errstate(over="ignore", divide="ignore"):
             # What a column leaves of the scatter of y is a small difference where scores are large.
-            worst *= 1.0 + scores / (n_samples - 2)
+            worst *= 1.0 + np.abs(scores) / max(n_samples - 2, 1)
         constant = self.moments[3] <= _dust(n_samples, self.moments[1])
         constant |= self.target[3] <= _dust(n_samples, self.target[1])
         return np.where(constant | (self.updates == 0), PER_UPDATE * EPS, worst)

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._column_moments import TOLERANCE
 from skunlearn._compat import fit_context
 from skunlearn._kernels.columns import EPS, PER_UPDATE
-from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, Self
@@ -154,17 +153,16 @@ class BaseFilter(BaseSelector):
         self, scores: np.ndarray, pvalues: np.ndarray, rows: np.ndarray, columns: np.ndarray
     ) -> None:
         """Take scikit-learn's own scores of some columns, where they are ours up to rounding."""
-        samples = self._samples
-        # A single column would be summed in another order.
-        part = take(samples.X[:, np.resize(columns, max(2, columns.size))], rows)
+        # Of all columns: how they are summed depends on how many there are.
+        X, y, _ = self._samples.take(rows)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            theirs, their_pvalues = self._called(part.astype(np.float64), take(samples.y, rows))
-        theirs = theirs[: columns.size]
-        close = np.abs(theirs - scores[columns]) <= TOLERANCE * np.abs(scores[columns])
-        scores[columns[close]] = theirs[close]
+            theirs, their_pvalues = self._called(X.astype(np.float64), y)
+        close = np.abs(theirs[columns] - scores[columns]) <= TOLERANCE * np.abs(scores[columns])
+        columns = columns[close]
+        scores[columns] = theirs[columns]
         if their_pvalues is not None:
-            pvalues[columns[close]] = their_pvalues[: columns.size][close]
+            pvalues[columns] = their_pvalues[columns]
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -206,14 +204,15 @@ class BaseScoreFilter(BaseFilter):
     """Selectors of the highest scores."""
 
     def _undecided(self, scores: np.ndarray, pvalues: np.ndarray, scorer: Scorer) -> np.ndarray:
-        mask, size = self._mask(scores, pvalues), comparable(scores)
+        mask, limits = self._mask(scores, pvalues), np.finfo(scores.dtype)
+        size = np.clip(comparable(scores), limits.min, limits.max)
         if mask.all() or not mask.any():
             return np.empty(0, dtype=np.intp)
         lowest, highest = size[mask].min(), size[~mask].max()
         slack = NEAR * max(abs(lowest), abs(highest))
-        near = np.where(mask, size - highest <= slack, lowest - size <= slack)
-        near &= np.isfinite(scores) & (scores != 0.0)
-        near &= np.abs(scores) < np.finfo(scores.dtype).max
+        with np.errstate(over="ignore"):
+            near = np.where(mask, size - highest <= slack, lowest - size <= slack)
+        near &= (np.abs(size) < limits.max) & (size != 0.0)  # these are what they are
         return np.flatnonzero(near) if near.sum() > 1 else np.empty(0, dtype=np.intp)
 
 

@@ -60,7 +60,8 @@ def pair(name, function, parameters):
 def assert_same_scores(ours, theirs, rtol=1e-10):
     for name in ("scores_", "pvalues_"):
         a, b = getattr(ours, name), getattr(theirs, name)
-        assert_allclose(a, b, rtol=rtol, atol=rtol * np.nanmax(np.abs(b), initial=0.0))
+        largest = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        assert_allclose(a, b, rtol=rtol, atol=rtol * largest)
 
 
 @pytest.mark.fast
@@ -78,8 +79,9 @@ def test_fit_and_requests_equal_scikit_learn(name, parameters, function):
         assert_same_scores(ours, type(ours)(**ours.get_params()).fit(X[kept], y[kept]))
     assert_array_equal(ours.transform(X), theirs.transform(X))
     assert_array_equal(ours.get_feature_names_out(), theirs.get_feature_names_out())
-    back = ours.transform(X)
-    assert_array_equal(ours.inverse_transform(back), theirs.inverse_transform(back))
+    if ours.get_support().any():
+        back = ours.transform(X)
+        assert_array_equal(ours.inverse_transform(back), theirs.inverse_transform(back))
     assert_array_equal(ours.to_predictor().get_support(), theirs.get_support())
 
 
@@ -103,7 +105,7 @@ def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     values, share = [0.0, 1.0, 2.5, 1e6, 1e-6], [0.3, 0.3, 0.2, 0.1, 0.1]
     X = rng.choice(values, size=(n, d), p=share)
-    y = rng.choice([0.0, 1.0, 7.5], size=n, p=[0.5, 0.4, 0.1])
+    y = rng.choice([0.0, 1.0, 7.0], size=n, p=[0.5, 0.4, 0.1])
     y[:2] = 0.0, 1.0
     ids = rng.integers(0, max(2, n // 2), n)
     with warnings.catch_warnings():
@@ -163,7 +165,7 @@ def test_a_vanished_class_vanishes_and_the_last_but_one_stays():
         selector.unlearn(np.flatnonzero(y == "blue"))
     assert_array_equal(selector.scores_, before)
     with pytest.raises(ValueError, match="one class"):
-        SelectKBest().fit(X, np.ones(len(X)))
+        SelectKBest(k=2).fit(X, np.ones(len(X)))
 
 
 @pytest.mark.fast
@@ -191,6 +193,8 @@ def test_it_says_what_scikit_learn_says():
         SelectKBest(chi2, k=2).fit(X, y)
     with pytest.raises(ValueError, match=r"below 2\*\*40"):
         SelectKBest(chi2, k=2).fit(np.abs(X) * 1e15, y)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        SelectKBest(chi2, k=2).fit(np.abs(X), X[:, 0])
     with pytest.raises(ValueError, match="requires y to be passed"):
         SelectKBest(k=2).fit(X)
 
