@@ -56,7 +56,7 @@ class SelectPercentile(BaseScoreFilter):
     Scores of `f_classif`, `f_regression` and `chi2` follow a request in O(k d) for k removed rows
     and d features; any other function is called anew on the rows left, which is then bit for bit
     what a refit gives if the function makes the same of the same rows. For those three the promise
-    is 'numerical': scores to 1e-10 of the largest, from class-wise moments in float64 that are
+    is 'numerical': scores to 1e-10 of the largest (or of 1), from moments in float64 that are
     updated by subtraction and computed anew from the rows left, feature by feature, where rounding
     would show (sums for `chi2` are exact). Where rounding could decide what is selected, the
     features concerned take the scores of scikit-learn's own function on the rows left, if those

@@ -140,7 +140,8 @@ class AnovaScorer(_OfClasses):
         within = self.moments[:, 2].sum(axis=0)
         dust = _dust(n_samples, np.abs(mean).max(axis=0))
         within[within <= dust] = 0.0
-        between[(within == 0.0) & (between <= dust / EPS)] = 0.0
+        # Means that differ by rounding alone: of all columns, and of those with nothing within.
+        between[between <= np.where(within > 0.0, (_DUST * EPS) ** 2 * within, dust / EPS)] = 0.0
         return n_samples, between, within
 
     def scores(self) -> Scores:
