@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.utils._param_validation import HasMethods, Interval, Options, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_y
@@ -69,6 +70,35 @@ def with_loss(regressor: Any) -> Any:
     return regressor
 
 
+def text_vectorizer(cls: Any, params: dict[str, Any], fitted: dict[str, Any]) -> Any:
+    """Make a vectorizer of scikit-learn that is fitted, if it is given attributes to be.
+
+    Parameters
+    ----------
+    cls : type
+        `CountVectorizer` or `TfidfVectorizer` of scikit-learn.
+
+    params : dict
+        Its parameters.
+
+    fitted : dict
+        `vocabulary_`, `fixed_vocabulary_` and perhaps `idf_`; it has checked its stop words then.
+    """
+    vectorizer = cls(**params)
+    if fitted:
+        vectorizer._stop_words_id = id(vectorizer.stop_words)
+        vectorizer.vocabulary_ = fitted["vocabulary_"]
+        vectorizer.fixed_vocabulary_ = fitted["fixed_vocabulary_"]
+    if fitted and "norm" in params:
+        names = ("norm", "use_idf", "smooth_idf", "sublinear_tf")
+        weights = TfidfTransformer(**{name: params[name] for name in names})
+        weights.n_features_in_ = len(fitted["vocabulary_"])
+        if "idf_" in fitted:
+            weights.idf_ = fitted["idf_"]
+        vectorizer._tfidf = weights
+    return vectorizer
+
+
 __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
@@ -82,6 +112,7 @@ __all__ = [
     "fit_context",
     "num_samples",
     "search_buffers",
+    "text_vectorizer",
     "with_callbacks",
     "with_loss",
 ]
