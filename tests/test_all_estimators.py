@@ -9,6 +9,7 @@ import sklearn
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
@@ -45,6 +46,7 @@ def instances():
 
 
 INSTANCES = instances()
+TABULAR = [model for model in INSTANCES if get_tags(model).input_tags.two_d_array]
 
 
 def test_every_public_estimator_is_checked():
@@ -90,7 +92,7 @@ def expected_failures(estimator):
 # The checks cannot know what to declare.
 @pytest.mark.filterwarnings("ignore::skunlearn.exceptions.PrivacyLeakWarning")
 @pytest.mark.filterwarnings("ignore:No features were selected")
-@parametrize_with_checks(INSTANCES, expected_failed_checks=expected_failures)
+@parametrize_with_checks(TABULAR, expected_failed_checks=expected_failures)
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 

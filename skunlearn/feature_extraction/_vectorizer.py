@@ -142,6 +142,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         if chosen is not None and not chosen.all():
             counts = counts[:, np.flatnonzero(chosen)]
         counts = counts.astype(self.dtype, copy=False)
+        counts.sort_indices()  # so that rows sum up as those of `transform`
         if self.binary:
             counts.data.fill(1)
         context.call_on_fit_task_end(estimator=self, X=texts, y=y, reconstruction_attributes=dict)
