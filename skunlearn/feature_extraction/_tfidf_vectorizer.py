@@ -44,6 +44,10 @@ class TfidfVectorizer(BaseVectorizer):
         Takes the place of `token_pattern`; must make the same of the same text each time, as all
         functions here.
 
+    analyzer : {'word', 'char', 'char_wb'} or callable, default='word'
+        Whether n-grams are of words, of characters or of characters within words; or what makes
+        terms of a document.
+
     stop_words : {'english'} or list, default=None
         Tokens to leave out.
 
@@ -52,10 +56,6 @@ class TfidfVectorizer(BaseVectorizer):
 
     ngram_range : tuple (min_n, max_n), default=(1, 1)
         Lengths of the n-grams that are terms.
-
-    analyzer : {'word', 'char', 'char_wb'} or callable, default='word'
-        Whether n-grams are of words, of characters or of characters within words; or what makes
-        terms of a document.
 
     max_df : float in [0.0, 1.0] or int, default=1.0
         Part or number of documents; terms in more of them are left out.

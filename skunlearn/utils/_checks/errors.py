@@ -102,12 +102,13 @@ def check_empty_request_does_nothing(name: str, estimator: Any, seed: int = 0) -
 
 def check_unfitted_is_refused(name: str, estimator: Any, seed: int = 0) -> None:
     """Check that an estimator that is not fitted says so."""
+    X = make_rows(estimator, seed).X
     model = fresh(estimator)
     _assert_refused(name, model, NotFittedError, [0], "unlearn before fit")
     _assert_raises(
         name,
         NotFittedError,
-        lambda: model.find_samples(make_rows(estimator, seed).X[:1]),
+        lambda: model.find_samples(X[:1]),
         "find_samples before fit",
     )
     if hasattr(model, "sample_ids_"):
