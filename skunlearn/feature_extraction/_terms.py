@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -50,8 +51,7 @@ class Terms:
             occurrences[at] -= np.array(list(counted.values()), dtype=np.int64)
         if drop and not documents.all():
             stays = documents > 0
-            kept = (term for term, place in places.items() if stays[place])
-            places = {term: place for place, term in enumerate(kept)}
+            places = numbered(places, stays)
             documents, occurrences = documents[stays], occurrences[stays]
         return Terms(places, documents, occurrences)
 
@@ -99,6 +99,11 @@ class Terms:
         """Overwrite the counts, when others take their place."""
         self.documents.fill(0)
         self.occurrences.fill(0)
+
+
+def numbered(places: dict[Any, int], chosen: np.ndarray) -> dict[Any, int]:
+    """Give those terms that are chosen the numbers 0, 1, ... in the order of `places`."""
+    return dict(zip(itertools.compress(places, chosen.tolist()), itertools.count(), strict=False))
 
 
 def dtype_of_sums(dtype: Any) -> np.dtype:

@@ -25,7 +25,7 @@ from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.feature_extraction._terms import Terms, dtype_of_sums
+from skunlearn.feature_extraction._terms import Terms, dtype_of_sums, numbered
 
 _SHARE_OR_COUNT = [
     Interval(RealNotInt, 0, 1, closed="both"),
@@ -169,11 +169,8 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
     def _vocabulary(self, terms: Terms, chosen: np.ndarray) -> dict[Any, int]:
         if chosen.all():
             return terms.places
-        former = self.vocabulary_
-        kept = [term for term, place in terms.places.items() if chosen[place]]
-        if len(kept) == len(former) and all(map(former.__contains__, kept)):
-            return former
-        return {term: place for place, term in enumerate(kept)}
+        vocabulary, former = numbered(terms.places, chosen), self.vocabulary_
+        return former if vocabulary == former else vocabulary
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, terms = self._samples, self._terms
