@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.impute import MissingIndicator
 from sklearn.utils import _metadata_requests
 from sklearn.utils._mask import _get_mask as missing_mask
@@ -119,6 +120,35 @@ def fitted_indicator(has_missing: np.ndarray, missing_values: Any) -> MissingInd
     return indicator
 
 
+def text_vectorizer(cls: Any, params: dict[str, Any], fitted: dict[str, Any]) -> Any:
+    """Make a vectorizer of scikit-learn that is fitted, if it is given attributes to be.
+
+    Parameters
+    ----------
+    cls : type
+        `CountVectorizer` or `TfidfVectorizer` of scikit-learn.
+
+    params : dict
+        Its parameters.
+
+    fitted : dict
+        `vocabulary_`, `fixed_vocabulary_` and perhaps `idf_`; it has checked its stop words then.
+    """
+    vectorizer = cls(**params)
+    if fitted:
+        vectorizer._stop_words_id = id(vectorizer.stop_words)
+        vectorizer.vocabulary_ = fitted["vocabulary_"]
+        vectorizer.fixed_vocabulary_ = fitted["fixed_vocabulary_"]
+    if fitted and "norm" in params:
+        names = ("norm", "use_idf", "smooth_idf", "sublinear_tf")
+        weights = TfidfTransformer(**{name: params[name] for name in names})
+        weights.n_features_in_ = len(fitted["vocabulary_"])
+        if "idf_" in fitted:
+            weights.idf_ = fitted["idf_"]
+        vectorizer._tfidf = weights
+    return vectorizer
+
+
 __all__ = [
     "FORCE_INT_REMAINDER_COLS",
     "CallbackSupportMixin",
@@ -140,6 +170,7 @@ __all__ = [
     "missing_mask",
     "num_samples",
     "search_buffers",
+    "text_vectorizer",
     "transform_container",
     "with_callbacks",
     "with_loss",

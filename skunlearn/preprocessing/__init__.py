@@ -7,6 +7,7 @@ from skunlearn.preprocessing._max_abs_scaler import MaxAbsScaler
 from skunlearn.preprocessing._min_max_scaler import MinMaxScaler
 from skunlearn.preprocessing._one_hot_encoder import OneHotEncoder
 from skunlearn.preprocessing._ordinal_encoder import OrdinalEncoder
+from skunlearn.preprocessing._power_transformer import PowerTransformer
 from skunlearn.preprocessing._quantile_transformer import QuantileTransformer
 from skunlearn.preprocessing._robust_scaler import RobustScaler
 from skunlearn.preprocessing._standard_scaler import StandardScaler
@@ -20,6 +21,7 @@ __all__ = [
     "MinMaxScaler",
     "OneHotEncoder",
     "OrdinalEncoder",
+    "PowerTransformer",
     "QuantileTransformer",
     "RobustScaler",
     "StandardScaler",

@@ -89,7 +89,7 @@ def make_rows(estimator: Any, seed: int) -> Rows:
     elif tags.input_tags.positive_only:
         X = np.abs(X)
     y: Any = None
-    if is_classifier(estimator):
+    if is_classifier(estimator) or tags.target_tags.one_d_labels:
         y = group
     elif is_regressor(estimator) or tags.target_tags.required:
         y = X @ [0.5, -1.0, 2.0, 0.25] + rng.normal(size=N_SAMPLES)

@@ -1,0 +1,1 @@
+"""Feature extraction that forgets; see :mod:`skunlearn.feature_extraction.text`."""

@@ -1,0 +1,105 @@
+"""SelectPercentile that forgets rows."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import sklearn.feature_selection
+from sklearn.feature_selection import f_classif
+
+from skunlearn._compat import Interval
+from skunlearn.feature_selection._univariate import BaseFilter, BaseScoreFilter, comparable
+
+
+class SelectPercentile(BaseScoreFilter):
+    """Select the part of the features with the highest scores, and forget rows.
+
+    Same parameters, fitted attributes and output as
+    :class:`sklearn.feature_selection.SelectPercentile`.
+
+    Parameters
+    ----------
+    score_func : callable, default=f_classif
+        Takes X and y and returns scores and p-values, or scores alone.
+
+    percentile : int or float, default=10
+        Percent of the features to select.
+
+    Attributes
+    ----------
+    scores_ : ndarray of shape (n_features,)
+        Scores of the features.
+
+    pvalues_ : ndarray of shape (n_features,), or None
+        p-values of the scores.
+
+    sample_ids_ : ndarray of shape (n_samples,)
+        Ids of the rows held.
+
+    unlearning_report_ : UnlearningReport
+        Outcome of the last request.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during `fit`, where X has string names.
+
+    See Also
+    --------
+    SelectKBest : Select a number of features.
+
+    Notes
+    -----
+    Scores of `f_classif`, `f_regression` and `chi2` follow a request in O(k d) for k removed rows
+    and d features; any other function is called anew on the rows left, which is then bit for bit
+    what a refit gives if the function makes the same of the same rows. For those three the promise
+    is 'numerical': scores to 1e-10 of the largest (or of 1), from moments in float64 that are
+    updated by subtraction and computed anew from the rows left, feature by feature, where rounding
+    would show (sums for `chi2` are exact). Where rounding could decide what is selected, the
+    features concerned take the scores of scikit-learn's own function on the rows left, if those
+    agree up to rounding: the selection is that of a refit, and the request takes as long as one.
+    Equal scores are told apart as in scikit-learn, by position.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skunlearn.feature_selection import SelectPercentile
+    >>> X, y = load_iris(return_X_y=True)
+    >>> selector = SelectPercentile(percentile=50).fit(X, y)
+    >>> selector.unlearn(range(100, 150)).get_support()
+    array([False, False,  True,  True])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseFilter._parameter_constraints,
+        "percentile": [Interval(Real, 0, 100, closed="both")],
+    }
+
+    def __init__(self, score_func: Any = f_classif, *, percentile: float = 10):
+        self.score_func = score_func
+        self.percentile = percentile
+
+    def _mask(self, scores: np.ndarray, pvalues: Any) -> np.ndarray:
+        if self.percentile in (0, 100):
+            return np.full(scores.size, self.percentile == 100)
+        size = comparable(scores)
+        threshold = np.percentile(size, 100 - self.percentile)
+        mask = size > threshold
+        ties = np.flatnonzero(size == threshold)
+        if ties.size:
+            n_selected = int(size.size * self.percentile / 100)
+            mask[ties[: n_selected - np.count_nonzero(mask)]] = True
+        return mask
+
+    def to_predictor(self) -> sklearn.feature_selection.SelectPercentile:
+        """Return scikit-learn's own selector for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.feature_selection.SelectPercentile
+            Fitted; holds no training row.
+        """
+        return self._as_namesake(sklearn.feature_selection.SelectPercentile)
