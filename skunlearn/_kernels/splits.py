@@ -39,6 +39,8 @@ class Space(NamedTuple):
     trials : ndarray of shape (max_features,), TRIAL
     sums : ndarray of shape (max_features * (n_candidates + 2) * width,), int32 or int64
         For each trial and each interval between thresholds, and last for missing values.
+    ratings : ndarray of shape (3, n_candidates), float64
+        Of a trial's candidates: rows of two classes on the left, and merits.
     """
 
     order: np.ndarray
@@ -50,6 +52,7 @@ class Space(NamedTuple):
     parts: np.ndarray
     trials: np.ndarray
     sums: np.ndarray
+    ratings: np.ndarray
 
 
 @njit(cache=True)
@@ -69,6 +72,7 @@ def space_for(n_rows, n_features, rules, like):
         np.zeros((2, width), np.int64),
         np.empty(rules.max_features, TRIAL),
         np.empty(rules.max_features * (rules.n_candidates + 2) * width, like.dtype),
+        np.empty((3, rules.n_candidates)),
     )
 
 
@@ -121,6 +125,57 @@ def is_perfect(parts, which, total, n_sums):
     return n_left <= 1 and n_right <= 1
 
 
+@njit(cache=True, error_model="numpy")
+def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf, score):
+    """Find the best of the candidates of two classes without weights of rows.
+
+    All are rated, those that divide nothing as well, which is faster than to tell them apart.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (>= 2 * n_candidates,)
+        Counts of both classes in each interval.
+    ratings : ndarray of shape (3, n_candidates), float64
+        Overwritten.
+    total : ndarray of shape (2,), int64
+    class_weight : ndarray of shape (2,), float64
+    size : int
+        The node's number of rows.
+    min_samples_leaf : int
+    score : float
+        What is to be exceeded.
+
+    Returns
+    -------
+    score : float
+        Infinite if there is one class on each side.
+    best : int
+        The first of the best candidates, or -1.
+    """
+    lefts0, lefts1, merits = ratings[0], ratings[1], ratings[2]
+    w0, w1, n0, n1 = class_weight[0], class_weight[1], np.float64(total[0]), np.float64(total[1])
+    a, b, best = np.int64(0), np.int64(0), -1
+    for j in range(merits.size):
+        more0, more1 = sums[2 * j], sums[2 * j + 1]
+        a += more0
+        b += more1
+        lefts0[j], lefts1[j], merits[j] = a, b, more0 + more1
+    least, most = np.float64(min_samples_leaf), np.float64(size - min_samples_leaf)
+    for j in range(merits.size):
+        l0, l1 = lefts0[j], lefts1[j]
+        a0, a1 = w0 * l0, w1 * l1
+        b0, b1 = w0 * (n0 - l0), w1 * (n1 - l1)
+        left, right = a0 + a1, b0 + b1
+        here = ((a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left) / (left * right)
+        here = np.inf if ((l0 == 0.0) | (l1 == 0.0)) & ((l0 == n0) | (l1 == n1)) else here
+        divides = (merits[j] > 0.0) & (l0 + l1 >= least) & (l0 + l1 <= most)
+        merits[j] = here if divides else -np.inf
+    for j in range(merits.size):
+        if merits[j] > score:
+            score, best = merits[j], j
+    return score, best
+
+
 @njit(cache=True, inline="always")
 def rate(table, rules, space, u, size, best):
     """Go through the candidates of a trial.
@@ -153,28 +208,12 @@ def rate(table, rules, space, u, size, best):
     end = at + (n_grid + 1) * width
     score, best_u, best_j, nan_left, perfect = best
     if plain and width == 2 and criterion == GINI and not n_missing:
-        w0, w1 = class_weight[0], class_weight[1]
-        n0, n1 = np.int64(total[0]), np.int64(total[1])
-        a, b = np.int64(0), np.int64(0)
-        for j in range(n_grid):
-            more0, more1 = sums[at + 2 * j], sums[at + 2 * j + 1]
-            if more0 + more1 == 0:
-                continue
-            a += more0
-            b += more1
-            if min(a + b, size - a - b) < rules.min_samples_leaf:
-                continue
-            a0, a1 = w0 * a, w1 * b
-            b0, b1 = w0 * (n0 - a), w1 * (n1 - b)
-            left, right = a0 + a1, b0 + b1
-            here = ((a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left) / (left * right)
-            pure = (a == 0 or b == 0) and (a == n0 or b == n1)
-            if here > score or pure:
-                score, best_u, best_j = here, u, j
-                nan_left = 2 * (a + b) >= size
-                if pure:
-                    perfect = True
-                    break
+        here, j = rate_two_classes(
+            sums[at:], space.ratings, total, class_weight, size, rules.min_samples_leaf, score
+        )
+        if j >= 0:
+            score, best_u, best_j, perfect = here, u, j, here == np.inf
+            nan_left = 2.0 * (space.ratings[0, j] + space.ratings[1, j]) >= size
     else:
         for k in range(width):
             parts[0, k] = 0
