@@ -176,6 +176,60 @@ def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf,
     return score, best
 
 
+@njit(cache=True, error_model="numpy")
+def rate_any(table, rules, space, u, size, best):
+    """Go through the candidates of a trial, whatever there is to sum; see :func:`rate`."""
+    table, space = borrowed(table), borrowed(space)
+    class_weight, total, parts, sums = table.class_weight, space.total, space.parts, space.sums
+    plain = table.labels.size > 0 and table.weights.size == 0
+    trial = space.trials[u]
+    n_missing, varies = trial.n_missing, trial.low < trial.high
+    n_grid, criterion, width = rules.n_candidates, rules.criterion, total.size
+    n_sums = width if plain else width - 1
+    at = u * (n_grid + 2) * width
+    end = at + (n_grid + 1) * width
+    score, best_u, best_j, nan_left, perfect = best
+    for k in range(width):
+        parts[0, k] = 0
+    for j in range(0 if varies else n_grid, n_grid + 1):
+        if j == n_grid:  # missing values against all others
+            if not n_missing:
+                break
+            for k in range(width):
+                parts[0, k] = total[k] - sums[end + k]
+        else:
+            empty = True
+            for k in range(width):
+                more = sums[at + j * width + k]
+                parts[0, k] += more
+                empty &= more == 0
+            if empty:
+                continue
+        for with_missing in range(2 if n_missing and j < n_grid else 1):
+            if with_missing:
+                for k in range(width):
+                    parts[1, k] = parts[0, k] + sums[end + k]
+            n_left = np.int64(0)
+            if plain:
+                for k in range(width):
+                    n_left += parts[with_missing, k]
+            else:
+                n_left += parts[with_missing, n_sums]
+            if min(n_left, size - n_left) < rules.min_samples_leaf:
+                continue
+            pure = criterion != SQUARED_ERROR and is_perfect(parts, with_missing, total, n_sums)
+            here = merit(parts, with_missing, total, n_sums, criterion, class_weight)
+            if here > score or pure:
+                score, best_u, best_j = here, u, j
+                nan_left = with_missing == 1 if n_missing else 2 * n_left >= size
+                perfect = pure
+            if perfect:
+                break
+        if perfect:
+            break
+    return score, best_u, best_j, nan_left, perfect
+
+
 @njit(cache=True, inline="always")
 def rate(table, rules, space, u, size, best):
     """Go through the candidates of a trial.
@@ -198,62 +252,23 @@ def rate(table, rules, space, u, size, best):
     best : tuple
         Likewise.
     """
-    class_weight, total, parts, sums = table.class_weight, space.total, space.parts, space.sums
-    plain = table.labels.size > 0 and table.weights.size == 0
-    trial = space.trials[u]
-    n_missing, varies = trial.n_missing, trial.low < trial.high
-    n_grid, criterion, width = rules.n_candidates, rules.criterion, total.size
-    n_sums = width if plain else width - 1
-    at = u * (n_grid + 2) * width
-    end = at + (n_grid + 1) * width
-    score, best_u, best_j, nan_left, perfect = best
-    if plain and width == 2 and criterion == GINI and not n_missing:
-        here, j = rate_two_classes(
-            sums[at:], space.ratings, total, class_weight, size, rules.min_samples_leaf, score
-        )
-        if j >= 0:
-            score, best_u, best_j, perfect = here, u, j, here == np.inf
-            nan_left = 2.0 * (space.ratings[0, j] + space.ratings[1, j]) >= size
-    else:
-        for k in range(width):
-            parts[0, k] = 0
-        for j in range(0 if varies else n_grid, n_grid + 1):
-            if j == n_grid:  # missing values against all others
-                if not n_missing:
-                    break
-                for k in range(width):
-                    parts[0, k] = total[k] - sums[end + k]
-            else:
-                empty = True
-                for k in range(width):
-                    more = sums[at + j * width + k]
-                    parts[0, k] += more
-                    empty &= more == 0
-                if empty:
-                    continue
-            for with_missing in range(2 if n_missing and j < n_grid else 1):
-                if with_missing:
-                    for k in range(width):
-                        parts[1, k] = parts[0, k] + sums[end + k]
-                n_left = np.int64(0)
-                if plain:
-                    for k in range(width):
-                        n_left += parts[with_missing, k]
-                else:
-                    n_left += parts[with_missing, n_sums]
-                if min(n_left, size - n_left) < rules.min_samples_leaf:
-                    continue
-                pure = criterion != SQUARED_ERROR and is_perfect(parts, with_missing, total, n_sums)
-                here = merit(parts, with_missing, total, n_sums, criterion, class_weight)
-                if here > score or pure:
-                    score, best_u, best_j = here, u, j
-                    nan_left = with_missing == 1 if n_missing else 2 * n_left >= size
-                    perfect = pure
-                if perfect:
-                    break
-            if perfect:
-                break
-    return score, best_u, best_j, nan_left, perfect
+    width = space.total.size
+    n_missing = space.trials[u].n_missing
+    if table.weights.size or width != 2 or rules.criterion != GINI or n_missing:
+        return rate_any(table, rules, space, u, size, best)
+    here, j = rate_two_classes(
+        space.sums[u * (rules.n_candidates + 2) * width :],
+        space.ratings,
+        space.total,
+        table.class_weight,
+        size,
+        rules.min_samples_leaf,
+        best[0],
+    )
+    if j < 0:
+        return best
+    n_left = space.ratings[0, j] + space.ratings[1, j]
+    return here, u, j, 2.0 * n_left >= size, here == np.inf
 
 
 @njit(cache=True, inline="always")
