@@ -63,6 +63,7 @@ class InBatches:
         self.size = size
 
     def unlearn(self, seed):
+        """Forget rows chosen by a seed."""
         ids = np.random.default_rng(seed).permutation(self.model.sample_ids_)
         self.model.unlearn(ids[: self.size])
 
