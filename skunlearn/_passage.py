@@ -112,7 +112,7 @@ class Passage:
             after = self._other(name, step)
         else:
             raise NotUnlearnableError(
-                f"Step {name!r} ({type(step).__name__}) remembers training rows and cannot forget "
+                f"Step {_called(name, step)} remembers training rows and cannot forget "
                 "them. Use its counterpart in skunlearn; or wrap it in "
                 "sklearn.frozen.FrozenEstimator if it was fitted on other rows; or set "
                 "on_memory='refit' to have it refitted with each request. Nothing was changed."
@@ -130,9 +130,9 @@ class Passage:
             return "unchanged", step
         after = step
         if self.stream.changed and not frozen and not saw_columns_of(step, self.stream.get()[0]):
-            after = _shown_to(name, clone(step).fit, self.stream.get()[0])
+            after = _shown_to(name, step, clone(step).fit, self.stream.get()[0])
         way = "frozen" if frozen else "unchanged" if after is step else "refitted"
-        self.stream = self.stream.through(lambda rows: _shown_to(name, after.transform, rows))
+        self.stream = self.stream.through(lambda rows: _shown_to(name, step, after.transform, rows))
         return way, after
 
     def _unlearner(self, name: str, step: UnlearnerMixin) -> tuple[str, tuple[StepReport, ...]]:
@@ -174,7 +174,7 @@ class Passage:
         except NotUnlearnableError as error:
             if str(error).startswith("Step "):
                 raise
-            raise NotUnlearnableError(f"Step {name!r} ({type(step).__name__}): {error}") from error
+            raise NotUnlearnableError(f"Step {_called(name, step)}: {error}") from error
 
     def _refit_unlearner(
         self, name: str, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray
@@ -184,7 +184,13 @@ class Passage:
         fresh = clone(step)
         step._hand_on(fresh)
         arguments = step._fit_arguments(kept)
-        _shown_to(name, fresh.fit, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
+        _shown_to(
+            _called(name, step),
+            fresh.fit,
+            self._rows_now(name, ids),
+            step._fit_targets(kept),
+            **arguments,
+        )
         fresh.__dict__.pop("_seed_to_keep", None)
         self.swaps += step._adopt(fresh)
         self.guarantees.append(fresh._guarantee_of_fit())
@@ -198,10 +204,10 @@ class Passage:
         rows, y = self._rows_now(name, ids), take(self.whole.y, kept)
         if hasattr(step, "transform"):
             makes = getattr(fresh, "fit_transform", lambda X, y: fresh.fit(X, y).transform(X))
-            outputs = _shown_to(name, makes, rows, y)
+            outputs = _shown_to(name, step, makes, rows, y)
             self.stream = Stream(lambda: (outputs, ids))
         else:
-            _shown_to(name, fresh.fit, rows, y)
+            _shown_to(name, step, fresh.fit, rows, y)
         self.guarantees.append(Guarantee("distributional"))
         self.removals.append(Removal({}, n_refitted=1))
         return fresh
@@ -263,11 +269,17 @@ def saw_columns_of(step: Any, X: Any) -> bool:
     return np.array_equal(names, known)
 
 
-def _shown_to(name: str, method: Any, X: Any, *y: Any, **arguments: Any) -> Any:
+def _shown_to(name: str, step: Any, method: Any, X: Any, *y: Any, **arguments: Any) -> Any:
     """Show a step the rows left; what it refuses cannot be the result of a request."""
     try:
         return method(X, *y, **arguments)
     except ValueError as error:
         raise NotUnlearnableError(
-            f"Step {name!r} does not take the rows that would be left: {error} Nothing was changed."
+            f"Step {_called(name, step)} does not take the rows that would be left: {error} "
+            "Nothing was changed."
         ) from error
+
+
+def _called(name: str, step: Any) -> str:
+    """Name a step in an error."""
+    return f"{name!r} ({type(step).__name__})"

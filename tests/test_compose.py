@@ -18,9 +18,10 @@ from sklearn.preprocessing import FunctionTransformer
 from skunlearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from skunlearn.decomposition import PCA
 from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
+from skunlearn.impute import SimpleImputer
 from skunlearn.linear_model import LogisticRegression, Ridge
 from skunlearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
-from skunlearn.preprocessing import StandardScaler
+from skunlearn.preprocessing import OneHotEncoder, StandardScaler
 from skunlearn.utils import get_unlearning_tags
 
 REQUESTS = ([0], [1, 2, 3, 4], [100], list(range(200, 230)))
@@ -336,3 +337,67 @@ def test_processes_and_default_ids_of_frames(table):
     columns.fit(frame).unlearn("p3")
     assert "p3" not in columns.sample_ids_
     assert_array_equal(columns["standardscaler"].sample_ids_, columns.sample_ids_)
+
+
+def mixed_table(n=80):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    age = rng.normal(40, 10, n)
+    income = np.where(np.arange(n) < 3, 7.0, np.nan)
+    city = np.array(["Rome", "Oslo"], dtype=object)[np.arange(n) % 2]
+    city[:2] = "Atlantis"
+    frame = pd.DataFrame({"age": age, "income": income, "city": city})
+    frame.index = [f"p{i}" for i in range(n)]
+    return frame, (np.arange(n) < 2).astype(int)
+
+
+def mixed_pipeline(model, **encoding):
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    columns = ColumnTransformer(
+        [("numbers", numbers, ["age", "income"]), ("city", OneHotEncoder(**encoding), ["city"])]
+    )
+    return Pipeline([("columns", columns), ("model", model)])
+
+
+@pytest.mark.fast
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+def test_a_category_and_a_column_vanish_and_all_that_follows_follows():
+    frame, _ = mixed_table()
+    y = np.arange(len(frame)) % 3 == 0
+    pipe = mixed_pipeline(LogisticRegression(), handle_unknown="ignore").fit(frame, y)
+    assert pipe[0].transform(frame).shape[1] == 5
+    for request, width in (("p0", 5), (["p1"], 4), (["p2", "p5"], 3)):
+        pipe.unlearn(request)
+        kept = frame.index.isin(pipe.sample_ids_)
+        again = clone(pipe).fit(frame[kept], y[kept])
+        assert pipe[0].transform(frame).shape[1] == width
+        assert pipe[-1].n_features_in_ == width
+        assert_array_equal(pipe[0].get_feature_names_out(), again[0].get_feature_names_out())
+        close(pipe.decision_function(frame), again.decision_function(frame))
+        expected = {name: span.stop for name, span in again[0].output_indices_.items()}
+        assert {name: span.stop for name, span in pipe[0].output_indices_.items()} == expected
+        assert [step.way for step in pipe.unlearning_report_.steps][-1] == (
+            "pushed through" if width == 5 else "refitted"
+        )
+
+
+@pytest.mark.fast
+def test_bad_requests_and_bad_rows_name_the_step_and_lose_nothing():
+    frame, y = mixed_table()
+    pipe = mixed_pipeline(LogisticRegression()).fit(frame, y)
+    before = pickle.dumps(pipe)
+    with pytest.raises(NotUnlearnableError, match=r"Step 'model' \(LogisticRegression\).*class"):
+        pipe.unlearn(["p0", "p1"])
+    with pytest.raises(UnknownSampleError, match="nobody"):
+        pipe.unlearn(["p5", "nobody"])
+    with pytest.raises(NotUnlearnableError, match="all 80"):
+        pipe.unlearn(frame.index)
+    strange = frame.assign(city="Lima")
+    with pytest.raises(ValueError, match="Lima"):
+        pipe.predict(strange)
+    assert pickle.dumps(pipe) == before
+    drops = mixed_pipeline(Ridge(), drop=["Atlantis"]).fit(frame, y)
+    before = pickle.dumps(drops)
+    with pytest.raises(NotUnlearnableError, match=r"(?s)Step 'city' \(OneHotEncoder\).*Atlantis"):
+        drops.unlearn(["p0", "p1"])
+    assert pickle.dumps(drops) == before

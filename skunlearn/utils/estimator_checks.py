@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
@@ -223,4 +224,5 @@ def parametrize_with_unlearning_checks(
 
 
 def _label(estimator: Any) -> str:
-    return " ".join(repr(estimator).split())
+    """Name an estimator alike in every process: without the addresses of functions."""
+    return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(estimator).split()))
