@@ -185,7 +185,8 @@ class Passage:
         step._hand_on(fresh)
         arguments = step._fit_arguments(kept)
         _shown_to(
-            _called(name, step),
+            name,
+            step,
             fresh.fit,
             self._rows_now(name, ids),
             step._fit_targets(kept),
