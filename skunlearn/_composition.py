@@ -198,16 +198,24 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         return np.unique(np.concatenate(found))
 
     def _fit_arguments(self, rows: np.ndarray) -> dict[str, Any]:
+        weighted = self._fitted_with_weights()
+        if weighted:
+            raise NotUnlearnableError(
+                f"The steps {weighted} were fitted with sample_weight and have to be fitted anew "
+                "on other columns than before, which cannot replay the weights. Nothing was "
+                "changed."
+            )
+        return {"sample_ids": self._samples.ids_of(rows)}
+
+    def _fitted_with_weights(self) -> list[str]:
+        """Name the parts, and parts of parts, that hold weights."""
+        names = []
         for name, part in self._parts():
             if isinstance(part, Composition):
-                part._fit_arguments(rows[:0])
+                names += part._fitted_with_weights()
             elif isinstance(part, UnlearnerMixin) and part._samples.sample_weight is not None:
-                raise NotUnlearnableError(
-                    f"Step {name!r} was fitted with sample_weight and has to be fitted anew on "
-                    "other columns than before, which cannot replay the weights. Nothing was "
-                    "changed."
-                )
-        return {"sample_ids": self._samples.ids_of(rows)}
+                names.append(name)
+        return names
 
     def _adopt(self, fresh: Any) -> list[Swap]:
         swaps = super()._adopt(fresh)

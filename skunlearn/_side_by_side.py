@@ -91,17 +91,17 @@ class SideBySide(Composition):
         templates = self._templates()
         if ids is not None and routed and any(isinstance(t, UnlearnerMixin) for _, t in templates):
             params = params | {"sample_ids": ids}
-        self._ids_to_hand_on = None if routed else ids
-        try:
-            outputs = stock.fit_transform(self, X, y, **params)
-        finally:
-            del self._ids_to_hand_on
-        others = [name for name, part in self._parts() if not forgets(part)]
+        others = [name for name, part in templates if not forgets(part)]
         if self.on_memory == "refit" and others and params.keys() - {"sample_ids"}:
             raise ValueError(
                 f"on_memory='refit' fits {others} anew with each request and cannot replay fit "
                 f"parameters; got {sorted(params)}."
             )
+        self._ids_to_hand_on = None if routed else ids
+        try:
+            outputs = stock.fit_transform(self, X, y, **params)
+        finally:
+            del self._ids_to_hand_on
         keeps_in = any(self._keeps_in(part) for _, part in self._parts())
         self._hold_rows(self._columns_held(X) if keeps_in else np.empty((n_samples, 0)), y, ids)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
