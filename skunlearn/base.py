@@ -12,7 +12,6 @@ from scipy import sparse
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._affine import AffineMap
 from skunlearn._arrays import DeviceTable, is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
 from skunlearn._hashing import draw_seed
@@ -28,9 +27,9 @@ from skunlearn._report import (
     table_html,
 )
 from skunlearn._sample_store import SampleStore
-from skunlearn._stream import Source, Stream
+from skunlearn._step import Step
 from skunlearn._swap import Removal, Swap, commit, reads_one_version, snapshot
-from skunlearn._tables import named, own, take
+from skunlearn._tables import own
 from skunlearn._tags import UnlearningTags, with_unlearning_tags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
@@ -50,7 +49,7 @@ Self = TypeVar("Self", bound="UnlearnerMixin")
 register_verb()
 
 
-class UnlearnerMixin(CallbackSupportMixin):
+class UnlearnerMixin(Step, CallbackSupportMixin):
     """Mixin that gives a scikit-learn estimator the verb `unlearn`.
 
     A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
@@ -151,97 +150,6 @@ class UnlearnerMixin(CallbackSupportMixin):
 
     def _snapshot_parts(self) -> None:
         """Replace estimators among the attributes of a snapshot by snapshots of their own."""
-
-    def _after(self, removal: Removal) -> Any:
-        """Return a view of the estimator as it will be once `removal` is in force."""
-        view = snapshot(self)
-        view.__dict__.update(removal.attributes)
-        for swap in removal.swaps:
-            if swap.estimator is self:
-                view.__dict__.update(swap.attributes)
-        return view
-
-    def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
-        """Tell whether rows come out of a transformer as before, bit for bit, after a removal.
-
-        Parameters
-        ----------
-        after : view of the estimator
-            As it will be, from :meth:`_after`.
-
-        rows : ndarray of dtype intp
-            The slots that are removed; the answer is about the other rows held.
-        """
-        return False
-
-    def _adopt(self, fresh: Any) -> list[Swap]:
-        """Return the swaps by which this object becomes a freshly fitted clone of it."""
-        fresh._samples.lock = self._samples.lock
-        state = fresh.__dict__ | self.get_params(deep=False)
-        if "_skl_callbacks" in self.__dict__:
-            state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
-        return [Swap(self, state, None)]
-
-    def _hand_on(self, fresh: Any) -> None:
-        """Give a clone that is to be fitted in this one's place what should stay, or saves work."""
-        fresh._seed_to_keep = self.__dict__.get("_seed")
-
-    def _outputs_at(self, places: np.ndarray) -> Any:
-        """Return what `fit_transform` made of rows held, by their places in training order."""
-        names = getattr(self, "feature_names_in_", None)
-        return self.transform(named(self._before_map(places), names))
-
-    def _as_map(self) -> AffineMap | None:
-        """Return what `transform` does to the rows of `_before_map`, where that is affine."""
-        return self._affine_map() if hasattr(self, "_affine_map") else None
-
-    def _before_map(self, places: np.ndarray) -> Any:
-        """Return a table of rows held, by their places in training order."""
-        return take(self._samples.X, self._samples.slots()[places])
-
-    def _matches(self, X: Any) -> list[np.ndarray]:
-        """Return for each query the places, in training order, of the rows held that equal it."""
-        query, slots = self._as_stored(X), self._samples.slots()
-        return [
-            slots.searchsorted(self._find(take(query, np.array([at])), None))
-            for at in range(query.shape[0])
-        ]
-
-    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
-        """Unlearn where what comes in has changed; None if only a refit can follow that.
-
-        Parameters
-        ----------
-        rows : ndarray of dtype intp
-            As for :meth:`_unlearn`, and possibly empty.
-
-        stream : Stream
-            The rows that will be left, as they come in.
-        """
-        source = stream.source
-        if source is None or not self._unlearning_tags.pushes_affine:
-            return None
-        if getattr(self, "_frame", None) is None and not np.array_equal(
-            self._samples.ids, source.ids()
-        ):
-            return None
-        return self._push_affine(rows, source)
-
-    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
-        """Unlearn where an affine map in front changes, as the tag `pushes_affine` declares."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement _push_affine.")
-
-    def _fit_arguments(self, rows: np.ndarray) -> dict[str, Any]:
-        """Return what `fit` takes beside X and y for the given slots."""
-        samples = self._samples
-        arguments = {"sample_ids": samples.ids_of(rows)}
-        if samples.sample_weight is not None:
-            arguments["sample_weight"] = samples.publish(samples.sample_weight[rows])
-        return arguments
-
-    def _fit_targets(self, rows: np.ndarray) -> Any:
-        """Return targets of the given slots in the form in which `fit` takes them."""
-        return self._samples.publish(take(self._samples.y, rows))
 
     def _purge(self) -> dict[str, Any]:
         """Return attributes free of any residue; most estimators have none."""

@@ -1,0 +1,114 @@
+"""What a composition asks of its steps, beyond the verb itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skunlearn._affine import AffineMap
+from skunlearn._sample_store import SampleStore
+from skunlearn._stream import Source, Stream
+from skunlearn._swap import Removal, Swap, snapshot
+from skunlearn._tables import named, take
+
+
+class Step:
+    """Hooks by which a request goes through the steps of a pipeline.
+
+    What is here serves most estimators. A transformer says more precisely what a request does to
+    its outputs; a model that can follow a change in front of it by algebra says how.
+    """
+
+    _samples: SampleStore
+
+    def _after(self, removal: Removal) -> Any:
+        """Return a view of the estimator as it will be once `removal` is in force."""
+        view = snapshot(self)
+        view.__dict__.update(removal.attributes)
+        for swap in removal.swaps:
+            if swap.estimator is self:
+                view.__dict__.update(swap.attributes)
+        return view
+
+    def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
+        """Tell whether rows come out of a transformer as before, bit for bit, after a removal.
+
+        Parameters
+        ----------
+        after : view of the estimator
+            As it will be, from :meth:`_after`.
+
+        rows : ndarray of dtype intp
+            The slots that are removed; the answer is about the other rows held.
+        """
+        return False
+
+    def _adopt(self: Any, fresh: Any) -> list[Swap]:
+        """Return the swaps by which this object becomes a freshly fitted clone of it."""
+        fresh._samples.lock = self._samples.lock
+        state = fresh.__dict__ | self.get_params(deep=False)
+        if "_skl_callbacks" in self.__dict__:
+            state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
+        return [Swap(self, state, None)]
+
+    def _hand_on(self, fresh: Any) -> None:
+        """Give a clone that is to be fitted in this one's place what should stay, or saves work."""
+        fresh._seed_to_keep = self.__dict__.get("_seed")
+
+    def _outputs_at(self: Any, places: np.ndarray) -> Any:
+        """Return what `fit_transform` made of rows held, by their places in training order."""
+        names = getattr(self, "feature_names_in_", None)
+        return self.transform(named(self._before_map(places), names))
+
+    def _as_map(self) -> AffineMap | None:
+        """Return what `transform` does to the rows of `_before_map`, where that is affine."""
+        return self._affine_map() if hasattr(self, "_affine_map") else None
+
+    def _before_map(self, places: np.ndarray) -> Any:
+        """Return a table of rows held, by their places in training order."""
+        return take(self._samples.X, self._samples.slots()[places])
+
+    def _matches(self: Any, X: Any) -> list[np.ndarray]:
+        """Return for each query the places, in training order, of the rows held that equal it."""
+        query, slots = self._as_stored(X), self._samples.slots()
+        return [
+            slots.searchsorted(self._find(take(query, np.array([at])), None))
+            for at in range(query.shape[0])
+        ]
+
+    def _follow_stream(self: Any, rows: np.ndarray, stream: Stream) -> Removal | None:
+        """Unlearn where what comes in has changed; None if only a refit can follow that.
+
+        Parameters
+        ----------
+        rows : ndarray of dtype intp
+            As for :meth:`_unlearn`, and possibly empty.
+
+        stream : Stream
+            The rows that will be left, as they come in.
+        """
+        source = stream.source
+        if source is None or not self._unlearning_tags.pushes_affine:
+            return None
+        if getattr(self, "_frame", None) is None and not np.array_equal(
+            self._samples.ids, source.ids()
+        ):
+            return None
+        return self._push_affine(rows, source)
+
+    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
+        """Unlearn where an affine map in front changes, as the tag `pushes_affine` declares."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _push_affine.")
+
+    def _fit_arguments(self, rows: np.ndarray) -> dict[str, Any]:
+        """Return what `fit` takes beside X and y for the given slots."""
+        samples = self._samples
+        arguments = {"sample_ids": samples.ids_of(rows)}
+        if samples.sample_weight is not None:
+            arguments["sample_weight"] = samples.publish(samples.sample_weight[rows])
+        return arguments
+
+    def _fit_targets(self, rows: np.ndarray) -> Any:
+        """Return targets of the given slots in the form in which `fit` takes them."""
+        return self._samples.publish(take(self._samples.y, rows))
