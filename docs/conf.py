@@ -153,8 +153,6 @@ def skip_inherited_from_scikit_learn(
     app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
 ) -> bool | None:
     """Document the methods that this package writes, and those only."""
-    if isinstance(member, property):
-        member = member.fget
     home = getattr(member, "__module__", None) or ""
     return True if home.startswith("sklearn.") else None
 

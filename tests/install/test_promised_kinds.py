@@ -1,7 +1,6 @@
 """The kinds that the README and the user guide state are those of the tags."""
 
 import importlib
-import inspect
 import re
 from pathlib import Path
 
@@ -17,16 +16,15 @@ def kind_of(module, name):
 
 
 def readme_rows():
-    table = re.search(r"## What is there\n\n(.*?)\n\n", (ROOT / "README.md").read_text("utf-8"), re.S)
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = text.split("## What is there\n\n")[1].split("\n\n")[0]
     modules = []
-    for line in table[1].splitlines()[2:]:
+    for line in table.splitlines()[2:]:
         where, what, kind = (cell.strip() for cell in line.strip("|").split("|"))
         modules = re.findall(r"`([\w.]+)`", where) or modules
-        for name in re.findall(r"`(\w+)`", what.partition(":")[0]):
-            homes = [m for m in modules if hasattr(importlib.import_module(m), name)]
-            assert homes, f"{name} is in none of {modules}"
-            if inspect.isclass(getattr(importlib.import_module(homes[0]), name)):
-                yield homes[0], name, kind
+        for name in re.findall(r"`([A-Z]\w+)`", what.partition(":")[0]):
+            (home,) = (m for m in modules if hasattr(importlib.import_module(m), name))
+            yield home, name, kind
 
 
 def guide_rows():
