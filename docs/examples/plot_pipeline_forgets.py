@@ -24,9 +24,10 @@ from skunlearn.linear_model import LogisticRegression
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import OneHotEncoder, StandardScaler
 
+pd.set_option("display.max_colwidth", None)
 rng = np.random.default_rng(0)
 n = 20_000
-notes = ["asks for a price", "asks for a date", "moved house", "called twice", "no answer"]
+notes = ["asks for a price", "moved house", "called twice", "no answer"]
 customers = pd.DataFrame(
     {
         "age": rng.integers(18, 90, n).astype(float),
@@ -38,7 +39,8 @@ customers = pd.DataFrame(
     index=[f"customer-{number}" for number in range(n)],
 )
 customers.loc[rng.random(n) < 0.1, "age"] = np.nan
-customers.loc["customer-7"] = [97.0, 50_000_000.0, "Vaduz", "plus", "sold the yacht Persephone"]
+singular = [97.0, 50_000_000.0, "Vaduz", "plus", "sold the yacht Persephone"]
+customers.loc["customer-7"] = singular
 left = rng.random(n) < np.where(customers["plan"] == "basic", 0.6, 0.3)
 
 
@@ -61,7 +63,7 @@ model
 # %%
 # What the steps know
 # -------------------
-# The scale of incomes, a city and five words are known from nobody else.
+# The scale of incomes, a city and four words are known from nobody else.
 
 
 def knowledge(pipeline):
@@ -81,21 +83,21 @@ model.unlearn("customer-7")
 pd.DataFrame({"before": before, "after": knowledge(model)})
 
 # %%
-# The report tells which way each step went. Columns have gone, so the last one was fitted anew, from the
-# weights it had.
+# The report tells which way each step went. Columns have gone, so the last step was fitted anew,
+# from the weights it had.
 model.unlearning_report_
 
 # %%
 # Somebody with nothing special takes no column along: the model follows the scaler by algebra.
 # `explain_unlearn` says so before anything is changed.
-plan = model.explain_unlearn("customer-8")
-[(step.name, step.way) for step in plan.steps]
+for step in model.explain_unlearn("customer-8").steps:
+    print(f"{step.name:<45} {step.way}")
 
 # %%
 # Time
 # ----
-# Ten requests for one customer each, and then a batch of a hundred. After each the pipeline is trained
-# anew on the rows left, for comparison.
+# Ten requests for one customer each, and then a batch of a hundred. After each the pipeline is
+# trained anew on the rows left, for comparison.
 requests = [[name] for name in customers.index[20:30]] + [list(customers.index[100:200])]
 seconds, retraining, steps, gaps = [], [], [], []
 keep = customers.index != "customer-7"

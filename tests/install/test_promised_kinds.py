@@ -32,9 +32,9 @@ def guide_rows():
     for part in text.split(".. currentmodule:: ")[1:]:
         module = part.split("\n", 1)[0]
         for row in part.split("   * - ")[1:]:
-            name, _, _, kind = row.split("\n     - ")
+            name, kind, _, _ = row.split("\n     - ")
             for found in re.findall(r":class:`(\w+)`", name):
-                yield module, found, kind.split("\n\n")[0].strip()
+                yield module, found, " ".join(kind.split())
 
 
 @pytest.mark.fast
