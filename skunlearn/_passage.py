@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils import _safe_indexing, get_tags
 
 from skunlearn._arrays import DeviceTable, is_foreign
+from skunlearn._compat import column_names
 from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore
 from skunlearn._stream import Source, Stream
@@ -30,9 +32,13 @@ _MEASURES = {
 _WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
 
 
+# Transformers that say that they have to be fitted and remember no more than the columns.
+_KNOW_COLUMNS_ONLY = (PolynomialFeatures,)
+
+
 def passes_through(step: Any) -> bool:
     """Tell whether a step remembers no rows that a request could be about."""
-    if step is None or isinstance(step, str | FrozenEstimator):
+    if step is None or isinstance(step, str | FrozenEstimator) or type(step) in _KNOW_COLUMNS_ONLY:
         return True
     return not get_tags(step).requires_fit
 
@@ -100,9 +106,7 @@ class Passage:
         if isinstance(step, UnlearnerMixin):
             way, parts = self._unlearner(name, step)
         elif passes_through(step):
-            way = "frozen" if isinstance(step, FrozenEstimator) else "unchanged"
-            if hasattr(step, "transform"):
-                self.stream = self.stream.through(step.transform)
+            way, after = self._passed(name, step)
         elif self.refits_others:
             way = "refitted"
             after = self._other(name, step)
@@ -118,6 +122,18 @@ class Passage:
         self.reports += [
             StepReport(f"{name}__{part.name}", part.way, part.seconds) for part in parts
         ]
+
+    def _passed(self, name: str, step: Any) -> tuple[str, Any]:
+        """Pass a step that remembers no rows, but perhaps which columns there are."""
+        frozen = isinstance(step, FrozenEstimator)
+        if not hasattr(step, "transform"):
+            return "unchanged", step
+        after = step
+        if self.stream.changed and not frozen and not saw_columns_of(step, self.stream.get()[0]):
+            after = _shown_to(name, clone(step).fit, self.stream.get()[0])
+        way = "frozen" if frozen else "unchanged" if after is step else "refitted"
+        self.stream = self.stream.through(lambda rows: _shown_to(name, after.transform, rows))
+        return way, after
 
     def _unlearner(self, name: str, step: UnlearnerMixin) -> tuple[str, tuple[StepReport, ...]]:
         store = step._check_samples()
@@ -168,7 +184,7 @@ class Passage:
         fresh = clone(step)
         step._hand_on(fresh)
         arguments = step._fit_arguments(kept)
-        _fit(name, fresh.fit, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
+        _shown_to(name, fresh.fit, self._rows_now(name, ids), step._fit_targets(kept), **arguments)
         fresh.__dict__.pop("_seed_to_keep", None)
         self.swaps += step._adopt(fresh)
         self.guarantees.append(fresh._guarantee_of_fit())
@@ -182,10 +198,10 @@ class Passage:
         rows, y = self._rows_now(name, ids), take(self.whole.y, kept)
         if hasattr(step, "transform"):
             makes = getattr(fresh, "fit_transform", lambda X, y: fresh.fit(X, y).transform(X))
-            outputs = _fit(name, makes, rows, y)
+            outputs = _shown_to(name, makes, rows, y)
             self.stream = Stream(lambda: (outputs, ids))
         else:
-            _fit(name, fresh.fit, rows, y)
+            _shown_to(name, fresh.fit, rows, y)
         self.guarantees.append(Guarantee("distributional"))
         self.removals.append(Removal({}, n_refitted=1))
         return fresh
@@ -239,12 +255,19 @@ def stream_after(step: Any, removal: Removal, rows: np.ndarray, changed: bool) -
     return Stream(compute, source=source)
 
 
-def _fit(name: str, method: Any, X: Any, y: Any, **arguments: Any) -> Any:
-    """Fit a step anew; what it refuses to be fitted on cannot be the result of a request."""
+def saw_columns_of(step: Any, X: Any) -> bool:
+    """Tell whether a fitted step saw rows with the same columns, by number and name."""
+    names, known = column_names(X), getattr(step, "feature_names_in_", None)
+    if names is None or known is None:
+        return names is known and X.shape[1] == getattr(step, "n_features_in_", X.shape[1])
+    return np.array_equal(names, known)
+
+
+def _shown_to(name: str, method: Any, X: Any, *y: Any, **arguments: Any) -> Any:
+    """Show a step the rows left; what it refuses cannot be the result of a request."""
     try:
-        return method(X, y, **arguments)
+        return method(X, *y, **arguments)
     except ValueError as error:
         raise NotUnlearnableError(
-            f"Step {name!r} cannot be fitted on the rows that would be left: {error} Nothing was "
-            "changed."
+            f"Step {name!r} does not take the rows that would be left: {error} Nothing was changed."
         ) from error

@@ -10,7 +10,8 @@ from scipy import sparse
 from sklearn.compose import make_column_selector
 from sklearn.utils import _safe_indexing, check_array
 
-from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions, column_names
+from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions
+from skunlearn._passage import saw_columns_of
 from skunlearn._side_by_side import SideBySide
 from skunlearn._stream import Stream
 from skunlearn._tables import as_table, native, take
@@ -265,11 +266,7 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         return self._hstack(outputs, n_samples=n_samples) if outputs else np.zeros((n_samples, 0))
 
     def _takes(self, X: Any) -> bool:
-        names = column_names(X)
-        known = self.__dict__.get("feature_names_in_")
-        if names is None or known is None:
-            return X.shape[1] == self.n_features_in_ and names is known
-        return np.array_equal(names, known)
+        return saw_columns_of(self, X)
 
     def _reshaped(
         self, view: Any, rows: np.ndarray, streams: dict[str, Stream]

@@ -235,7 +235,7 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
         choice = split_by_sums(table, rules, size, space)
     else:
         kept_rows(rows, gone, mine)
-        choice = split_by_rows(table, rules, mine, size, key, space, size > 0)
+        choice = split_by_rows(table, rules, mine, size, key, space, size > CACHED)
     return *choice, known
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.tree_parts import SQUARED_ERROR, goes_left
+from skunlearn._kernels.tree_parts import LAST_PLACE, PLACES, SQUARED_ERROR, place_in_order
 
 # Rows that go down a tree side by side, and how many steps they go before those that have arrived
 # stay behind.
@@ -93,13 +93,17 @@ def step_with_missing(nodes, X, rows, at):
 
 @njit(cache=True)
 def step_with_categories(nodes, X, rows, at, is_categorical):
-    """Go one step where there may be anything."""
+    """Go one step where there may be anything: all is worked out, then chosen from."""
     for i in range(rows.size):
         node = nodes[at[i]]
-        nan_left = node.feature < 0
-        by = np.uint32(~node.feature if nan_left else node.feature)
-        left = goes_left(X[rows[i], by], node.threshold, nan_left, is_categorical[by])
-        at[i] = np.uint32(node.left) + np.uint32(0 if left else 1)
+        by = np.uint32(node.feature ^ (node.feature >> np.int32(31)))
+        x, code = X[rows[i], by], np.float32(node.threshold).view(np.uint32)
+        beyond = np.uint32(place_in_order(x, code >> PLACES)) > np.uint32(code & LAST_PLACE)
+        beyond &= node.threshold != np.inf
+        category, missing = is_categorical[by], x != x
+        right = (category & beyond) | (~category & (x > node.threshold))
+        right = (missing & (node.feature >= 0)) | (~missing & right)
+        at[i] = np.uint32(node.left) + np.uint32(right)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

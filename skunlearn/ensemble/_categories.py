@@ -156,20 +156,26 @@ def as_numbers(
             part, dtype=np.float32, estimator=estimator, input_name="X", **checks
         )
     for place in np.flatnonzero(is_categorical).tolist():
-        hashes, known = _hash_column(_column(X, place))
-        numbers[:, place] = np.where(known, _as_floats(hashes), np.float32(np.nan))
+        numbers[:, place] = _numbers_of(_column(X, place))
     return check_array(numbers, dtype=None, ensure_all_finite=False, estimator=estimator)
 
 
 def _column(X: Any, place: int) -> Any:
-    """Return a column as an array of numbers, a pandas column or a list."""
+    """Return a column as an array of numbers, codes with a list of their values, or a list."""
     if is_pandas(X):
         column = X.iloc[:, place]
-        plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb"
-        return column.to_numpy() if plain else column
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb":
+            return column.to_numpy()
+        if column.dtype.name != "category" or len(column.array.categories) > len(column):
+            return column
+        return column.array.codes, column.array.categories
     if is_polars(X):
         column = X.to_series(place)
         dtype, name = column.dtype, str(column.dtype)
+        if name.startswith(("Categorical", "Enum")):
+            codes = column.to_physical().cast(int).fill_null(-1).to_numpy()
+            _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+            return codes, column.gather(first).to_list()
         plain = dtype.is_float() or name == "Boolean" or (dtype.is_integer() and "128" not in name)
         return column.to_numpy() if plain and not column.null_count() else column.to_list()
     column = X[:, place]
@@ -178,19 +184,26 @@ def _column(X: Any, place: int) -> Any:
     return list(column) if column.dtype.kind in "mM" else column.tolist()
 
 
-def _hash_column(column: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Hash the values of a column to 64 bits; also tell which are not missing."""
+def _numbers_of(column: Any) -> np.ndarray:
+    """Hash the values of a column to float32, each distinct one once unless they are numbers."""
     if isinstance(column, np.ndarray):
-        return _hash_numbers(column)
+        hashes, known = _hash_numbers(column)
+        return np.where(known, _as_floats(hashes), np.float32(np.nan))
     try:
-        codes, values = _factorize(column) if isinstance(column, list) else column.factorize()
+        if isinstance(column, tuple):
+            codes, values = column
+        else:
+            codes, values = _factorize(column) if isinstance(column, list) else column.factorize()
     except TypeError as error:
         raise TypeError(f"{_REFUSED} {error}") from None
-    keys = [_key(value) for value in values]
+    used = np.zeros(len(values) + 1, dtype=bool)  # the last stands for a code of -1
+    used[codes] = True
+    used[-1] = False
+    keys = [_key(value) if used[code] else None for code, value in enumerate(values)]
     known = np.array([key is not None for key in keys] + [False])
-    hashes = np.zeros(len(keys) + 1, dtype=np.uint64)
-    hashes[known] = hash_ids([key for key in keys if key is not None])
-    return hashes[codes], known[codes]
+    numbers = np.full(used.size, np.nan, dtype=np.float32)
+    numbers[known] = _as_floats(hash_ids([key for key in keys if key is not None]))
+    return numbers[codes]
 
 
 def _factorize(values: list[Any]) -> tuple[np.ndarray, list[Any]]:

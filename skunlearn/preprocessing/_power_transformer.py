@@ -22,6 +22,10 @@ from skunlearn.exceptions import NotUnlearnableError
 
 _POSITIVE = "The Box-Cox transformation can only be applied to strictly positive data"
 
+# Spread in units of the mean below which rounding, not the rows, decides about the exponent, which
+# then is looked for where `fit` begins.
+_FLAT = 1e-4
+
 
 class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Make features more like normal by a power transform, and forget rows.
@@ -134,8 +138,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         source = X
         X = self._checked(X, reset=True)
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
-        start = np.ones(X.shape[1])
-        self.__dict__.update(self._attributes(self._samples.slots(), start, ValueError))
+        self.__dict__.update(self._attributes(self._samples.slots(), None, ValueError))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
@@ -154,9 +157,9 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         return X
 
     def _attributes(
-        self, rows: np.ndarray, start: np.ndarray, refusal: type[ValueError]
+        self, rows: np.ndarray, former: np.ndarray | None, refusal: type[ValueError]
     ) -> dict[str, Any]:
-        """Find exponents of the rows, beginning at `start`, and the moments behind them."""
+        """Find exponents of the rows, near `former` ones if given, and the moments behind them."""
         X, box_cox = self._samples.X, self.method == "box-cox"
         moments = _column_moments.from_rows(X, None, rows)
         if (moments[0] == 0.0).any():
@@ -170,19 +173,20 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         log_tiny = 0.5 * (np.log(float(limits.tiny)) - np.log(float(limits.eps)))
         log_max = np.log(float(limits.max))
         log_max = log_max - np.log(1e4) if box_cox else 0.5 * (log_max + np.log(float(limits.eps)))
+        start = np.ones(X.shape[1]) if former is None else former
         lambdas = best_exponents(X, rows, box_cox, start, constant, log_tiny, log_max)
-        attributes: dict[str, Any] = {
+        table = take(X, rows)
+        transform_in_place(table, lambdas.astype(X.dtype).astype(np.float64), box_cox)
+        moments = _column_moments.from_rows(table, None, np.arange(rows.size))
+        mean, var, scale, _ = scale_of(moments)
+        if former is not None and (var <= (_FLAT * mean) ** 2).any():
+            return self._attributes(rows, None, refusal)
+        return {
             "_exponents": lambdas,
             "lambdas_": lambdas.astype(X.dtype),
-            "mean_": None,
-            "scale_": None,
+            "mean_": mean if self.standardize else None,
+            "scale_": scale if self.standardize else None,
         }
-        if self.standardize:
-            table = take(X, rows)
-            transform_in_place(table, attributes["lambdas_"].astype(np.float64), box_cox)
-            moments = _column_moments.from_rows(table, None, np.arange(rows.size))
-            attributes["mean_"], _, attributes["scale_"], _ = scale_of(moments)
-        return attributes
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         kept = self._samples.slots_without(rows)

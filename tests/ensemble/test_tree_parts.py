@@ -181,3 +181,35 @@ def test_rows_are_in_trees_by_their_ids_alone(n_per_row, global_random_seed):
     chosen = np.sort(trees_of_rows(hashes, 9, n_per_row), axis=1)
     assert (np.diff(chosen) > 0).all()
     assert_array_equal(np.unique(chosen), np.arange(9))
+
+
+@pytest.mark.fast
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_the_best_candidate_of_two_classes(data):
+    n_grid = data.draw(st.integers(1, 20))
+    counts = st.lists(st.integers(0, 3), min_size=2 * n_grid + 2, max_size=2 * n_grid + 2)
+    sums = np.array(data.draw(counts), dtype=np.int32)
+    total = sums.reshape(-1, 2).sum(axis=0).astype(np.int64)
+    weights = np.array(data.draw(st.sampled_from([[1.0, 1.0], [0.3, 2.0]])))
+    size, least = int(total.sum()), data.draw(st.integers(1, 3))
+    best, first = -np.inf, -1
+    for j in range(n_grid):
+        left = sums[: 2 * j + 2].reshape(-1, 2).sum(axis=0)
+        right = total - left
+        if not sums[2 * j : 2 * j + 2].any() or min(left.sum(), right.sum()) < least:
+            continue
+        a, b = weights * left, weights * right
+        merit = ((a @ a) * b.sum() + (b @ b) * a.sum()) / (a.sum() * b.sum())
+        if (left == 0).any() and (right == 0).any():
+            merit = np.inf
+        if merit > best * (1.0 + 1e-12) if best > 0.0 else merit > best:
+            best, first = merit, j
+    for kernel in (splits.rate_two_classes, splits.rate_two_classes.py_func):
+        ratings = np.empty((3, n_grid))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            assert kernel(sums, ratings, total, weights, size, least, np.inf)[1] == -1
+            merit, j = kernel(sums, ratings, total, weights, size, least, -np.inf)
+        assert_allclose(merit, best)
+        if j != first:  # as good, but for rounding
+            assert_allclose(ratings[2, first], merit)
