@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
-from public_api import public_modules  # noqa: E402
+from public_api import comes_from, public_names  # noqa: E402
 
 import skunlearn  # noqa: E402
 
@@ -99,23 +99,24 @@ def write_api_page() -> None:
         *heading("API reference", "="),
         "Generated from the package: what is not on this page is private and may change.",
     ]
-    for module in public_modules():
-        exported = sorted(vars(module).get("__all__", ()))
-        if not exported:
-            continue
+    for module, exported in public_names().items():
+        theirs = [path for name in exported if (path := comes_from(module, name))]
         lines += [
-            *heading(module.__name__.removeprefix("skunlearn."), "-"),
-            f".. automodule:: {module.__name__}",
+            *heading(module.removeprefix("skunlearn."), "-"),
+            f".. automodule:: {module}",
             "   :no-members:",
             "",
-            f".. currentmodule:: {module.__name__}",
+            f".. currentmodule:: {module}",
             "",
             ".. autosummary::",
             "   :toctree: generated",
             "   :nosignatures:",
             "",
-            *(f"   {name}" for name in exported),
+            *(f"   {name}" for name in exported if not comes_from(module, name)),
         ]
+        if theirs:
+            links = ", ".join(f":func:`~{path}`" for path in theirs)
+            lines += ["", f"Also here, from scikit-learn: {links}."]
     write_if_new(DOCS / "api" / "index.rst", "\n".join(lines).lstrip() + "\n")
 
 
@@ -131,15 +132,20 @@ def write_changelog() -> None:
     write_if_new(DOCS / "changelog.md", released.replace(mark, draft))
 
 
-def link_to_scikit_learn(
+def link_outside(
     app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element
 ) -> nodes.Element | None:
-    """Link scikit-learn's names by the pattern of its own site, without fetching an inventory."""
+    """Link names of scikit-learn and NumPy by the pattern of their sites, without an inventory."""
     target = node.get("reftarget", "")
-    if not target.startswith("sklearn."):
+    if node.get("reftype") == "term":  # in what is inherited from scikit-learn
+        url = f"https://scikit-learn.org/stable/glossary.html#term-{target}"
+    elif target.startswith("sklearn."):
+        folder = "api" if target in sys.modules else "modules/generated"
+        url = f"https://scikit-learn.org/stable/{folder}/{target}.html"
+    elif target.startswith("numpy."):
+        url = f"https://numpy.org/doc/stable/reference/generated/{target}.html"
+    else:
         return None
-    folder = "api" if target in sys.modules else "modules/generated"
-    url = f"https://scikit-learn.org/stable/{folder}/{target}.html"
     return nodes.reference("", "", content, internal=False, refuri=url)
 
 
@@ -155,5 +161,5 @@ def setup(app: Sphinx) -> None:
     """Generate pages and connect the two hooks."""
     write_api_page()
     write_changelog()
-    app.connect("missing-reference", link_to_scikit_learn)
+    app.connect("missing-reference", link_outside)
     app.connect("autodoc-skip-member", skip_inherited_from_scikit_learn)

@@ -25,3 +25,10 @@ def public_names() -> dict[str, list[str]]:
         module.__name__: sorted(vars(module).get("__all__", ())) for module in public_modules()
     }
     return {module: names for module, names in offers.items() if names}
+
+
+def comes_from(module: str, name: str) -> str:
+    """Return the public path of a name of scikit-learn's that a module hands on, else ''."""
+    home = getattr(getattr(importlib.import_module(module), name), "__module__", None) or ""
+    is_theirs = home.startswith("sklearn.")
+    return f"{module.replace('skunlearn', 'sklearn', 1)}.{name}" if is_theirs else ""

@@ -45,7 +45,7 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     sample_ids_ : ndarray of shape (n_samples,)

@@ -71,7 +71,7 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during `fit`, where X has string names.
 
     sample_ids_ : ndarray of shape (n_samples,)

@@ -7,9 +7,9 @@ and signs s.
 
 References
 ----------
-Box, Cox: An analysis of transformations, Journal of the Royal Statistical Society B 26, 1964,
-section 3. Yeo, Johnson: A new family of power transformations to improve normality or symmetry,
-Biometrika 87(4), 2000, equation 3.1.
+Box, Cox: An analysis of transformations, Journal of the Royal Statistical Society B 26(2), 1964,
+pages 211-252. Yeo, Johnson: A new family of power transformations to improve normality or
+symmetry, Biometrika 87(4), 2000, pages 954-959.
 """
 
 import numpy as np

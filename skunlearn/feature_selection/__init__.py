@@ -1,7 +1,4 @@
-"""Feature selection that forgets, under the names of :mod:`sklearn.feature_selection`.
-
-`f_classif`, `f_regression` and `chi2` are scikit-learn's own functions.
-"""
+"""Feature selection that forgets, under the names of :mod:`sklearn.feature_selection`."""
 
 from sklearn.feature_selection import chi2, f_classif, f_regression
 

@@ -71,35 +71,33 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
 
     Notes
     -----
-    The exponent is the one of maximum likelihood. The likelihood has a single maximum [3]_ [4]_,
-    which Newton steps in a bracket find to the last digits, in a request from the former exponent.
-    The promise is 'numerical' with relative tolerance 1e-9. scikit-learn's search by Brent's method
-    stops where the likelihood does not change visibly, at about 1e-8 of the exponent's uncertainty
-    or, for few rows or a flat likelihood, farther off. Exponents stay within the bounds that keep
-    transformed values finite. A constant feature keeps its values in the Yeo-Johnson transform,
-    also where some are missing, and is refused in the Box-Cox transform.
+    The promise is 'numerical' with relative tolerance 1e-9. The exponent is the one of maximum
+    likelihood. The log-likelihood is concave for the Yeo-Johnson transform [3]_ and so, by way of
+    the feature divided by its minimum, for the Box-Cox transform; Newton steps in a bracket find
+    its maximum to the last digits, in a request from the former exponent. scikit-learn's search by
+    Brent's method stops where the likelihood does not change visibly, at about 1e-8 of the
+    exponent's uncertainty or, for few rows or a flat likelihood, farther off. Exponents stay within
+    the bounds that keep transformed values finite. A constant feature keeps its values in the
+    Yeo-Johnson transform, also where some are missing, and is refused in the Box-Cox transform.
 
     References
     ----------
-    .. [1] Box, Cox: An analysis of transformations, Journal of the Royal Statistical Society B 26,
-       1964, section 3.
+    .. [1] Box, Cox: An analysis of transformations, Journal of the Royal Statistical Society
+       B 26(2), 1964, pages 211-252.
 
     .. [2] Yeo, Johnson: A new family of power transformations to improve normality or symmetry,
-       Biometrika 87(4), 2000, equation 2.1.
+       Biometrika 87(4), 2000, pages 954-959.
 
-    .. [3] Kouider, Chen: Concavity of Box-Cox log-likelihood function, Statistics & Probability
-       Letters 25(2), 1995.
-
-    .. [4] Marchand, Muzellec, Beguier, du Terrail, Andreux: SecureFedYJ, a safe feature
-       Gaussianization protocol for federated learning, NeurIPS 2022, section 3.
+    .. [3] Marchand, Muzellec, Béguier, Ogier du Terrail, Andreux: SecureFedYJ: a safe feature
+       Gaussianization protocol for federated learning, NeurIPS 2022.
 
     Examples
     --------
     >>> from skunlearn.preprocessing import PowerTransformer
     >>> X = [[1.0], [2.0], [4.0], [900.0]]
     >>> transformer = PowerTransformer("box-cox").fit(X, sample_ids=["a", "b", "c", "d"])
-    >>> transformer.unlearn("d").transform([[2.0]]).round(6)
-    array([[0.]])
+    >>> transformer.unlearn("d").transform([[1.0], [4.0]]).ravel().round(3)
+    array([-1.225,  1.225])
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

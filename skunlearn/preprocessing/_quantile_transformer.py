@@ -55,10 +55,10 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, StockTransformer):
     n_quantiles_ : int
         Number of quantiles in use.
 
-    quantiles_ : ndarray of shape (n_quantiles_, n_features)
-        Values at the quantiles of reference.
+    quantiles_ : ndarray of shape (n_quantiles, n_features)
+        Values at the quantiles of reference, as many as `n_quantiles_`.
 
-    references_ : ndarray of shape (n_quantiles_,)
+    references_ : ndarray of shape (n_quantiles,)
         Quantiles of reference.
 
     sample_ids_ : ndarray of shape (n_samples,)
