@@ -98,10 +98,10 @@ class CountVectorizer(BaseVectorizer):
     The promise is 'bitwise'. A request analyses the documents that go and takes their terms out of
     the counts, in time proportional to their length. Where the vocabulary changes, it is numbered
     anew, O(v) for v terms; with `max_features` terms are sorted anew, as in scikit-learn, since of
-    terms equally frequent its sort decides. Documents are held as they are (copies of those that are no strings), to be
-    analysed again when they go; strings cannot be overwritten in Python, so of a removed document
-    the reference is. The order in which `vocabulary_` lists terms is that of its columns, not, as
-    in scikit-learn, that of the documents.
+    terms equally frequent its sort decides. Documents are held as they are (copies of those that
+    are no strings), to be analysed again when they go; strings cannot be overwritten in Python, so
+    of a removed document the reference is. The order in which `vocabulary_` lists terms is that of
+    its columns, not, as in scikit-learn, that of the documents.
 
     Examples
     --------

@@ -111,12 +111,14 @@ class TfidfVectorizer(BaseVectorizer):
 
     Notes
     -----
-    The promise is 'bitwise'. A request analyses the documents that go, takes their terms out of the
-    counts, and chooses the vocabulary anew; where that changes, the dictionary is made anew, O(v)
-    for v terms. Documents are held as they are (copies of those that are no strings), to be
-    analysed again when they go; strings cannot be overwritten in Python, so of a removed document
-    the reference is. The order in which `vocabulary_` lists terms is that of its columns, not, as
-    in scikit-learn, that of the documents.
+    The promise is 'bitwise'. A request analyses the documents that go and takes their terms out of
+    the counts, in time proportional to their length, and computes weights anew, O(v) for v terms;
+    where the vocabulary changes, it is numbered anew, and with `max_features` terms are sorted
+    anew, since of terms equally frequent scikit-learn's sort decides. Documents are held as they
+    are (copies of those that are no strings), to be analysed again when they go; strings cannot be
+    overwritten in Python, so of a removed document the reference is. The order in which
+    `vocabulary_` lists terms is that of its columns, not, as in scikit-learn, that of the
+    documents.
 
     Examples
     --------
