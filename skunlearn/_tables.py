@@ -203,6 +203,9 @@ def _bits(values: np.ndarray) -> np.ndarray:
 
 
 def _hash_sparse_rows(table: Any) -> np.ndarray:
+    if not table.has_canonical_format:
+        table = table.copy()
+        table.sum_duplicates()
     stored = table.data != 0
     with np.errstate(over="ignore"):
         parts = mix64(mix64(table.indices.astype(np.uint64)) ^ _bits(table.data))

@@ -16,6 +16,7 @@ from sklearn.utils.fixes import parse_version
 from skunlearn.compose import ColumnTransformer
 from skunlearn.decomposition import PCA
 from skunlearn.ensemble import SISAClassifier
+from skunlearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from skunlearn.linear_model import InfluenceUnlearner, LogisticRegression, Ridge
 from skunlearn.pipeline import FeatureUnion, make_pipeline
 from skunlearn.preprocessing import StandardScaler
@@ -51,6 +52,9 @@ def instances():
     made.append(InfluenceUnlearner(sklearn.linear_model.PoissonRegressor(), order=2))
     made.append(InfluenceUnlearner(Ridge(), order=2))
     made.append(SISAClassifier(DecisionTreeClassifier(max_features=2)))
+    made.append(CountVectorizer(min_df=2))
+    made.append(TfidfVectorizer(min_df=0.04, max_df=0.3))
+    made.append(TfidfVectorizer(max_features=10))
     return made
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import sklearn.feature_extraction.text
 
 from skunlearn._compat import fit_context
-from skunlearn.feature_extraction._terms import Terms
+from skunlearn.feature_extraction._terms import Terms, TermsLeft
 from skunlearn.feature_extraction._vectorizer import BaseVectorizer
 
 
@@ -95,12 +95,13 @@ class CountVectorizer(BaseVectorizer):
 
     Notes
     -----
-    The promise is 'bitwise'. A request analyses the documents that go, takes their terms out of the
-    counts, and chooses the vocabulary anew; where that changes, the dictionary is made anew, O(v)
-    for v terms. Documents are held as they are (copies of those that are no strings), to be
-    analysed again when they go; strings cannot be overwritten in Python, so of a removed document
-    the reference is. The order in which `vocabulary_` lists terms is that of its columns, not, as
-    in scikit-learn, that of the documents.
+    The promise is 'bitwise'. A request analyses the documents that go and takes their terms out of
+    the counts, in time proportional to their length. Where the vocabulary changes, it is numbered
+    anew, O(v) for v terms; with `max_features` terms are sorted anew, as in scikit-learn, since of
+    terms equally frequent its sort decides. Documents are held as they are (copies of those that
+    are no strings), to be analysed again when they go; strings cannot be overwritten in Python, so
+    of a removed document the reference is. The order in which `vocabulary_` lists terms is that of
+    its columns, not, as in scikit-learn, that of the documents.
 
     Examples
     --------
@@ -156,7 +157,7 @@ class CountVectorizer(BaseVectorizer):
     def _counter(self) -> Any:
         return sklearn.feature_extraction.text.CountVectorizer(**self.get_params())
 
-    def _weights(self, terms: Terms | None, chosen: Any, n_documents: int) -> dict[str, Any]:
+    def _weights(self, terms: Terms | TermsLeft | None, n_documents: int) -> dict[str, Any]:
         return {}
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -179,4 +180,4 @@ class CountVectorizer(BaseVectorizer):
         X : sparse matrix of shape (n_samples, n_features)
             Counts, in CSR format.
         """
-        return self._learn(raw_documents, y, sample_ids)
+        return self._as_rows(self._learn(raw_documents, y, sample_ids))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil, floor
 from numbers import Integral
 from typing import Any
 
@@ -13,100 +15,286 @@ import numpy as np
 from scipy import sparse
 
 
-@dataclass(slots=True)
-class Terms:
-    """Every term of the documents held, before any is left out of the vocabulary.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which terms of a collection scikit-learn puts into the vocabulary.
 
     Parameters
     ----------
-    places : dict
-        From terms, in their order, to places in the arrays.
+    min_df, max_df : int or float
+        As in `CountVectorizer`.
 
-    documents : ndarray of shape (n_terms,), int64
-        Documents that contain each term.
+    most : int or None
+        Its `max_features`.
 
-    occurrences : ndarray of shape (n_terms,), int64
-        Occurrences of each term in all documents.
+    binary : bool
+        Whether the most frequent terms are those in most documents.
+
+    dtype : dtype
+        In which scikit-learn adds up what makes terms frequent.
     """
 
-    places: dict[Any, int]
-    documents: np.ndarray
-    occurrences: np.ndarray
+    min_df: Any
+    max_df: Any
+    most: int | None
+    binary: bool
+    dtype: Any
 
-    @classmethod
-    def of_counts(cls, places: dict[Any, int], counts: Any) -> Terms:
-        """Count terms by a document-term matrix."""
-        n_terms = counts.shape[1]
-        documents = np.bincount(counts.indices, minlength=n_terms).astype(np.int64)
-        occurrences = np.bincount(counts.indices, weights=counts.data, minlength=n_terms)
-        return cls(places, documents, occurrences.astype(np.int64))
+    def _bounds(self, n_documents: int) -> tuple[Any, Any]:
+        lowest, highest = (
+            limit if isinstance(limit, Integral) else limit * n_documents
+            for limit in (self.min_df, self.max_df)
+        )
+        return lowest, highest
 
-    def without(self, texts: Iterable[Any], analyze: Callable[[Any], Any], *, drop: bool) -> Terms:
-        """Count without the given documents; `drop` terms that no other one contains."""
-        documents, occurrences, places = self.documents.copy(), self.occurrences.copy(), self.places
-        for text in texts:
-            counted = Counter(term for term in analyze(text) if term in places)
-            at = np.array([places[term] for term in counted], dtype=np.intp)
-            documents[at] -= 1
-            occurrences[at] -= np.array(list(counted.values()), dtype=np.int64)
-        if drop and not documents.all():
-            stays = documents > 0
-            places = numbered(places, stays)
-            documents, occurrences = documents[stays], occurrences[stays]
-        return Terms(places, documents, occurrences)
+    def admit(self, documents: np.ndarray, n_documents: int) -> np.ndarray:
+        """Tell which terms are in neither too few documents nor too many."""
+        lowest, highest = self._bounds(n_documents)
+        return (documents <= highest) & (documents >= lowest)
 
-    def selected(
-        self, n_documents: int, min_df: Any, max_df: Any, limit: int | None, weights: Any
-    ) -> np.ndarray:
-        """Tell which terms scikit-learn puts into the vocabulary.
+    def crossed(self, n_before: int, n_left: int) -> np.ndarray:
+        """List the numbers of documents that come to be admitted, or not to be.
 
         Parameters
         ----------
-        n_documents : int
-            Number of documents held.
+        n_before, n_left : int
+            Number of documents before and after a request.
+        """
+        ends = zip(self._bounds(n_left), self._bounds(n_before), strict=True)
+        near = np.concatenate([np.arange(floor(a), ceil(b) + 1) for a, b in ends])
+        near = np.unique(near[(near > 0) & (near <= n_left)])
+        return near[self.admit(near, n_before) != self.admit(near, n_left)]
 
-        min_df, max_df : int or float
-            As in `CountVectorizer`.
-
-        limit : int or None
-            Its `max_features`.
-
-        weights : ndarray of shape (n_terms,)
-            By which the most frequent terms are chosen, in the dtype of scikit-learn's.
+    def choose(
+        self, documents: np.ndarray, occurrences: np.ndarray, n_documents: int
+    ) -> np.ndarray:
+        """Tell which terms make up the vocabulary.
 
         Raises
         ------
         ValueError
             If there are none.
         """
-        if not self.places:
+        if not documents.size:
             raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
-        highest = max_df if isinstance(max_df, Integral) else max_df * n_documents
-        lowest = min_df if isinstance(min_df, Integral) else min_df * n_documents
+        lowest, highest = self._bounds(n_documents)
         if highest < lowest:
             raise ValueError("max_df corresponds to < documents than min_df")
-        chosen = (self.documents <= highest) & (self.documents >= lowest)
-        if limit is not None and np.count_nonzero(chosen) > limit:
-            most = (-weights[chosen]).argsort()[:limit]
-            chosen = np.isin(np.arange(chosen.size), np.flatnonzero(chosen)[most])
+        chosen = self.admit(documents, n_documents)
+        if self.most is not None and np.count_nonzero(chosen) > self.most:
+            weights = (documents if self.binary else occurrences).astype(_of_sums(self.dtype))
+            first = (-weights[chosen]).argsort()[: self.most]
+            places = np.flatnonzero(chosen)[first]
+            chosen = np.zeros(chosen.size, dtype=bool)
+            chosen[places] = True
         if not chosen.any():
             raise ValueError(
                 "After pruning, no terms remain. Try a lower min_df or a higher max_df."
             )
         return chosen
 
+
+class Terms:
+    """Every term of the documents held, before any is left out of the vocabulary.
+
+    Counts follow requests in place. A term that vanishes and was not in the vocabulary leaves an
+    empty place behind, so that the others keep theirs.
+
+    Parameters
+    ----------
+    places : dict
+        From terms, in their order, to places in the arrays, which ascend.
+
+    documents : ndarray of shape (n_places,), int64
+        Documents that contain each term.
+
+    occurrences : ndarray of shape (n_places,), int64
+        Occurrences of each term in all documents.
+
+    Attributes
+    ----------
+    chosen : ndarray of shape (n_places,), bool
+        Which terms make up the vocabulary; all until `choose` has been called.
+    """
+
+    def __init__(
+        self, places: dict[Any, int], documents: np.ndarray, occurrences: np.ndarray
+    ) -> None:
+        self.places = places
+        self.documents = documents
+        self.occurrences = occurrences
+        self.chosen = np.ones(documents.size, dtype=bool)
+        self._n_terms: np.ndarray | None = None
+
+    @classmethod
+    def of_counts(cls, places: dict[Any, int], counts: Any) -> Terms:
+        """Count terms by a document-term matrix."""
+        n_terms = counts.shape[1]
+        documents = np.bincount(counts.indices, minlength=n_terms).astype(np.int64, copy=False)
+        occurrences = np.bincount(counts.indices, weights=counts.data, minlength=n_terms)
+        return cls(places, documents, occurrences.astype(np.int64))
+
+    def choose(self, limits: Limits, n_documents: int) -> dict[Any, int]:
+        """Choose the vocabulary and return it, numbered; no place may be empty.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        self.chosen = limits.choose(self.documents, self.occurrences, n_documents)
+        return self.places if self.chosen.all() else numbered(self.places, self.chosen)
+
+    def of_vocabulary(self) -> np.ndarray:
+        """Return in how many documents each term of the vocabulary is."""
+        return self.documents[self.chosen]
+
+    def n_terms(self) -> np.ndarray:
+        """Return how many terms are in 0, 1, ... documents; counted when first asked for."""
+        if self._n_terms is None:
+            self._n_terms = np.bincount(self.documents)
+        return self._n_terms
+
+    def taking(
+        self, texts: Iterable[Any], analyze: Callable[[Any], Any], *, drop: bool
+    ) -> TermsLeft:
+        """Prepare to take documents out, and to `drop` terms that no other one contains."""
+        places = self.places
+        documents: Counter[Any] = Counter()
+        occurrences: Counter[Any] = Counter()
+        for text in texts:
+            counted = Counter(term for term in analyze(text) if term in places)
+            documents.update(counted.keys())
+            occurrences.update(counted)
+        return TermsLeft(self, documents, occurrences, drop)
+
     def wipe(self) -> None:
         """Overwrite the counts, when others take their place."""
-        self.documents.fill(0)
-        self.occurrences.fill(0)
+        for counts in (self.documents, self.occurrences, self._n_terms):
+            if counts is not None:
+                counts.fill(0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_n_terms": None}
+
+
+class TermsLeft:
+    """Terms without those of some documents, as they will be: nothing is in force yet.
+
+    Parameters
+    ----------
+    terms : Terms
+        As they are.
+
+    documents, occurrences : dict
+        How many of each term go.
+
+    drop : bool
+        Whether terms without documents are no terms any more.
+    """
+
+    def __init__(
+        self, terms: Terms, documents: dict[Any, int], occurrences: dict[Any, int], drop: bool
+    ) -> None:
+        self._terms = terms
+        self._drop = drop
+        self._touched = list(documents)
+        size = len(self._touched)
+        places = (terms.places[term] for term in self._touched)
+        self._at = np.fromiter(places, np.intp, size)
+        self._before = terms.documents[self._at]
+        self._documents = self._before - np.fromiter(documents.values(), np.int64, size)
+        gone = np.fromiter((occurrences[term] for term in self._touched), np.int64, size)
+        self._occurrences = terms.occurrences[self._at] - gone
+
+    def keep_vocabulary(self, limits: Limits, n_before: int, n_left: int) -> bool:
+        """Tell whether the vocabulary is of the same terms as before.
+
+        Raises
+        ------
+        ValueError
+            If there would be none.
+        """
+        terms = self._terms
+        if limits.most is not None:
+            documents = self.documents()
+            held = documents > 0
+            chosen = limits.choose(documents[held], self._all_occurrences()[held], n_left)
+            return not terms.chosen[~held].any() and np.array_equal(chosen, terms.chosen[held])
+        admitted = limits.admit(self._documents, n_left) & (self._documents > 0)
+        if not np.array_equal(admitted, terms.chosen[self._at]):
+            return False
+        crossed = limits.crossed(n_before, n_left)
+        if not crossed.size:
+            return True
+        n_terms = terms.n_terms()
+        n_crossing = n_terms[crossed[crossed < n_terms.size]].sum()
+        return bool(n_crossing == np.isin(self._before, crossed).sum())
+
+    def documents(self) -> np.ndarray:
+        """Return in how many documents each term will be."""
+        documents = self._terms.documents.copy()
+        documents[self._at] = self._documents
+        return documents
+
+    def _all_occurrences(self) -> np.ndarray:
+        occurrences = self._terms.occurrences.copy()
+        occurrences[self._at] = self._occurrences
+        return occurrences
+
+    def of_vocabulary(self) -> np.ndarray:
+        """Return in how many documents each term of the vocabulary will be, if that stays."""
+        return self.documents()[self._terms.chosen]
+
+    def renumbered(self) -> Terms:
+        """Return the terms in arrays of their own, without empty places."""
+        documents = self.documents()
+        held = documents > 0
+        places = numbered(self._terms.places, held)
+        return Terms(places, documents[held], self._all_occurrences()[held])
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Take the documents out when the new model is in force."""
+        terms, tally = self._terms, self._tally()
+        vanished = [
+            term
+            for term, number in zip(self._touched, self._documents.tolist(), strict=True)
+            if self._drop and not number
+        ]
+        yield
+        terms.documents[self._at] = self._documents
+        terms.occurrences[self._at] = self._occurrences
+        if tally is not None:
+            terms.n_terms()[tally[0]] = tally[1]
+        for term in vanished:
+            del terms.places[term]
+
+    def _tally(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return which entries of `Terms.n_terms` change and what they will be."""
+        if self._terms._n_terms is None:
+            return None
+        entries, which = np.unique([self._before, self._documents], return_inverse=True)
+        change = np.repeat([-1.0, 1.0], self._at.size)
+        change = np.bincount(which.ravel(), weights=change, minlength=entries.size)
+        return entries, self._terms._n_terms[entries] + change.astype(np.int64)
+
+
+def in_order(places: dict[Any, int]) -> dict[Any, int]:
+    """List terms by their places, which are 0, 1, ..."""
+    terms: list[Any] = [None] * len(places)
+    for term, place in places.items():
+        terms[place] = term
+    return dict(zip(terms, range(len(terms)), strict=True))
 
 
 def numbered(places: dict[Any, int], chosen: np.ndarray) -> dict[Any, int]:
-    """Give those terms that are chosen the numbers 0, 1, ... in the order of `places`."""
-    return dict(zip(itertools.compress(places, chosen.tolist()), itertools.count(), strict=False))
+    """Give those terms whose places are chosen the numbers 0, 1, ... in their order."""
+    marks = chosen[np.fromiter(places.values(), np.intp, len(places))]
+    return dict(zip(itertools.compress(places, marks.tolist()), itertools.count(), strict=False))
 
 
-def dtype_of_sums(dtype: Any) -> np.dtype:
+def _of_sums(dtype: Any) -> np.dtype:
     """Return the dtype in which a document-term matrix adds up its columns."""
     return sparse.csr_array((1, 1), dtype=dtype).sum(axis=0).dtype
 

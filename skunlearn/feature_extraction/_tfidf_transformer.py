@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._affine import AffineMap
 from skunlearn._compat import StrOptions, fit_context
+from skunlearn._ids import check_sample_ids
+from skunlearn._sample_store import SampleStore
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
@@ -76,8 +78,8 @@ class TfidfTransformer(
 
     Notes
     -----
-    The promise is 'bitwise': document frequencies are counts. Rows are held in a CSR array; of
-    entries stored twice in X, the sum counts as one.
+    The promise is 'bitwise': document frequencies are counts. Rows are held in a CSR array; an
+    entry stored twice in X counts twice, as in scikit-learn.
 
     Examples
     --------
@@ -135,8 +137,10 @@ class TfidfTransformer(
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(self, X, accept_sparse="csr")
-        self._hold_samples(sparse.csr_array(X), sources=(source, None, None), sample_ids=sample_ids)
-        table = self._samples.X
+        ids = check_sample_ids(sample_ids, source, X.shape[0])
+        # Entries stay in the order in which they are: it decides how `transform` rounds.
+        table = sparse.csr_array(X, copy=True)
+        self._hold(SampleStore(table, None, None, ids))
         documents = np.bincount(table.indices, minlength=table.shape[1])
         self.__dict__.pop("idf_", None)
         self.__dict__.update(self._attributes(documents, table.shape[0]))

@@ -9,7 +9,7 @@ import numpy as np
 import sklearn.feature_extraction.text
 
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn.feature_extraction._terms import Terms, idf_of
+from skunlearn.feature_extraction._terms import Terms, TermsLeft, idf_of
 from skunlearn.feature_extraction._vectorizer import BaseVectorizer
 
 
@@ -111,12 +111,14 @@ class TfidfVectorizer(BaseVectorizer):
 
     Notes
     -----
-    The promise is 'bitwise'. A request analyses the documents that go, takes their terms out of the
-    counts, and chooses the vocabulary anew; where that changes, the dictionary is made anew, O(v)
-    for v terms. Documents are held as they are (copies of those that are no strings), to be
-    analysed again when they go; strings cannot be overwritten in Python, so of a removed document
-    the reference is. The order in which `vocabulary_` lists terms is that of its columns, not, as
-    in scikit-learn, that of the documents.
+    The promise is 'bitwise'. A request analyses the documents that go and takes their terms out of
+    the counts, in time proportional to their length, and computes weights anew, O(v) for v terms;
+    where the vocabulary changes, it is numbered anew, and with `max_features` terms are sorted
+    anew, since of terms equally frequent scikit-learn's sort decides. Documents are held as they
+    are (copies of those that are no strings), to be analysed again when they go; strings cannot be
+    overwritten in Python, so of a removed document the reference is. The order in which
+    `vocabulary_` lists terms is that of its columns, not, as in scikit-learn, that of the
+    documents.
 
     Examples
     --------
@@ -192,14 +194,13 @@ class TfidfVectorizer(BaseVectorizer):
             del params[name]
         return sklearn.feature_extraction.text.CountVectorizer(**params)
 
-    def _weights(self, terms: Terms | None, chosen: Any, n_documents: int) -> dict[str, Any]:
+    def _weights(self, terms: Terms | TermsLeft | None, n_documents: int) -> dict[str, Any]:
         if not self.use_idf or terms is None:
             return {}
-        documents = terms.documents if chosen is None else terms.documents[chosen]
         dtype = np.dtype(self.dtype)
         if dtype not in (np.float64, np.float32):
             dtype = np.dtype(np.float64)
-        return {"idf_": idf_of(documents, n_documents, self.smooth_idf, dtype)}
+        return {"idf_": idf_of(terms.of_vocabulary(), n_documents, self.smooth_idf, dtype)}
 
     def _learn(self, raw_documents: Any, y: Any, sample_ids: Any) -> Any:
         if np.dtype(self.dtype) not in (np.float64, np.float32, np.float16):
@@ -236,7 +237,7 @@ class TfidfVectorizer(BaseVectorizer):
         X : sparse matrix of shape (n_samples, n_features)
             Weights, in CSR format.
         """
-        counts = self._learn(raw_documents, y, sample_ids)
+        counts = self._as_rows(self._learn(raw_documents, y, sample_ids))
         weights = sklearn.feature_extraction.text.TfidfTransformer(
             norm=self.norm,
             use_idf=self.use_idf,

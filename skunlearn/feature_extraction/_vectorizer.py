@@ -21,11 +21,12 @@ from skunlearn._compat import (
     fit_context,
     text_vectorizer,
 )
+from skunlearn._swap import Swap
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.feature_extraction._terms import Terms, dtype_of_sums, numbered
+from skunlearn.feature_extraction._terms import Limits, Terms, TermsLeft, in_order
 
 _SHARE_OR_COUNT = [
     Interval(RealNotInt, 0, 1, closed="both"),
@@ -82,7 +83,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         """Return scikit-learn's class of the same name."""
 
     @abstractmethod
-    def _weights(self, terms: Terms | None, chosen: Any, n_documents: int) -> dict[str, Any]:
+    def _weights(self, terms: Terms | TermsLeft | None, n_documents: int) -> dict[str, Any]:
         """Return the attributes that follow from how many documents contain each term."""
 
     @abstractmethod
@@ -116,7 +117,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         return self
 
     def _learn(self, raw_documents: Any, y: Any, sample_ids: Any) -> Any:
-        """Fit, and return the counts of the vocabulary's terms."""
+        """Fit, and return how often each document contains each term, in the vocabulary or not."""
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=raw_documents, y=y)
         counter = self._counter()
@@ -132,56 +133,46 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         counts = counter.fit_transform(texts)
         self.fixed_vocabulary_ = counter.fixed_vocabulary_
         self._hold_samples(texts, sources=(source, None, None), sample_ids=sample_ids)
-        places = dict(sorted(counter.vocabulary_.items(), key=lambda item: item[1]))
-        terms: Terms | None = None
+        self.vocabulary_, terms = in_order(counter.vocabulary_), None
         if not self.fixed_vocabulary_ or self._needs_documents:
-            terms = Terms.of_counts(places, counts)
-        self.vocabulary_ = places
-        attributes, chosen = self._attributes(terms, texts.size)
-        self.__dict__.update(attributes)
-        if chosen is not None and not chosen.all():
-            counts = counts[:, np.flatnonzero(chosen)]
+            terms = Terms.of_counts(self.vocabulary_, counts)
+            if not self.fixed_vocabulary_:
+                self.vocabulary_ = terms.choose(self._limits(), texts.size)
+        self._terms = terms
+        self.__dict__.update(self._weights(terms, texts.size))
+        context.call_on_fit_task_end(estimator=self, X=texts, y=y, reconstruction_attributes=dict)
+        return counts
+
+    def _as_rows(self, counts: Any) -> Any:
+        """Make of what `_learn` returns what `CountVectorizer.fit_transform` returns."""
+        if self._terms is not None and not self._terms.chosen.all():
+            counts = counts[:, np.flatnonzero(self._terms.chosen)]
         counts = counts.astype(self.dtype, copy=False)
         counts.sort_indices()  # so that rows sum up as those of `transform`
         if self.binary:
             counts.data.fill(1)
-        context.call_on_fit_task_end(estimator=self, X=texts, y=y, reconstruction_attributes=dict)
         return counts
 
-    def _attributes(
-        self, terms: Terms | None, n_documents: int
-    ) -> tuple[dict[str, Any], np.ndarray | None]:
-        """Derive attributes, and which terms are in the vocabulary; None stands for all."""
-        attributes: dict[str, Any] = {"_terms": terms}
-        chosen = None
-        if not self.fixed_vocabulary_ and terms is not None:
-            weights = terms.documents if self.binary else terms.occurrences
-            chosen = terms.selected(
-                n_documents,
-                self.min_df,
-                self.max_df,
-                self.max_features,
-                weights.astype(dtype_of_sums(self.dtype)),
-            )
-            attributes["vocabulary_"] = self._vocabulary(terms, chosen)
-        return attributes | self._weights(terms, chosen, n_documents), chosen
-
-    def _vocabulary(self, terms: Terms, chosen: np.ndarray) -> dict[Any, int]:
-        if chosen.all():
-            return terms.places
-        vocabulary, former = numbered(terms.places, chosen), self.vocabulary_
-        return former if vocabulary == former else vocabulary
+    def _limits(self) -> Limits:
+        return Limits(self.min_df, self.max_df, self.max_features, self.binary, self.dtype)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, terms = self._samples, self._terms
-        if terms is not None:
-            texts = take(samples.X, rows)
-            terms = terms.without(texts, self._analyze(), drop=not self.fixed_vocabulary_)
+        if terms is None:
+            return Removal({})
+        fixed, limits = self.fixed_vocabulary_, self._limits()
+        n_left = samples.n_samples - rows.size
+        left = terms.taking(take(samples.X, rows), self._analyze(), drop=not fixed)
         try:
-            attributes, _ = self._attributes(terms, samples.n_samples - rows.size)
+            if fixed or left.keep_vocabulary(limits, samples.n_samples, n_left):
+                edit = Swap(self, {}, np.empty(0, dtype=np.intp), left.in_force())
+                return Removal(self._weights(left, n_left), swaps=(edit,))
+            terms = left.renumbered()
+            vocabulary = terms.choose(limits, n_left)
         except ValueError as refusal:
             raise NotUnlearnableError(f"{refusal} Nothing was changed.") from refusal
-        return Removal(attributes)
+        state = {"_terms": terms, "vocabulary_": vocabulary}
+        return Removal(state | self._weights(terms, n_left))
 
     def _analyze(self) -> Callable[[Any], Any]:
         """Return what makes terms of a document held."""

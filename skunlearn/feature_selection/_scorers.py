@@ -6,12 +6,21 @@ A scorer is the state behind one score function. `without` makes the scorer of t
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from scipy import sparse, special
-from sklearn.feature_selection import chi2, f_classif, f_regression
+from sklearn.feature_selection import (
+    chi2,
+    f_classif,
+    f_regression,
+    mutual_info_classif,
+    mutual_info_regression,
+    r_regression,
+)
 from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn import _column_moments
@@ -356,3 +365,18 @@ SCORERS: dict[Any, type[Scorer]] = {
     chi2: ChiSquareScorer,
     f_regression: CorrelationScorer,
 }
+
+
+def repeats_itself(function: Any) -> bool:
+    """Tell whether a score function is known to make the same of the same rows each time.
+
+    scikit-learn's functions do, with keywords fixed by :func:`functools.partial` or not; those that
+    draw numbers only if `random_state` is fixed to an integer. Of others nobody can know.
+    """
+    fixed: dict[str, Any] = {}
+    while isinstance(function, functools.partial):
+        fixed = function.keywords | fixed
+        function = function.func
+    if function in (mutual_info_classif, mutual_info_regression):
+        return isinstance(fixed.get("random_state"), Integral)
+    return function in (*SCORERS, r_regression)

@@ -22,6 +22,7 @@ from skunlearn.feature_selection._scorers import (
     ChiSquareScorer,
     CorrelationScorer,
     Scorer,
+    repeats_itself,
 )
 from skunlearn.feature_selection._selector import NEAR, BaseSelector, RowsLeft
 
@@ -62,12 +63,12 @@ class BaseFilter(BaseSelector):
     def _unlearning_tags(self) -> UnlearningTags:
         if self._scorer_class() is not None:
             return UnlearningTags("numerical", tolerance=TOLERANCE)
-        return UnlearningTags("bitwise")
+        return UnlearningTags("bitwise" if repeats_itself(self.score_func) else "distributional")
 
     def _assumptions(self) -> str | None:
-        if self._scorer_class() is not None:
+        if self._unlearning_tags.kind != "distributional":
             return None
-        return "score_func makes the same of the same rows each time"
+        return "what score_func draws, if anything, depends on no earlier call"
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
@@ -171,7 +172,8 @@ class BaseFilter(BaseSelector):
         try:
             if self._scorer is None:
                 attributes = self._attributes(None, left)
-                guarantee = Guarantee("bitwise", assumptions=self._assumptions())
+                kind = self._unlearning_tags.kind
+                guarantee = Guarantee(kind, assumptions=self._assumptions())
                 return Removal(attributes, guarantee, n_features, n_features, "column")
             scorer = self._scorer.without(samples.X, samples.y, rows)
         except ValueError as refusal:

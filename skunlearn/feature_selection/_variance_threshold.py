@@ -16,7 +16,7 @@ from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.feature_selection import _extremes
+from skunlearn.feature_selection import _counted_extremes
 from skunlearn.feature_selection._selector import NEAR, BaseSelector, RowsLeft, wear
 
 
@@ -119,7 +119,11 @@ class VarianceThreshold(BaseSelector):
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
         left = RowsLeft(self._samples, np.empty(0, dtype=np.intp))
         moments = _column_moments.from_rows(self._samples.X, None, left.slots)
-        extremes = _extremes.from_rows(self._samples.X, left.slots) if self.threshold == 0 else None
+        extremes = (
+            _counted_extremes.from_rows(self._samples.X, left.slots)
+            if self.threshold == 0
+            else None
+        )
         updates = np.zeros(moments.shape[1])
         self.__dict__.update(self._attributes(moments, extremes, updates, left, ValueError))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
@@ -187,7 +191,7 @@ class VarianceThreshold(BaseSelector):
             error[columns] = wear(moments[3, columns], moments[2, columns], updates[columns])
         extremes = self._extremes
         if extremes is not None:
-            extremes = _extremes.without_rows(extremes, samples.X, left)
+            extremes = _counted_extremes.without_rows(extremes, samples.X, left)
         attributes = self._attributes(moments, extremes, updates, left, NotUnlearnableError)
         guarantee = Guarantee("numerical", "state", _column_moments.TOLERANCE, float(error.max()))
         return Removal(attributes, guarantee, columns.size, stale.size, "column")

@@ -161,6 +161,50 @@ def test_nothing_of_a_removed_document_stays_behind():
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("parameters", [{}, {"min_df": 2}, {"min_df": 0.02, "max_df": 0.9}])
+def test_counts_follow_in_place_while_the_vocabulary_stays(parameters, global_random_seed):
+    texts = make_texts(global_random_seed)
+    for place in (10, 20, 30):
+        texts[place] = texts[0]
+    texts += ["", f"{texts[0]} unheard", texts[0]]
+    model = TfidfVectorizer(**parameters).fit(texts)
+    for request in ([10], [120], [20, 30]):
+        terms, vocabulary = model._terms, model.vocabulary_
+        n_terms = terms.n_terms()
+        model.unlearn(request)
+        assert model._terms is terms
+        assert model.vocabulary_ is vocabulary
+        assert terms.n_terms() is n_terms
+        assert_array_equal(n_terms[1:], np.bincount(terms.documents, minlength=n_terms.size)[1:])
+    model.unlearn(121)
+    assert "unheard" not in model._terms.places
+    assert (model._terms is terms) == ("min_df" in parameters)
+    for _ in range(8):
+        request = model.sample_ids_[5:11].tolist()
+        kept = [texts[i] for i in model.unlearn(request).sample_ids_]
+        again = TfidfVectorizer(**parameters).fit(kept)
+        assert_same_vectorizer(model, again, texts)
+        places = model._terms.places
+        assert list(places) == list(again._terms.places)
+        for name in ("documents", "occurrences", "chosen"):
+            left = getattr(model._terms, name)[list(places.values())]
+            assert_array_equal(left, getattr(again._terms, name))
+
+
+@pytest.mark.fast
+def test_entries_stored_twice_count_twice_and_are_found():
+    counts = sparse.csr_array(
+        (np.array([1.0, 2.0, 1.0, 1.0]), np.array([1, 1, 2, 0]), np.array([0, 2, 4])), shape=(2, 3)
+    )
+    ours, theirs = pair("TfidfTransformer", {})
+    assert_array_equal(ours.fit(counts).idf_, theirs.fit(counts).idf_)
+    assert_equal_outputs(ours._outputs_at(np.arange(2)), theirs.transform(counts))
+    assert ours.find_samples([[0.0, 3.0, 0.0]]).tolist() == [0]
+    assert_array_equal(ours.unlearn(0).idf_, theirs.fit(counts[[1]]).idf_)
+    assert not ours.find_samples([[0.0, 3.0, 0.0]]).size
+
+
+@pytest.mark.fast
 def test_documents_are_found_copied_and_refused_like_rows():
     texts = make_texts(2)
     model = CountVectorizer().fit(texts)

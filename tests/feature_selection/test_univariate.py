@@ -1,3 +1,4 @@
+import functools
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.feature_selection import mutual_info_classif, r_regression
 
 import skunlearn.feature_selection
 from skunlearn._kernels.scores import cross_scatter
@@ -19,6 +21,7 @@ from skunlearn.feature_selection import (
     f_classif,
     f_regression,
 )
+from skunlearn.utils import get_unlearning_tags
 from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
 
 FUNCTIONS = [f_classif, f_regression, chi2]
@@ -177,10 +180,44 @@ def test_a_function_that_only_knows_rows_is_called_anew():
     selector = SelectPercentile(spread, percentile=50).fit(X).unlearn(range(100))
     assert_array_equal(selector.scores_, spread(X[100:]))
     assert selector.pvalues_ is None
-    assert selector.unlearning_report_.guarantee.kind == "bitwise"
+    assert selector.unlearning_report_.guarantee.kind == "distributional"
     partial = SelectKBest(lambda X, y: f_classif(X, y), k=2).fit(X, y).unlearn([5])
     kept = np.delete(np.arange(240), 5)
     assert_array_equal(partial.scores_, f_classif(X[kept], y[kept])[0])
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (f_classif, "numerical"),
+        (functools.partial(f_regression, center=False), "bitwise"),
+        (r_regression, "bitwise"),
+        (mutual_info_classif, "distributional"),
+        (functools.partial(mutual_info_classif, n_neighbors=2), "distributional"),
+        (functools.partial(mutual_info_classif, random_state=0), "bitwise"),
+        (
+            functools.partial(
+                functools.partial(mutual_info_classif, random_state=0), random_state=None
+            ),
+            "distributional",
+        ),
+        (lambda X, y: X[0], "distributional"),
+    ],
+)
+def test_bitwise_is_promised_only_of_functions_that_repeat_themselves(
+    function, kind, global_random_seed
+):
+    X, y, _ = make_rows(f_classif, global_random_seed)
+    y = np.unique(y, return_inverse=True)[1]
+    selector = SelectKBest(function, k=2).fit(X, y)
+    assert get_unlearning_tags(selector).kind == kind
+    selector.unlearn([5, 6])
+    assert selector.unlearning_report_.guarantee.kind == kind
+    if kind == "bitwise":
+        kept = np.delete(np.arange(240), [5, 6])
+        again = SelectKBest(function, k=2).fit(X[kept], y[kept])
+        assert_array_equal(selector.scores_, again.scores_)
 
 
 def test_it_says_what_scikit_learn_says():

@@ -407,3 +407,52 @@ class HidesTooLittle(Noisy):
 
     def _unlearn(self, rows):
         return Removal(self._model(self._samples.slots()), n_refitted=1)
+
+
+class TextToy(UnlearnerMixin, BaseEstimator):
+    """The words of texts, in alphabetical order."""
+
+    _unlearning_tags = UnlearningTags("bitwise")
+
+    def fit(self, X, y=None, *, sample_ids=None):
+        texts = np.fromiter(X, dtype=object, count=len(X))
+        self._hold_samples(texts, sources=(X, None, None), sample_ids=sample_ids)
+        self.words_ = self._words(self._samples.slots())
+        return self
+
+    def _words(self, rows):
+        return sorted({word for text in self._samples.X[rows] for word in text.split()})
+
+    def _unlearn(self, rows):
+        return Removal({"words_": self._words(self._samples.slots_without(rows))})
+
+    def _as_stored(self, X):
+        check_is_fitted(self)
+        return np.fromiter(X, dtype=object, count=len(X))
+
+    @reads_one_version
+    def transform(self, X):
+        check_is_fitted(self)
+        return np.array([[word in text.split() for word in self.words_] for text in X])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+class KeepsStaleWords(TextToy):
+    """Never drops a word."""
+
+    def _unlearn(self, rows):
+        return Removal({})
+
+
+class KeepsTheWord(TextToy):
+    """Keeps a list of the words that it dropped."""
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        gone = set(self.words_) - set(removal.attributes["words_"])
+        return Removal(removal.attributes | {"_dropped": sorted(gone)})

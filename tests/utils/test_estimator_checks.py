@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import EstimatorCheckFailedWarning
 from sklearn.linear_model import LogisticRegression
 
-from skunlearn.preprocessing import StandardScaler
+from skunlearn.preprocessing import LabelEncoder, StandardScaler
 from skunlearn.utils import estimator_checks
 from skunlearn.utils.estimator_checks import (
     check_unlearning_estimator,
@@ -73,6 +73,8 @@ DEFECTS = {
     "StatesNoTolerance": ("check_tags_state_the_promise", "states a tolerance"),
     "StatesNoEpsilon": ("check_report", "must state epsilon and delta"),
     "HidesTooLittle": ("check_certified_releases", "an epsilon of at least .*; 1 is claimed"),
+    "KeepsStaleWords": ("check_law_any_order_and_split", "`words_`"),
+    "KeepsTheWord": ("check_nothing_stays_behind", "its word 'only.* in attribute `_dropped`"),
     "PurgesItsModel": ("check_purge_changes_no_output", "purge changed `weights_`"),
 }
 
@@ -82,7 +84,11 @@ def checks_of(estimator):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("estimator", [_broken.Toy(), _broken.Noisy(), StandardScaler()], ids=repr)
+@pytest.mark.parametrize(
+    "estimator",
+    [_broken.Toy(), _broken.Noisy(), _broken.TextToy(), StandardScaler(), LabelEncoder()],
+    ids=repr,
+)
 def test_no_check_fails_on_an_estimator_that_keeps_the_contract(estimator, global_random_seed):
     results = check_unlearning_estimator(estimator, random_state=global_random_seed)
     assert {record["status"] for record in results} <= {"passed", "skipped"}
@@ -103,9 +109,9 @@ def test_every_broken_toy_is_tested():
     toys = {
         name
         for name, value in vars(_broken).items()
-        if isinstance(value, type) and issubclass(value, _broken.Toy)
+        if isinstance(value, type) and issubclass(value, (_broken.Toy, _broken.TextToy))
     }
-    assert toys == set(DEFECTS) | {"Toy", "Noisy"}
+    assert toys == set(DEFECTS) | {"Toy", "Noisy", "TextToy"}
     assert all((getattr(_broken, toy).__doc__ or "").strip() for toy in toys)
 
 

@@ -19,6 +19,9 @@ N_FEATURES = 4
 N_CLASSES = 3
 N_CATEGORIES = 4
 
+# How far apart numbers are that become different words.
+_WORD = 0.5
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -50,7 +53,7 @@ class Rows:
 def _select(value: Any, keep: np.ndarray) -> Any:
     if hasattr(value, "iloc"):
         return value.iloc[np.flatnonzero(keep)]
-    if hasattr(value, "with_columns"):
+    if hasattr(value, "with_columns") or hasattr(value, "to_frame"):
         return value[np.flatnonzero(keep).tolist()]
     if isinstance(value, list):
         return [v for v, k in zip(value, keep, strict=True) if k]
@@ -61,8 +64,20 @@ def _rows_of(X: Any) -> list[Any]:
     return [_select(X, np.arange(X.shape[0]) == row) for row in range(X.shape[0])]
 
 
+def kind_of_rows(estimator: Any) -> str | None:
+    """Tell by its tags what an estimator takes: a 'table', 'texts', 'labels' or none of these."""
+    tags = get_tags(estimator)
+    if tags.input_tags.two_d_array:
+        return "table"
+    if tags.input_tags.string:
+        return "texts"
+    return "labels" if tags.target_tags.one_d_labels else None
+
+
 def make_rows(estimator: Any, seed: int) -> Rows:
     """Make rows that the estimator accepts: classes overlap, column means differ from zero.
+
+    Texts have a word for each number, and every other text has one that no other text has.
 
     Parameters
     ----------
@@ -78,8 +93,9 @@ def make_rows(estimator: Any, seed: int) -> Rows:
         Ids are distinct integers in no particular order.
     """
     tags = get_tags(estimator)
-    if not tags.input_tags.two_d_array:
-        raise SkipTest("The checks make two-dimensional numeric tables, which this does not take.")
+    kind = kind_of_rows(estimator)
+    if kind is None:
+        raise SkipTest("The checks make tables, texts and labels, and this takes none of these.")
     rng = np.random.default_rng(seed)
     group = np.arange(N_SAMPLES) % (N_CLASSES if tags.classifier_tags is None else n_classes(tags))
     rng.shuffle(group)
@@ -96,7 +112,21 @@ def make_rows(estimator: Any, seed: int) -> Rows:
         if tags.target_tags.positive_only:
             y = np.exp(0.1 * (y - y.mean()))
     ids = rng.permutation(10 * N_SAMPLES)[:N_SAMPLES] - 2 * N_SAMPLES
+    if kind == "texts":
+        return Rows(_as_texts(X, rng), None, ids)
+    if kind == "labels":
+        return Rows(np.array([f"label {g}" for g in group]), None, ids)
     return Rows(X, y, ids)
+
+
+def _as_texts(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Write a text for each row of a table."""
+    own = rng.permutation(10**6)[: len(X)].tolist()
+    texts = []
+    for place, steps in enumerate(np.round(X / _WORD).astype(int).tolist()):
+        words = [f"{'abcd'[j]}{'under' * (step < 0)}{abs(step)}" for j, step in enumerate(steps)]
+        texts.append(" ".join([*words, *[f"only{own[place]:06}"] * (place % 2)]))
+    return np.array(texts, dtype=object)
 
 
 def n_classes(tags: Any) -> int:
@@ -114,10 +144,17 @@ def fresh(estimator: Any, random_state: Any = 0) -> Any:
 
 def fitted(estimator: Any, rows: Rows, random_state: Any = 0) -> Any:
     """Fit a fresh copy of the estimator on rows."""
+    return fit(fresh(estimator, random_state), rows)
+
+
+def fit(model: Any, rows: Rows) -> Any:
+    """Fit a model on rows."""
     extras = {} if rows.weight is None else {"sample_weight": rows.weight}
     if rows.ids is not None:
         extras["sample_ids"] = rows.ids
-    return fresh(estimator, random_state).fit(rows.X, rows.y, **extras)
+    if kind_of_rows(model) == "labels":
+        return model.fit(rows.X, **extras)
+    return model.fit(rows.X, rows.y, **extras)
 
 
 def takes_weights(estimator: Any) -> bool:
@@ -133,7 +170,8 @@ def some_ids(rows: Rows, rng: np.random.Generator, n_ids: int) -> list[Any]:
 
 def assert_like_retrained(name: str, model: Any, retrained: Any, X: Any, circumstance: str) -> None:
     """Fail, saying where, unless an unlearned model keeps its promise."""
-    if get_tags(retrained).input_tags.categorical:  # others may have categories it never saw
+    # Other rows may have categories that it never saw.
+    if get_tags(retrained).input_tags.categorical or kind_of_rows(retrained) == "labels":
         X = _select(X, np.array([retrained.find_samples(row).size > 0 for row in _rows_of(X)]))
     difference = broken_promise(model, retrained, X)
     if difference is not None:

@@ -18,7 +18,14 @@ from sklearn.utils import get_tags
 from skunlearn._hashing import hash_ids
 from skunlearn._ids import as_keys
 from skunlearn._tags import get_unlearning_tags
-from skunlearn.utils._checks.data import Rows, fitted, make_rows, some_ids, takes_weights
+from skunlearn.utils._checks.data import (
+    Rows,
+    fitted,
+    kind_of_rows,
+    make_rows,
+    some_ids,
+    takes_weights,
+)
 from skunlearn.utils._checks.haystack import buffers, files, floats, pickles
 
 FOLDER_PARAMETERS = ("memory", "checkpoint", "checkpoint_dir", "cache_dir")
@@ -32,15 +39,31 @@ def _numbers(value: float, what: str) -> dict[bytes, str]:
     }
 
 
+def _letters(value: str, what: str) -> dict[bytes, str]:
+    encodings = ("utf-8", "utf-16-le", "utf-32-le")
+    return {value.encode(encoding): f"{what} in {encoding}" for encoding in encodings}
+
+
+def _strings(X: np.ndarray) -> dict[bytes, str]:
+    """Return the byte patterns of the canary's text and of its words that no other text has."""
+    others = {word for text in np.delete(X, _CANARY) for word in text.split()}
+    words = set(X[_CANARY].split()) - others
+    patterns = _letters(X[_CANARY], "its text")
+    for word in words:
+        patterns |= _letters(word, f"its word {word!r}")
+    return patterns
+
+
 def _traces(rows: Rows) -> tuple[dict[bytes, str], dict[bytes, str]]:
     """Return the byte patterns of the canary row's id and of its values that no other row has."""
     key = as_keys(rows.ids)[_CANARY]
     ids = {struct.pack("<Q", int(hash_ids([key])[0])): "the hash of its id"}
     if isinstance(key, str):
-        for encoding in ("utf-8", "utf-16-le", "utf-32-le"):
-            ids[key.encode(encoding)] = f"its id in {encoding}"
+        ids |= _letters(key, "its id")
     else:
         ids[struct.pack("<q", key)] = "its id as int64"
+    if rows.X.ndim == 1:
+        return ids, _strings(rows.X)
     table = rows.X.toarray() if sparse.issparse(rows.X) else rows.X
     row = table[_CANARY]
     telling = (table == row).sum(axis=0) == 1
@@ -124,9 +147,17 @@ def check_nothing_stays_behind(name: str, estimator: Any, seed: int = 0) -> None
         rows = rows.replace(weight=rng.random(len(rows.ids)) + 0.5)
     big = rng.integers(1 << 60, 1 << 62, size=len(rows.ids))
     words = np.array([f"canary-{number:x}" for number in big])
+    kind = kind_of_rows(estimator)
+    if kind == "labels":
+        lone = rows.X.astype(object)
+        lone[_CANARY] = f"label{big[_CANARY]:x}"
+        rows = rows.replace(X=lone.astype(str))
+    form = "float64" if kind == "table" else kind
+    _assert_forgets_canary(name, estimator, rows.replace(ids=big), f"integer ids, {form}")
+    _assert_forgets_canary(name, estimator, rows.replace(ids=words), f"string ids, {form}")
+    if kind != "table":
+        return
     narrow = rows.X.astype(np.float32)
-    _assert_forgets_canary(name, estimator, rows.replace(ids=big), "integer ids, float64")
-    _assert_forgets_canary(name, estimator, rows.replace(ids=words), "string ids, float64")
     _assert_forgets_canary(
         name, estimator, rows.replace(ids=words.tolist(), X=narrow), "a list of ids, float32"
     )

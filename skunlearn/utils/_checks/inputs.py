@@ -15,6 +15,7 @@ from skunlearn.utils._checks.data import (
     Rows,
     assert_like_retrained,
     fitted,
+    kind_of_rows,
     make_rows,
     some_ids,
     takes_weights,
@@ -72,15 +73,18 @@ def check_law_read_only_memmap(name: str, estimator: Any, seed: int = 0) -> None
 
 
 def check_law_pandas(name: str, estimator: Any, seed: int = 0) -> None:
-    """Check that the index of a pandas frame provides the ids."""
+    """Check that the index of a pandas frame, or of a series, provides the ids."""
     try:
         import pandas as pd
     except ImportError:
         raise SkipTest("pandas is not installed") from None
     rows = make_rows(estimator, seed)
     labels = [f"person {i}" for i in rows.ids]
-    columns = [f"feature {j}" for j in range(rows.X.shape[1])]
-    frame = pd.DataFrame(rows.X, columns=columns, index=labels)
+    if kind_of_rows(estimator) == "table":
+        columns = [f"feature {j}" for j in range(rows.X.shape[1])]
+        frame = pd.DataFrame(rows.X, columns=columns, index=labels)
+    else:
+        frame = pd.Series(rows.X, index=labels)
     y = None if rows.y is None else pd.Series(rows.y, index=labels)
     ids = some_ids(rows.replace(ids=labels), np.random.default_rng(seed), 7)
     model = fitted(estimator, Rows(frame, y, None)).unlearn(ids)
@@ -92,14 +96,17 @@ def check_law_pandas(name: str, estimator: Any, seed: int = 0) -> None:
 
 
 def check_law_polars(name: str, estimator: Any, seed: int = 0) -> None:
-    """Check that rows may come from a polars frame."""
+    """Check that rows may come from a polars frame or series."""
     try:
         import polars as pl
     except ImportError:
         raise SkipTest("polars is not installed") from None
     rows = make_rows(estimator, seed)
-    columns = [f"feature {j}" for j in range(rows.X.shape[1])]
-    case = rows.replace(X=pl.DataFrame(rows.X, schema=columns))
+    if kind_of_rows(estimator) == "table":
+        columns = [f"feature {j}" for j in range(rows.X.shape[1])]
+        case = rows.replace(X=pl.DataFrame(rows.X, schema=columns))
+    else:
+        case = rows.replace(X=pl.Series(rows.X.tolist()))
     ids = some_ids(rows, np.random.default_rng(seed), 7)
     assert_law(name, estimator, case, [ids], "a polars frame")
 
@@ -130,13 +137,9 @@ def check_law_sample_weights(name: str, estimator: Any, seed: int = 0) -> None:
 
 def input_checks(estimator: Any) -> list[Any]:
     """Return the checks of this file that apply to the estimator."""
-    checks = [
-        check_law_id_kinds,
-        check_law_dtypes_and_layouts,
-        check_law_read_only_memmap,
-        check_law_pandas,
-        check_law_polars,
-    ]
+    checks = [check_law_id_kinds, check_law_pandas, check_law_polars]
+    if kind_of_rows(estimator) == "table":
+        checks += [check_law_dtypes_and_layouts, check_law_read_only_memmap]
     if get_tags(estimator).input_tags.sparse:
         checks.append(check_law_sparse)
     if takes_weights(estimator):

@@ -18,6 +18,7 @@ from skunlearn.utils._checks.data import (
     Rows,
     assert_like_retrained,
     fitted,
+    kind_of_rows,
     make_rows,
     some_ids,
     takes_weights,
@@ -199,11 +200,12 @@ def law_checks(estimator: Any) -> list[Any]:
         check_law_single_rows,
         check_law_any_order_and_split,
         check_law_repeated_ids,
-        check_law_constant_column,
         check_law_leaves_user_data_alone,
     ]
-    if not get_tags(estimator).input_tags.categorical:
-        checks.append(check_law_outliers)
+    if kind_of_rows(estimator) == "table":
+        checks.append(check_law_constant_column)
+        if not get_tags(estimator).input_tags.categorical:
+            checks.append(check_law_outliers)
     if is_classifier(estimator):
         checks.append(check_law_vanished_class)
     if "random_state" in estimator.get_params(deep=False):

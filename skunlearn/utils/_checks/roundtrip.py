@@ -18,8 +18,10 @@ from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.utils._checks.compare import differ, outputs_of, public_attributes
 from skunlearn.utils._checks.data import (
     assert_like_retrained,
+    fit,
     fitted,
     fresh,
+    kind_of_rows,
     make_rows,
     some_ids,
 )
@@ -87,7 +89,7 @@ def check_fit_starts_afresh(name: str, estimator: Any, seed: int = 0) -> None:
     if public_attributes(unfitted):
         raise AssertionError(f"{name}: clone of an unlearned model must not be fitted.")
     for how, again in {"fit after unlearn": model, "fit of a clone": unfitted}.items():
-        again.fit(rows.X, rows.y, sample_ids=rows.ids)
+        fit(again, rows)
         difference = differ(public_attributes(again), public_attributes(reference))
         if difference is not None:
             raise AssertionError(f"{name}: {how} is not a fresh fit: {difference}.")
@@ -127,19 +129,37 @@ def check_find_samples(name: str, estimator: Any, seed: int = 0) -> None:
     gone, stays = places[:3], places[3:]
 
     def found(which: np.ndarray, y: Any = None) -> set:
-        return set(model.find_samples(rows.X[which], y).tolist())
+        return set(model.find_samples(rows.X[which], *(() if y is None else (y,))).tolist())
 
     if not found(places) >= set(rows.ids[places].tolist()):
         raise AssertionError(f"{name}: find_samples does not find rows that are held.")
     if rows.y is not None and not found(places, rows.y[places]) >= set(rows.ids[places].tolist()):
         raise AssertionError(f"{name}: find_samples does not find rows by X and y.")
-    if model.find_samples(make_rows(estimator, seed + 1).X).size == len(rows.ids):
+    strangers = make_rows(estimator, seed + 1).X
+    if kind_of_rows(estimator) == "labels":
+        strangers = np.array([f"other {label}" for label in strangers])
+    if model.find_samples(strangers).size == len(rows.ids):
         raise AssertionError(f"{name}: find_samples finds rows that were never there.")
     model.unlearn(rows.ids[gone])
     if set(rows.ids[gone].tolist()) & found(places):
         raise AssertionError(f"{name}: find_samples still finds rows that were unlearned.")
     if not found(stays) >= set(rows.ids[stays].tolist()):
         raise AssertionError(f"{name}: find_samples lost rows that are still held.")
+
+
+def _secrets(estimator: Any, some: Any, X: Any) -> list[list[bytes]]:
+    """List, for each of some rows, bytes of which a predictor may hold a part, but not all.
+
+    They are what no other row has; a label has nothing but what makes it a class.
+    """
+    kind = kind_of_rows(estimator)
+    if kind == "labels":
+        return []
+    if kind == "texts":
+        return [[text.encode()] for text in some]
+    telling = (some[:, np.newaxis] == X).sum(axis=1) == 1
+    parts = zip(some, telling, strict=True)
+    return [[value.tobytes() for value in row[tells]] for row, tells in parts if tells.any()]
 
 
 def check_predictor_holds_no_rows(name: str, estimator: Any, seed: int = 0) -> None:
@@ -162,14 +182,12 @@ def check_predictor_holds_no_rows(name: str, estimator: Any, seed: int = 0) -> N
         raise AssertionError(
             f"{name}: the predictor does not give the model's outputs: {difference}."
         )
-    telling = (rows.X[:, np.newaxis] == rows.X).sum(axis=1) == 1
+    secrets = _secrets(estimator, rows.X[:n_secret], rows.X)
     for where, content in (*pickles(predictor), *buffers(predictor)):
-        for place, (row, tells, i) in enumerate(zip(rows.X, telling, big.tolist(), strict=True)):
-            if i.to_bytes(8, "little") in content:
-                raise AssertionError(f"{name}: {where} of the predictor holds the id of a row.")
-            secret = place < n_secret and tells.any()
-            if secret and all(value.tobytes() in content for value in row[tells]):
-                raise AssertionError(f"{name}: {where} of the predictor holds a training row.")
+        if any(i.to_bytes(8, "little") in content for i in big.tolist()):
+            raise AssertionError(f"{name}: {where} of the predictor holds the id of a row.")
+        if any(all(part in content for part in secret) for secret in secrets):
+            raise AssertionError(f"{name}: {where} of the predictor holds a training row.")
     if hasattr(predictor, "unlearn"):
         try:
             predictor.unlearn(int(big[5]))

@@ -1,7 +1,9 @@
 """Smallest and largest value of each column, and how many rows have them.
 
 An array of shape (4, n_features): smallest, largest, rows at the smallest, rows at the largest.
-NaN is passed over; where a column has nothing else, values are NaN and counts 0.
+NaN is passed over; where a column has nothing else, values are NaN and counts 0. A column is read
+again only when the last row at an extreme leaves, which suits columns of few values, constant ones
+above all; :mod:`skunlearn._extremes` keeps the next values at hand instead of counts.
 """
 
 from __future__ import annotations
