@@ -22,10 +22,6 @@ from skunlearn.exceptions import NotUnlearnableError
 
 _POSITIVE = "The Box-Cox transformation can only be applied to strictly positive data"
 
-# Spread in units of the mean below which rounding, not the rows, decides about the exponent, which
-# then is looked for where `fit` begins.
-_FLAT = 1e-4
-
 
 class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Make features more like normal by a power transform, and forget rows.
@@ -71,14 +67,15 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
 
     Notes
     -----
-    The promise is 'numerical' with relative tolerance 1e-9. The exponent is the one of maximum
-    likelihood. The log-likelihood is concave for the Yeo-Johnson transform [3]_ and so, by way of
-    the feature divided by its minimum, for the Box-Cox transform; Newton steps in a bracket find
-    its maximum to the last digits, in a request from the former exponent. scikit-learn's search by
-    Brent's method stops where the likelihood does not change visibly, at about 1e-8 of the
-    exponent's uncertainty or, for few rows or a flat likelihood, farther off. Exponents stay within
-    the bounds that keep transformed values finite. A constant feature keeps its values in the
-    Yeo-Johnson transform, also where some are missing, and is refused in the Box-Cox transform.
+    A request looks for exponents as `fit` does, so that the result is that of a refit bit for bit
+    even where rounding decides about the maximum of a flat likelihood. The exponent is the one of
+    maximum likelihood. The log-likelihood is concave for the Yeo-Johnson transform [3]_ and so, by
+    way of the feature divided by its minimum, for the Box-Cox transform; Newton steps in a bracket
+    find its maximum to the last digits. scikit-learn's search by Brent's method stops where the
+    likelihood does not change visibly, at about 1e-8 of the exponent's uncertainty or, for few rows
+    or a flat likelihood, farther off. Exponents stay within the bounds that keep transformed values
+    finite. A constant feature keeps its values in the Yeo-Johnson transform, also where some are
+    missing, and is refused in the Box-Cox transform.
 
     References
     ----------
@@ -105,7 +102,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         "standardize": ["boolean"],
         "copy": ["boolean"],
     }
-    _unlearning_tags = UnlearningTags("numerical", tolerance=1e-9)
+    _unlearning_tags = UnlearningTags("bitwise")
 
     def __init__(self, method: str = "yeo-johnson", *, standardize: bool = True, copy: bool = True):
         self.method = method
@@ -138,7 +135,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         source = X
         X = self._checked(X, reset=True)
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
-        self.__dict__.update(self._attributes(self._samples.slots(), None, ValueError))
+        self.__dict__.update(self._attributes(self._samples.slots(), ValueError))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
@@ -156,10 +153,8 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
             raise ValueError(_POSITIVE)
         return X
 
-    def _attributes(
-        self, rows: np.ndarray, former: np.ndarray | None, refusal: type[ValueError]
-    ) -> dict[str, Any]:
-        """Find exponents of the rows, near `former` ones if given, and the moments behind them."""
+    def _attributes(self, rows: np.ndarray, refusal: type[ValueError]) -> dict[str, Any]:
+        """Find exponents of the rows, and the moments behind them."""
         X, box_cox = self._samples.X, self.method == "box-cox"
         moments = _column_moments.from_rows(X, None, rows)
         if (moments[0] == 0.0).any():
@@ -173,25 +168,20 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         log_tiny = 0.5 * (np.log(float(limits.tiny)) - np.log(float(limits.eps)))
         log_max = np.log(float(limits.max))
         log_max = log_max - np.log(1e4) if box_cox else 0.5 * (log_max + np.log(float(limits.eps)))
-        start = np.ones(X.shape[1]) if former is None else former
+        start = np.ones(X.shape[1])
         lambdas = best_exponents(X, rows, box_cox, start, constant, log_tiny, log_max)
-        table = take(X, rows)
-        transform_in_place(table, lambdas.astype(X.dtype).astype(np.float64), box_cox)
-        moments = _column_moments.from_rows(table, None, np.arange(rows.size))
-        mean, var, scale, _ = scale_of(moments)
-        if former is not None and (var <= (_FLAT * mean) ** 2).any():
-            return self._attributes(rows, None, refusal)
-        return {
-            "_exponents": lambdas,
-            "lambdas_": lambdas.astype(X.dtype),
-            "mean_": mean if self.standardize else None,
-            "scale_": scale if self.standardize else None,
-        }
+        lambdas = lambdas.astype(X.dtype)
+        attributes: dict[str, Any] = {"lambdas_": lambdas, "mean_": None, "scale_": None}
+        if self.standardize:
+            table = take(X, rows)
+            transform_in_place(table, lambdas.astype(np.float64), box_cox)
+            moments = _column_moments.from_rows(table, None, np.arange(rows.size))
+            attributes["mean_"], _, attributes["scale_"], _ = scale_of(moments)
+        return attributes
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         kept = self._samples.slots_without(rows)
-        attributes = self._attributes(kept, self._exponents, NotUnlearnableError)
-        return Removal(attributes)
+        return Removal(self._attributes(kept, NotUnlearnableError), n_refitted=1)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         return all(
