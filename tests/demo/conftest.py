@@ -4,6 +4,7 @@ import sklearn.linear_model
 
 from skunlearn._demo._models import Contender
 from skunlearn._demo._table import Table
+from skunlearn.base import Guarantee, UnlearningReport
 from skunlearn.linear_model import Ridge
 
 
@@ -17,6 +18,9 @@ class NoOpRidge(sklearn.linear_model.Ridge):
     def unlearn(self, sample_ids):
         gone = np.isin(self.sample_ids_, np.atleast_1d(sample_ids))
         self.sample_ids_ = self.sample_ids_[~gone]
+        left, n_gone = gone.size - gone.sum(), gone.sum()
+        guarantee = Guarantee("none")
+        self.unlearning_report_ = UnlearningReport("NoOp", 1, n_gone, left, 0.0, guarantee)
         return self
 
 
