@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-_PASSED_OVER = {"sample_ids_", "unlearning_report_"}
+# Who is in the model, what it says about requests, and how long its solver took.
+_PASSED_OVER = {"sample_ids_", "unlearning_report_", "n_iter_"}
 
 
 @dataclass(frozen=True)

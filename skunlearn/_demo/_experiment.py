@@ -29,7 +29,7 @@ from skunlearn._report import UnlearningReport
 from skunlearn._tags import UnlearningTags, get_unlearning_tags
 
 MAX_REFITS = 15
-REFIT_SECONDS = 4.0
+REFIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from skunlearn._demo._pipelines import prepared
 from skunlearn._demo._table import Table
 from skunlearn.pipeline import make_pipeline
 
-MIN_ROWS_OF_SHARDS = 1000  # for pipelines: their shards should know most categories
+# Pipelines on fewer rows go without shards, which would not know most categories, and without
+# forests, whose kernels take longer to compile than all other models to run.
+MIN_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
     sk_nb, sk_linear, sk_trees = sklearn.naive_bayes, sklearn.linear_model, sklearn.ensemble
     n_numbers = table.X.select_dtypes("number").shape[1]
     texts = list(range(n_numbers, table.X.shape[1]))
-    forest: dict[str, Any] = {"random_state": seed, "n_jobs": jobs}
+    seeded: dict[str, Any] = {"random_state": seed, "n_jobs": jobs}
 
     def piped(name: str, ours: Callable[[], Any], stock: Any, **options: Any) -> Contender:
         squared = options.pop("squared", False)
@@ -105,29 +107,14 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
 
     ridge = piped("Ridge", linear.Ridge, sk_linear.Ridge(), scaler="standard", squared=True)
     if not table.classes:
+        small = [ridge]
+        our_forest: Any = ensemble.UnlearningForestRegressor
+        stock_forest = sk_trees.RandomForestRegressor(**seeded)
         tree = DecisionTreeRegressor(min_samples_leaf=5, random_state=seed)
-        found = [
-            ridge,
-            piped(
-                "forest",
-                lambda: ensemble.UnlearningForestRegressor(categorical_features=texts, **forest),
-                sk_trees.RandomForestRegressor(**forest),
-                encoder=None,
-                stock_encoder="ordinal",
-                squared=True,
-            ),
-        ]
-        sharded = _sharded(
-            "SISA of trees",
-            ensemble.SISARegressor,
-            prepared("sklearn", tree),
-            seed,
-            jobs,
-            squared=True,
-        )
+        name, sisa, base = "SISA of trees", ensemble.SISARegressor, prepared("sklearn", tree)
     else:
         logistic = sk_linear.LogisticRegression(max_iter=1000)
-        found = [
+        small = [
             piped(
                 "GaussianNB", nb.GaussianNB, sk_nb.GaussianNB(), scaler="range", encoder="ordinal"
             ),
@@ -139,22 +126,23 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
                 logistic,
                 scaler="standard",
             ),
-            piped(
-                "forest",
-                lambda: ensemble.UnlearningForestClassifier(categorical_features=texts, **forest),
-                sk_trees.RandomForestClassifier(**forest),
-                encoder=None,
-                stock_encoder="ordinal",
-            ),
         ]
-        sharded = _sharded(
-            "SISA of logistic",
-            ensemble.SISAClassifier,
-            prepared("sklearn", logistic, scaler="standard"),
-            seed,
-            jobs,
-        )
-    return [*found, sharded] if len(table.y) >= MIN_ROWS_OF_SHARDS else found
+        our_forest = ensemble.UnlearningForestClassifier
+        stock_forest = sk_trees.RandomForestClassifier(**seeded)
+        base = prepared("sklearn", logistic, scaler="standard")
+        name, sisa = "SISA of logistic", ensemble.SISAClassifier
+    if len(table.y) < MIN_ROWS:
+        return small
+    squared = not table.classes
+    forest = piped(
+        "forest",
+        lambda: our_forest(categorical_features=texts, **seeded),
+        stock_forest,
+        encoder=None,
+        stock_encoder="ordinal",
+        squared=squared,
+    )
+    return [*small, forest, _sharded(name, sisa, base, seed, jobs, squared=squared)]
 
 
 def _sharded(

@@ -152,7 +152,7 @@ def split_table(
         Seed of the division.
 
     forget : list of str, default=None
-        Ids to unlearn one by one, instead of 1 % (at least 10, at most 300) drawn at random.
+        Ids to unlearn one by one, instead of 1 % (at least 10, at most 100) drawn at random.
 
     n_leakage : int, default=200
         How many ids leakage is measured on, where the table has as many.
@@ -182,7 +182,7 @@ def split_table(
 
     order = np.argsort(place, kind="stable")
     train_ids = np.concatenate([asked, order[(side[order] == 0) & ~np.isin(order, asked)]])
-    n_single = asked.size or min(max(10, round(0.01 * train_ids.size)), 300)
+    n_single = asked.size or min(max(10, round(0.01 * train_ids.size)), 100)
     n_batch = max(1, round(0.05 * train_ids.size))
     n_extra = max(0, min(n_leakage, round(0.7 * train_ids.size)) - n_single - n_batch)
     cuts = np.cumsum([n_single, n_batch, n_extra])

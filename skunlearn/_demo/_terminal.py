@@ -63,9 +63,9 @@ _LEGEND = (
     "both versions: AUC ± standard error of telling forgotten rows from never-seen ones by the "
     "model's loss, and by the answers p before and q after the request (p_y-q_y: on the true "
     "label, or growth of squared error; sorted: attack model trained on shadow models; labels: "
-    "p_y-q_y where only labels are given out); which way the steps went: a linear model follows a "
-    "scaler in front of it by algebra (pushed through), other steps are refitted where what reaches "
-    "them has changed for rows that stay, and all others just unlearn."
+    "p_y-q_y where only labels are given out); which way the steps went: a linear model follows "
+    "a scaler in front of it by algebra (pushed through), other steps are refitted where what "
+    "reaches them has changed for rows that stay, and all others just unlearn."
 )
 
 

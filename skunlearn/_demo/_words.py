@@ -177,11 +177,13 @@ def _ways(outcomes: list[Outcome]) -> list[str]:
     if not reports:
         return []
     spared = sum(all(step.way != "refitted" for step in report.steps) for report in reports)
-    return [
-        f"Pipelines forget in every step. Of {len(reports):,} requests for one id to a pipeline, "
-        f"{spared:,} refitted no step; in the others a step had changed what the next one sees, "
-        "and that one was fitted anew."
-    ]
+    text = (
+        f"Pipelines forget in every step: {spared:,} of {len(reports):,} requests for one id to a "
+        "pipeline refitted no step"
+    )
+    if spared < len(reports):
+        text += "; in the others a step changed what the next one sees, which was fitted anew"
+    return [f"{text}."]
 
 
 def _one_version(outcomes: list[Outcome]) -> str:
@@ -192,7 +194,8 @@ def _one_version(outcomes: list[Outcome]) -> str:
     return (
         f"Whoever sees only the new model {told} tell forgotten rows from rows it never saw: AUC "
         f"{short(min(values))} to {short(max(values))} where .50 is guessing, within two standard "
-        f"errors of .50 in {plain} of {len(values)} runs (about 95 % are expected to be)."
+        f"errors of .50 in {plain} of {len(values)} runs (about 95 % are expected to be; runs "
+        "on one table share its rows, so that chance moves them together)."
     )
 
 
