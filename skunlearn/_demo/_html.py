@@ -46,7 +46,7 @@ _RETRAINING: Cells = [
 _TIME: Cells = [
     ("one id, median", lambda o: duration(o.request)),
     ("one id, slowest", lambda o: duration(float(o.request_seconds.max()))),
-    ("batch of 5 %", lambda o: duration(o.batch_seconds)),
+    ("batch of 5\N{NO-BREAK SPACE}%", lambda o: duration(o.batch_seconds)),
     ("scikit-learn refit", lambda o: duration(o.refit)),
     ("one id against refit", lambda o: times(o.refit / o.request)),
     ("batch against refit", lambda o: times(o.refit / o.batch_seconds)),
@@ -64,7 +64,7 @@ _LEAKAGE: Cells = [
     ("both: sorted difference", lambda o: _figure(o.sorted_difference)),
     ("labels: true label", lambda o: _figure(o.two_versions_labels)),
     ("labels: sorted difference", lambda o: _figure(o.sorted_difference_labels)),
-    ("caught at 5 %", lambda o: f"{o.two_versions.tpr_at(0.05):.0%}"),
+    ("caught at 5\N{NO-BREAK SPACE}%", lambda o: f"{o.two_versions.tpr_at(0.05):.0%}"),
 ]
 
 
@@ -186,7 +186,7 @@ def _ways_table(result: TableResult) -> str:
             if not place
             else ""
         )
-        + f'<td class="ways">{html.escape(group.ways)}</td>'
+        + f'<td class="ways">{_unbroken(html.escape(group.ways))}</td>'
         + f"<td>{f'{group.n_singles} of {n_singles}' if group.n_singles else '–'}</td>"
         + f"<td>{'yes' if group.batch else '–'}</td></tr>"
         for model, groups in ways_table(result)
@@ -198,6 +198,11 @@ def _ways_table(result: TableResult) -> str:
         '<th scope="col">requests for one id</th><th scope="col">batch of 5&nbsp;%</th>',
         body,
     )
+
+
+def _unbroken(ways: str) -> str:
+    """Let a line break after commas only."""
+    return ways.replace(" ", "&nbsp;").replace(",&nbsp;", ", ")
 
 
 def _framed(caption: str, heads: str, body: str) -> str:
