@@ -114,7 +114,10 @@ class SideBySide(Composition):
             return routed_params
         handed = {}
         for name, part in self._templates():
-            arguments = dict(routed_params[name])
+            routed = routed_params.get(name)
+            if routed is None:  # a part without columns, which older releases leave out
+                continue
+            arguments = dict(routed)
             if isinstance(part, UnlearnerMixin):
                 for method in ("fit", "fit_transform"):
                     arguments[method] = {**arguments.get(method, {}), "sample_ids": ids}
