@@ -32,13 +32,18 @@ from skunlearn._demo._words import (
 )
 from skunlearn._report import KINDS, duration
 
+
+def _distance(value: float) -> str:
+    return f"{value:.1g}" if np.isfinite(value) else "other shape"
+
+
 Cells = list[tuple[str, Callable[[Outcome], str]]]
 
 _RETRAINING: Cells = [
     ("promise", lambda o: o.promise.kind),
     ("difference from retrained", sameness),
     ("of outputs", lambda o: f"{o.difference.outputs:.0e}" if o.difference.outputs else "0"),
-    ("before unlearning", lambda o: f"{o.forgotten_difference.largest:.1g}"),
+    ("before unlearning", lambda o: _distance(o.forgotten_difference.largest)),
     ("{measure} before", lambda o: three_digits(o.score_before)),
     ("after", lambda o: three_digits(o.score_after)),
     ("retrained", lambda o: three_digits(o.score_retrained)),
