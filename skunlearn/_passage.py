@@ -29,7 +29,7 @@ _MEASURES = {
 }
 
 # What steps do for a request, from the cheapest to the dearest.
-_WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
+WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
 
 
 # Transformers that say that they have to be fitted and remember no more than the columns.
@@ -64,7 +64,7 @@ def weakest(guarantees: list[Guarantee]) -> Guarantee:
 
 def dearest(ways: list[str]) -> str:
     """Name what parts did for a request by the dearest of it."""
-    return max(ways, key=_WAYS.index, default="unchanged")
+    return max(ways, key=WAYS.index, default="unchanged")
 
 
 class Passage:

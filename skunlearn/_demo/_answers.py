@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import r2_score
 
 
-def posterior(model: Any, X: np.ndarray, n_classes: int) -> np.ndarray:
+def posterior(model: Any, X: Any, n_classes: int) -> np.ndarray:
     """Return what the model says about each class, or the predicted value.
 
     Parameters
@@ -17,7 +17,7 @@ def posterior(model: Any, X: np.ndarray, n_classes: int) -> np.ndarray:
     model : estimator
         Fitted on class numbers, or a regressor.
 
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or data frame of shape (n_samples, n_features)
         Rows.
 
     n_classes : int

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-_PASSED_OVER = {"sample_ids_", "unlearning_report_"}
+# Who is in the model, what it says about requests, and how long its solver took.
+_PASSED_OVER = {"sample_ids_", "unlearning_report_", "n_iter_"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Difference:
 def fitted_numbers(model: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]:
     """List the numbers in a model's public fitted attributes, those of parts included.
 
+    Texts, such as categories, count as the numbers of their bytes.
+
     Parameters
     ----------
     model : object
@@ -57,6 +60,8 @@ def fitted_numbers(model: Any, path: str = "") -> Iterator[tuple[str, np.ndarray
         yield path, model
     elif isinstance(model, int | float | np.number):
         yield path, np.asarray(model)
+    elif isinstance(model, str):
+        yield path, np.frombuffer(model.encode(), dtype=np.uint8)
     elif isinstance(model, dict):
         for name, part in model.items():
             yield from fitted_numbers(part, f"{path}.{name}".lstrip("."))
@@ -70,7 +75,7 @@ def fitted_numbers(model: Any, path: str = "") -> Iterator[tuple[str, np.ndarray
             yield from fitted_numbers(parts[name], f"{path}.{name}".lstrip("."))
 
 
-def compare_models(one: Any, other: Any, X: np.ndarray) -> Difference:
+def compare_models(one: Any, other: Any, X: Any) -> Difference:
     """Compare two fitted models of one kind.
 
     Parameters
@@ -78,7 +83,7 @@ def compare_models(one: Any, other: Any, X: np.ndarray) -> Difference:
     one, other : estimator
         Fitted; `other` is the reference.
 
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or data frame of shape (n_samples, n_features)
         Rows on which outputs are compared.
 
     Returns
@@ -101,7 +106,7 @@ def compare_models(one: Any, other: Any, X: np.ndarray) -> Difference:
     return Difference(gaps[worst], worst, bitwise, outputs)
 
 
-def _outputs(model: Any, X: np.ndarray) -> np.ndarray:
+def _outputs(model: Any, X: Any) -> np.ndarray:
     return np.asarray((getattr(model, "predict_proba", None) or model.predict)(X))
 
 

@@ -25,10 +25,11 @@ from skunlearn._demo._leakage import (
 )
 from skunlearn._demo._models import Contender
 from skunlearn._demo._table import Split, Table
+from skunlearn._report import UnlearningReport
 from skunlearn._tags import UnlearningTags, get_unlearning_tags
 
 MAX_REFITS = 15
-REFIT_SECONDS = 4.0
+REFIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ class Outcome:
     batch_seconds : float
         Seconds of the request for 5 % of the ids.
 
+    reports : tuple of UnlearningReport
+        What the model says about each request for one id.
+
+    batch_report : UnlearningReport
+        What it says about the batch.
+
     refit_seconds : ndarray of shape (n_refits,)
         Seconds of refitting the scikit-learn counterpart, measured between the requests.
 
@@ -80,6 +87,8 @@ class Outcome:
     score_retrained: float
     request_seconds: np.ndarray
     batch_seconds: float
+    reports: tuple[UnlearningReport, ...]
+    batch_report: UnlearningReport
     refit_seconds: np.ndarray
     loss_before: Auc
     loss_after: Auc
@@ -142,12 +151,17 @@ def run_experiment(
     -------
     outcome : Outcome
     """
-    X, y, ids = table.X, table.y, table.ids
-    before = contender.make().fit(X[split.train], y[split.train], sample_ids=ids[split.train])
-    _warm_up(before, split, X)
+    y, ids = table.y, table.ids
+
+    def fit_on(rows: np.ndarray) -> Any:
+        return contender.make().fit(table.rows(rows), y[rows], sample_ids=ids[rows])
+
+    before = fit_on(split.train)
+    heldout = table.rows(split.heldout)
+    _warm_up(before, split, heldout)
 
     model = copy.deepcopy(before)
-    stopwatch = _Stopwatch(contender, table, split, advance)
+    stopwatch = _Stopwatch(model, contender.counterpart, table, split, advance)
     never = np.resize(split.never_seen, len(split.singles))
     watched = watch_requests(model, table, split.singles, never, after_each=stopwatch)
     started = perf_counter()
@@ -156,8 +170,7 @@ def run_experiment(
     stopwatch.refit(len(split.singles), split.batch)
 
     kept = split.train[np.isin(ids[split.train], model.sample_ids_)]
-    retrained = contender.make().fit(X[kept], y[kept], sample_ids=ids[kept])
-    heldout = X[split.heldout]
+    retrained = fit_on(kept)
     scores = [
         score(posterior(m, heldout, len(table.classes)), y[split.heldout])
         for m in (before, model, retrained)
@@ -181,6 +194,8 @@ def run_experiment(
         score_retrained=scores[2],
         request_seconds=np.array(stopwatch.requests),
         batch_seconds=batch_seconds,
+        reports=tuple(stopwatch.reports),
+        batch_report=model.unlearning_report_,
         refit_seconds=np.array(stopwatch.refits),
         loss_before=by_loss[0],
         loss_after=by_loss[1],
@@ -191,7 +206,7 @@ def run_experiment(
     )
 
 
-def _warm_up(before: Any, split: Split, X: np.ndarray) -> None:
+def _warm_up(before: Any, split: Split, X: Any) -> None:
     """Compile kernels, so that no timed request pays for it."""
     model = copy.deepcopy(before)
     for request in (*split.singles[:3], split.batch):
@@ -200,12 +215,15 @@ def _warm_up(before: Any, split: Split, X: np.ndarray) -> None:
 
 
 class _Stopwatch:
-    """Collects request times and, now and then between requests, the time of a refit.
+    """Collects times and reports of requests and, now and then, the time of a refit.
 
     Parameters
     ----------
-    contender : Contender
-        Whose counterpart is refitted.
+    model : estimator
+        The model that forgets.
+
+    counterpart : estimator
+        What is refitted between requests.
 
     table : Table
         The rows.
@@ -218,19 +236,27 @@ class _Stopwatch:
     """
 
     def __init__(
-        self, contender: Contender, table: Table, split: Split, advance: Callable[[], None]
+        self,
+        model: Any,
+        counterpart: Any,
+        table: Table,
+        split: Split,
+        advance: Callable[[], None],
     ) -> None:
-        self.counterpart = contender.counterpart
+        self.model = model
+        self.counterpart = counterpart
         self.table = table
         self.split = split
         self.advance = advance
         self.requests: list[float] = []
+        self.reports: list[UnlearningReport] = []
         self.refits: list[float] = []
         n_requests = len(split.singles)
         self.every = max(1, n_requests // MAX_REFITS)
 
     def __call__(self, number: int, seconds: float) -> None:
         self.requests.append(seconds)
+        self.reports.append(self.model.unlearning_report_)
         if number % self.every == 0 and (len(self.refits) < 3 or sum(self.refits) < REFIT_SECONDS):
             self.refit(number + 1, [])
         self.advance()
@@ -240,7 +266,7 @@ class _Stopwatch:
         train, ids = self.split.train, self.table.ids
         gone = {*self.split.singles[:n_gone], *batch}
         kept = train[[value not in gone for value in ids[train].tolist()]]
-        X, y = self.table.X[kept], self.table.y[kept]
+        X, y = self.table.rows(kept), self.table.y[kept]
         estimator = clone(self.counterpart)
         started = perf_counter()
         estimator.fit(X, y)
@@ -257,7 +283,7 @@ def _told_by_loss(
     rows = np.concatenate([forgotten, split.never_seen])
     found = []
     for version in (before, after):
-        answers = posterior(version, table.X[rows], len(table.classes))
+        answers = posterior(version, table.rows(rows), len(table.classes))
         loss = row_loss(answers, table.y[rows], squared=contender.squared)
         found.append(auc(-loss[: forgotten.size], -loss[forgotten.size :]))
     return found[0], found[1]

@@ -1,7 +1,7 @@
-"""Read a user's CSV or Parquet file into a table of numbers, one row at a time in spirit.
+"""Read a user's CSV or Parquet file into a table of numbers and texts.
 
-What a row is encoded to depends on that row and on a declared schema alone, so that the encoding
-has nothing to forget.
+What becomes of a value depends on the value and its column's type alone: whatever has to look at
+other rows is left to pipelines, which forget.
 """
 
 from __future__ import annotations
@@ -11,16 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import OneHotEncoder
 
 from skunlearn._demo._errors import DemoError
+from skunlearn._demo._pipelines import MAX_CATEGORIES
 from skunlearn._demo._table import MAX_CLASSES, MIN_PER_CLASS, Table
-from skunlearn._hashing import hash_ids
 
-MAX_CATEGORIES = 50
-N_BUCKETS = 32
-MAX_TEXT_VALUES = 1000
-MISSING = "(missing)"
 LARGEST = 1e30
 
 
@@ -32,7 +27,7 @@ def read_file(
     ignore: tuple[str, ...] = (),
     task: str | None = None,
 ) -> Table:
-    """Read a file and encode it.
+    """Read a file.
 
     Parameters
     ----------
@@ -70,12 +65,10 @@ def read_file(
     y, classes, frame = _target(frame, target, task, path, notes)
     left_out = {target, id_column, *ignore}
     ids = np.arange(len(frame)) if id_column is None else _ids(frame, id_column, path)
-    blocks = [
-        block
-        for column in frame.columns
-        if column not in left_out and (block := _encode(frame[column], path, notes)) is not None
+    columns = [
+        _plain(frame[column], path, notes) for column in frame.columns if column not in left_out
     ]
-    if not blocks:
+    if not columns:
         raise DemoError(f"{path}: no column is left to predict {target!r} from")
     if ignore:
         notes.append(f"Left out as asked: {', '.join(ignore)}.")
@@ -83,7 +76,7 @@ def read_file(
         path.name.split(".")[0],
         f"file {path.name}, {len(frame):,} rows, "
         + (f"ids from column {id_column}" if id_column else "every row is its own id"),
-        np.ascontiguousarray(np.hstack(blocks)),
+        _side_by_side(columns),
         y,
         ids,
         target,
@@ -200,44 +193,41 @@ def _target(
     return codes.astype(np.int64), tuple(str(name) for name in names), frame
 
 
-def _encode(column: Any, path: Path, notes: list[str]) -> np.ndarray | None:
-    """Encode one column; None, with a note, where it is left out."""
+def _plain(column: Any, path: Path, notes: list[str]) -> Any:
+    """Return a column as plain numbers, dates in days since 1970, or as texts."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         start = pd.Timestamp(0, tz=getattr(column.dtype, "tz", None))
         elapsed = column if column.dtype.kind == "m" else column - start
-        return _numbers((elapsed / pd.Timedelta(days=1)).to_numpy(dtype=np.float64))
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.max(np.abs(values), where=np.isfinite(values), initial=0) > LARGEST:
-            raise DemoError(f"{path}: column {column.name!r} has values beyond {LARGEST:g}")
-        return _numbers(values)
-    return _categories(column, notes)
+        return elapsed / pd.Timedelta(days=1)
+    if not pd.api.types.is_numeric_dtype(column):
+        return _texts(column, notes)
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = np.isfinite(values)
+    if np.max(np.abs(values), where=finite, initial=0) > LARGEST:
+        raise DemoError(f"{path}: column {column.name!r} has values beyond {LARGEST:g}")
+    if np.isinf(values).any():
+        notes.append(f"Column {column.name}: infinite values count as missing.")
+    return pd.Series(np.where(finite, values, np.nan), column.index, name=column.name)
 
 
-def _numbers(values: np.ndarray) -> np.ndarray:
-    known = np.isfinite(values)
-    if known.all():
-        return values[:, None]
-    return np.column_stack([np.where(known, values, 0.0), ~known])
+def _texts(column: Any, notes: list[str]) -> Any:
+    import pandas as pd
 
-
-def _categories(column: Any, notes: list[str]) -> np.ndarray | None:
-    values = column.astype(object).where(column.notna(), MISSING).astype(str)
-    schema = sorted(values.unique())
-    n_values = len(schema)
-    if n_values > MAX_TEXT_VALUES or n_values > max(MAX_CATEGORIES, len(values) // 2):
-        notes.append(f"Column {column.name} was left out: {n_values:,} distinct texts.")
-        return None
+    known = column.notna().to_numpy()
+    texts = np.full(len(column), np.nan, dtype=object)
+    texts[known] = [str(value) for value in column[known]]
+    n_values = len(set(texts[known]))
     if n_values > MAX_CATEGORIES:
         notes.append(
-            f"Column {column.name}: its {n_values} categories share {N_BUCKETS} columns, by hash."
+            f"Column {column.name} has {n_values:,} distinct texts: encoders keep the "
+            f"{MAX_CATEGORIES - 1} most frequent among the rows held and put the others together."
         )
-        buckets = {
-            text: int(h) % N_BUCKETS for text, h in zip(schema, hash_ids(schema), strict=True)
-        }
-        schema = list(range(N_BUCKETS))
-        values = values.map(buckets)
-    encoder = OneHotEncoder(categories=[schema], handle_unknown="ignore", sparse_output=False)
-    return encoder.fit_transform(values.to_frame().to_numpy())
+    return pd.Series(texts, column.index, dtype=object, name=column.name)
+
+
+def _side_by_side(columns: list[Any]) -> Any:
+    import pandas as pd
+
+    return pd.concat(columns, axis=1)

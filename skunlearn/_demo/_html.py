@@ -21,14 +21,21 @@ from skunlearn._demo._experiment import Outcome
 from skunlearn._demo._words import (
     TableResult,
     describe_attacks,
+    describe_preparation,
     describe_resolution,
     describe_split,
     describe_table,
     findings,
     sameness,
     times,
+    ways_table,
 )
 from skunlearn._report import KINDS, duration
+
+
+def _distance(value: float) -> str:
+    return f"{value:.1g}" if np.isfinite(value) else "other shape"
+
 
 Cells = list[tuple[str, Callable[[Outcome], str]]]
 
@@ -36,7 +43,7 @@ _RETRAINING: Cells = [
     ("promise", lambda o: o.promise.kind),
     ("difference from retrained", sameness),
     ("of outputs", lambda o: f"{o.difference.outputs:.0e}" if o.difference.outputs else "0"),
-    ("before unlearning", lambda o: f"{o.forgotten_difference.largest:.1g}"),
+    ("before unlearning", lambda o: _distance(o.forgotten_difference.largest)),
     ("{measure} before", lambda o: three_digits(o.score_before)),
     ("after", lambda o: three_digits(o.score_after)),
     ("retrained", lambda o: three_digits(o.score_retrained)),
@@ -44,7 +51,7 @@ _RETRAINING: Cells = [
 _TIME: Cells = [
     ("one id, median", lambda o: duration(o.request)),
     ("one id, slowest", lambda o: duration(float(o.request_seconds.max()))),
-    ("batch of 5 %", lambda o: duration(o.batch_seconds)),
+    ("batch of 5\N{NO-BREAK SPACE}%", lambda o: duration(o.batch_seconds)),
     ("scikit-learn refit", lambda o: duration(o.refit)),
     ("one id against refit", lambda o: times(o.refit / o.request)),
     ("batch against refit", lambda o: times(o.refit / o.batch_seconds)),
@@ -62,7 +69,7 @@ _LEAKAGE: Cells = [
     ("both: sorted difference", lambda o: _figure(o.sorted_difference)),
     ("labels: true label", lambda o: _figure(o.two_versions_labels)),
     ("labels: sorted difference", lambda o: _figure(o.sorted_difference_labels)),
-    ("caught at 5 %", lambda o: f"{o.two_versions.tpr_at(0.05):.0%}"),
+    ("caught at 5\N{NO-BREAK SPACE}%", lambda o: f"{o.two_versions.tpr_at(0.05):.0%}"),
 ]
 
 
@@ -138,14 +145,13 @@ def _list(texts: Sequence[str]) -> str:
 def _section(result: TableResult, number: int) -> str:
     heading = html.escape(result.table.name[:1].upper() + result.table.name[1:])
     intro = f"{describe_table(result.table)}. {describe_split(result)}"
-    tables = "".join(
-        _table(caption, result, cells)
-        for caption, cells in (
-            ("Compared with retraining on the kept rows", _RETRAINING),
-            ("Time per request", _TIME),
-            ("What still leaks: AUC ± standard error", _LEAKAGE),
-        )
-    )
+    paragraphs = filter(None, (intro, describe_preparation(result)))
+    tables = [
+        _table("Compared with retraining on the kept rows", result, _RETRAINING),
+        _ways_table(result),
+        _table("Time per request", result, _TIME),
+        _table("What still leaks: AUC ± standard error", result, _LEAKAGE),
+    ]
     notes = [describe_attacks(result), describe_resolution(result)]
     if result.chosen:
         notes.append(
@@ -154,9 +160,10 @@ def _section(result: TableResult, number: int) -> str:
         )
     notes += result.table.notes
     return (
-        f'<section><h2 id="table-{number}">{heading}</h2><p>{html.escape(intro)}</p>'
+        f'<section><h2 id="table-{number}">{heading}</h2>'
+        f"{''.join(f'<p>{html.escape(text)}</p>' for text in paragraphs)}"
         f'<div class="plots">{_plots.figures(result, number)}</div>'
-        f'{tables}<ul class="notes">{_list(notes)}</ul></section>'
+        f'{"".join(tables)}<ul class="notes">{_list(notes)}</ul></section>'
     )
 
 
@@ -171,8 +178,40 @@ def _table(caption: str, result: TableResult, cells: Cells) -> str:
         + "</tr>"
         for outcome in result.outcomes
     )
+    return _framed(caption, f'<th scope="col">model</th>{heads}', rows)
+
+
+def _ways_table(result: TableResult) -> str:
+    """Lay out which way the steps went: a row per model and way."""
+    n_singles = len(result.split.singles)
+    body = "".join(
+        "<tr>"
+        + (
+            f'<th scope="rowgroup" rowspan="{len(groups)}">{html.escape(model)}</th>'
+            if not place
+            else ""
+        )
+        + f'<td class="ways">{_unbroken(html.escape(group.ways))}</td>'
+        + f"<td>{f'{group.n_singles} of {n_singles}' if group.n_singles else '–'}</td>"
+        + f"<td>{'yes' if group.batch else '–'}</td></tr>"
+        for model, groups in ways_table(result)
+        for place, group in enumerate(groups)
+    )
+    return _framed(
+        "Which way the steps went, per request",
+        '<th scope="col">model</th><th scope="col" class="ways">steps</th>'
+        '<th scope="col">requests for one id</th><th scope="col">batch of 5&nbsp;%</th>',
+        body,
+    )
+
+
+def _unbroken(ways: str) -> str:
+    """Let a line break after commas only."""
+    return ways.replace(" ", "&nbsp;").replace(",&nbsp;", ", ")
+
+
+def _framed(caption: str, heads: str, body: str) -> str:
     return (
         f'<div class="scroll" tabindex="0"><table><caption>{html.escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">model</th>{heads}</tr></thead><tbody>{rows}</tbody>'
-        "</table></div>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -1,4 +1,4 @@
-"""A table ready for the demo, the ones that ship with scikit-learn, and how rows are split."""
+"""A table ready for the demo, and how its rows are split."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import sklearn.datasets
 
 from skunlearn._demo._errors import DemoError
 from skunlearn._ids import as_keys
@@ -20,7 +19,7 @@ MAX_CLASSES = 50
 
 @dataclass(frozen=True)
 class Table:
-    """A table of numbers with a target and an id per row.
+    """A table with a target and an id per row.
 
     Parameters
     ----------
@@ -30,8 +29,9 @@ class Table:
     source : str
         Where it comes from, in words.
 
-    X : ndarray of shape (n_samples, n_features), dtype float64
-        Features, encoded without looking at other rows.
+    X : ndarray of shape (n_samples, n_features), dtype float64, or pandas DataFrame
+        Features. Columns of a data frame are numbers or, with dtype object, texts; missing values
+        are NaN in both.
 
     y : ndarray of shape (n_samples,)
         Class numbers ``0..len(classes)-1``, or float targets.
@@ -46,17 +46,21 @@ class Table:
         Class names; empty for regression.
 
     notes : tuple of str
-        How columns were encoded and what was left out, one sentence each.
+        How the rows were read and what was left out, one sentence each.
     """
 
     name: str
     source: str
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     ids: np.ndarray
     target: str
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def rows(self, places: np.ndarray) -> Any:
+        """Return the features of some rows."""
+        return self.X.iloc[places] if hasattr(self.X, "iloc") else self.X[places]
 
     @cached_property
     def row_of(self) -> dict[Any, int]:
@@ -101,31 +105,6 @@ class Split:
     batch: list[Any]
     extra: list[Any]
     never_seen: np.ndarray
-
-
-def bundled_tables() -> list[Table]:
-    """Load the real tables that ship with scikit-learn."""
-    tables = []
-    for name, load in (
-        ("breast cancer", sklearn.datasets.load_breast_cancer),
-        ("digits", sklearn.datasets.load_digits),
-        ("wine", sklearn.datasets.load_wine),
-        ("diabetes", sklearn.datasets.load_diabetes),
-    ):
-        bunch = load()
-        classes = tuple(str(c) for c in getattr(bunch, "target_names", ()))
-        tables.append(
-            Table(
-                name,
-                "real data that ships with scikit-learn; every row is one id",
-                np.ascontiguousarray(bunch.data, dtype=np.float64),
-                bunch.target,
-                np.arange(len(bunch.target)),
-                {"digits": "digit", "diabetes": "disease progression"}.get(name, "class"),
-                classes,
-            )
-        )
-    return tables
 
 
 def find_ids(table: Table, wanted: list[str]) -> list[Any]:
@@ -173,7 +152,7 @@ def split_table(
         Seed of the division.
 
     forget : list of str, default=None
-        Ids to unlearn one by one, instead of 1 % (at least 10, at most 300) drawn at random.
+        Ids to unlearn one by one, instead of 1 % (at least 10, at most 100) drawn at random.
 
     n_leakage : int, default=200
         How many ids leakage is measured on, where the table has as many.
@@ -203,7 +182,7 @@ def split_table(
 
     order = np.argsort(place, kind="stable")
     train_ids = np.concatenate([asked, order[(side[order] == 0) & ~np.isin(order, asked)]])
-    n_single = asked.size or min(max(10, round(0.01 * train_ids.size)), 300)
+    n_single = asked.size or min(max(10, round(0.01 * train_ids.size)), 100)
     n_batch = max(1, round(0.05 * train_ids.size))
     n_extra = max(0, min(n_leakage, round(0.7 * train_ids.size)) - n_single - n_batch)
     cuts = np.cumsum([n_single, n_batch, n_extra])

@@ -10,12 +10,14 @@ from skunlearn._demo._experiment import Outcome
 from skunlearn._demo._words import (
     TableResult,
     describe_attacks,
+    describe_preparation,
     describe_resolution,
     describe_split,
     describe_table,
     findings,
     sameness,
     times,
+    ways_table,
 )
 from skunlearn._report import duration
 
@@ -61,7 +63,9 @@ _LEGEND = (
     "both versions: AUC ± standard error of telling forgotten rows from never-seen ones by the "
     "model's loss, and by the answers p before and q after the request (p_y-q_y: on the true "
     "label, or growth of squared error; sorted: attack model trained on shadow models; labels: "
-    "p_y-q_y where only labels are given out)."
+    "p_y-q_y where only labels are given out); which way the steps went: a linear model follows "
+    "a scaler in front of it by algebra (pushed through), other steps are refitted where what "
+    "reaches them has changed for rows that stay, and all others just unlearn."
 )
 
 
@@ -89,16 +93,39 @@ def render(results: Sequence[TableResult], width: int = WIDTH) -> str:
         lines += _wrapped(describe_split(result), width)
         lines += _wrapped(describe_attacks(result), width)
         lines += _wrapped(describe_resolution(result), width)
+        lines += _wrapped(describe_preparation(result), width)
         whole = [_NAME, *_RESULT, *_LEAKAGE]
         parts = [whole] if width >= WIDTH else [[_NAME, *_RESULT], [_NAME, *_LEAKAGE]]
         for groups in parts:
             lines += ["", *_grid(result, groups)]
-        lines.append("")
+        lines += ["", *_ways(result), ""]
     lines += _wrapped(_LEGEND, width)
     lines.append("")
     for text in findings(list(results)):
         lines += _wrapped(f"* {text}", width, "  ")
     return "\n".join(lines)
+
+
+def _ways(result: TableResult) -> list[str]:
+    """Lay out which way the steps went: a line per model and way."""
+    n_singles = len(result.split.singles)
+    rows = [
+        (
+            model if not place else "",
+            f"{group.n_singles} of {n_singles}" if group.n_singles else "",
+            "yes" if group.batch else "",
+            group.ways,
+        )
+        for model, groups in ways_table(result)
+        for place, group in enumerate(groups)
+    ]
+    cells = [("model", "one id", "batch", "which way the steps went"), *rows]
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        f"{model:<{wide[0]}}  {single:>{wide[1]}}  {batch:>{wide[2]}}  {ways}"
+        for model, single, batch, ways in cells
+    ]
+    return [lines[0], "-" * sum([*wide, 6]), *lines[1:]]
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from skunlearn._demo._auc import short
 from skunlearn._demo._experiment import Outcome
 from skunlearn._demo._table import Split, Table
+from skunlearn._demo._ways import Group, group_ways
 from skunlearn._report import duration
 
 PRIVACY = (
@@ -50,7 +51,23 @@ def describe_table(table: Table) -> str:
     """Say in one line what the table is."""
     n_rows, n_columns = table.X.shape
     kind = f"{len(table.classes)} classes" if table.classes else "regression"
-    return f"{n_rows:,} rows, {n_columns:,} columns, target {table.target} ({kind})"
+    types = _types(table)
+    return f"{n_rows:,} rows, {n_columns:,} columns{types}, target {table.target} ({kind})"
+
+
+def _types(table: Table) -> str:
+    """Count the columns of a data frame by type, and those with gaps."""
+    if not hasattr(table.X, "select_dtypes"):
+        return ""
+    n_columns = table.X.shape[1]
+    n_numbers = table.X.select_dtypes("number").shape[1]
+    gaps = int(table.X.isna().any().sum())
+    counts = (
+        (n_numbers, "numeric"),
+        (n_columns - n_numbers, "text"),
+        (gaps, "with missing values"),
+    )
+    return f" ({', '.join(f'{n} {what}' for n, what in counts if n)})"
 
 
 def describe_split(result: TableResult) -> str:
@@ -91,6 +108,27 @@ def sameness(outcome: Outcome) -> str:
     return "bit for bit" if outcome.difference.bitwise else f"{outcome.difference.largest:.0e}"
 
 
+PREPARATION = (
+    "Every model here is a pipeline, timed and compared as a whole: the median stands for missing "
+    "numbers, which are then scaled (but for trees); the most frequent text stands for missing "
+    "ones, and each text gets a column of zeros and ones (a number for GaussianNB; forests of ours "
+    "take texts as they are)."
+)
+
+
+def describe_preparation(result: TableResult) -> str:
+    """Say what the pipelines on a data frame consist of; nothing for a table of numbers."""
+    if not hasattr(result.table.X, "select_dtypes"):
+        return ""
+    sharded = any(o.model.startswith("SISA") for o in result.outcomes)
+    return PREPARATION + " SISA has such a pipeline in every shard." * sharded
+
+
+def ways_table(result: TableResult) -> list[tuple[str, list[Group]]]:
+    """List for each model which ways its requests went."""
+    return [(o.model, group_ways(o.reports, o.batch_report)) for o in result.outcomes]
+
+
 def findings(results: list[TableResult]) -> list[str]:
     """State the results, most important first, each in a sentence or two."""
     runs = [(result, outcome) for result in results for outcome in result.outcomes]
@@ -98,6 +136,7 @@ def findings(results: list[TableResult]) -> list[str]:
     return [
         _exactness(runs),
         _speed(outcomes),
+        *_ways(outcomes),
         _one_version(outcomes),
         _two_versions(outcomes),
         PRIVACY,
@@ -133,6 +172,20 @@ def _speed(outcomes: list[Outcome]) -> str:
     )
 
 
+def _ways(outcomes: list[Outcome]) -> list[str]:
+    reports = [report for o in outcomes for report in o.reports if report.steps]
+    if not reports:
+        return []
+    spared = sum(all(step.way != "refitted" for step in report.steps) for report in reports)
+    text = (
+        f"Pipelines forget in every step: {spared:,} of {len(reports):,} requests for one id to a "
+        "pipeline refitted no step"
+    )
+    if spared < len(reports):
+        text += "; in the others a step changed what the next one sees, which was fitted anew"
+    return [f"{text}."]
+
+
 def _one_version(outcomes: list[Outcome]) -> str:
     values = [o.loss_after.value for o in outcomes]
     plain = sum(o.loss_after.like_chance for o in outcomes)
@@ -141,7 +194,8 @@ def _one_version(outcomes: list[Outcome]) -> str:
     return (
         f"Whoever sees only the new model {told} tell forgotten rows from rows it never saw: AUC "
         f"{short(min(values))} to {short(max(values))} where .50 is guessing, within two standard "
-        f"errors of .50 in {plain} of {len(values)} runs (about 95 % are expected to be)."
+        f"errors of .50 in {plain} of {len(values)} runs (about 95 % are expected to be; runs "
+        "on one table share its rows, so that chance moves them together)."
     )
 
 

@@ -10,18 +10,21 @@ from skunlearn._demo._progress import progress
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, ridge):
+def run(tmp_path, monkeypatch, ridge, piped_ridge):
     """Run the command line in an empty directory, with Ridge only."""
     monkeypatch.chdir(tmp_path)
-    models = {"now": [ridge]}
+    models = {"now": None}
+
+    def list_models(table, **_):
+        return models["now"] or [ridge if isinstance(table.X, np.ndarray) else piped_ridge]
 
     def run_demo(**options):
-        return _command.run_demo(**options, list_models=lambda *_, **__: models["now"])
+        return _command.run_demo(**options, list_models=list_models)
 
     monkeypatch.setattr(skunlearn.__main__, "run_demo", run_demo)
 
     def main(*arguments, models_now=None):
-        models["now"] = models_now or [ridge]
+        models["now"] = models_now
         return skunlearn.__main__.main([str(argument) for argument in arguments])
 
     return main
@@ -46,8 +49,8 @@ def test_from_file_to_table_and_report(run, shop, tmp_path, capsys):
     code = run("demo", "--data", shop, "--target", "bought", "--id", "who")
     out, err = capsys.readouterr()
     assert code == 0
-    assert "shop: 160 rows, 3 columns, target bought (2 classes)" in out
-    assert "shop, Ridge:" in err
+    assert "shop: 160 rows, 2 columns (1 numeric, 1 text), target bought (2 classes)" in out
+    assert "shop, piped Ridge:" in err
     page = (tmp_path / "skunlearn-report.html").read_text(encoding="utf-8")
     assert "Forgotten as promised" in page
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "skunlearn-report.html"]

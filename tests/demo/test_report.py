@@ -130,7 +130,7 @@ def test_terminal_table_fits(results, width):
     text = render(results, width)
     assert max(map(len, text.splitlines())) <= max(80, min(width, 100))
     assert "\x1b" not in text
-    assert text.count("Ridge") == (2 if width >= 100 else 4)
+    assert text.count("Ridge") == (4 if width >= 100 else 6)
     assert "R²" in text
     assert "Exact unlearning is not privacy" in " ".join(text.split())
     assert "fewer than 10 of the" in " ".join(text.split())
@@ -145,3 +145,19 @@ def test_write_is_all_or_nothing(tmp_path):
         write_atomically(path, "lone \ud800 surrogate")
     assert path.read_text(encoding="utf-8") == "second ±"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_mixed_table_is_reported(make_mixed, piped_ridge):
+    result = run_table(make_mixed(n=240), [piped_ridge], 0)
+    text, page = (
+        " ".join(render([result]).split()),
+        build_report([result], seed=0).replace("&nbsp;", " "),
+    )
+    for shown in (text, page):
+        assert "8 columns (5 numeric, 3 text, 3 with missing values)" in shown
+        assert "Every model here is a pipeline" in shown
+        assert re.search(r"\d unlearned, 1 pushed through|\d refitted", shown)
+        assert "Pipelines forget in every step" in shown
+    assert "which way the steps went" in text
+    assert '<th scope="rowgroup"' in page
+    assert _Reader(page).open == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skunlearn._demo._errors import DemoError
-from skunlearn._demo._table import bundled_tables, find_ids, split_table
+from skunlearn._demo._table import find_ids, split_table
 
 pytestmark = pytest.mark.fast
 
@@ -77,12 +77,3 @@ def test_too_few_ids_of_a_class(make_table):
     table = replace(table, y=(np.arange(200) < 9).astype(int))
     with pytest.raises(DemoError, match="two classes of at least 10 ids"):
         split_table(table, 0)
-
-
-def test_bundled_tables_are_real():
-    assert [(t.name, t.X.shape, len(t.classes)) for t in bundled_tables()] == [
-        ("breast cancer", (569, 30), 2),
-        ("digits", (1797, 64), 10),
-        ("wine", (178, 13), 3),
-        ("diabetes", (442, 10), 0),
-    ]
