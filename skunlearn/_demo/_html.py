@@ -32,7 +32,6 @@ from skunlearn._demo._words import (
 )
 from skunlearn._report import KINDS, duration
 
-
 Cells = list[tuple[str, Callable[[Outcome], str]]]
 
 _RETRAINING: Cells = [
