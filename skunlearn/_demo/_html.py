@@ -32,11 +32,6 @@ from skunlearn._demo._words import (
 )
 from skunlearn._report import KINDS, duration
 
-
-def _distance(value: float) -> str:
-    return f"{value:.1g}" if np.isfinite(value) else "other shape"
-
-
 Cells = list[tuple[str, Callable[[Outcome], str]]]
 
 _RETRAINING: Cells = [
@@ -56,6 +51,10 @@ _TIME: Cells = [
     ("one id against refit", lambda o: times(o.refit / o.request)),
     ("batch against refit", lambda o: times(o.refit / o.batch_seconds)),
 ]
+
+
+def _distance(value: float) -> str:
+    return f"{value:.1g}" if np.isfinite(value) else "other shape"
 
 
 def _figure(value: Auc | None) -> str:
