@@ -19,6 +19,7 @@ from skunlearn._passage import Passage, forgets, weakest
 from skunlearn._stream import Source, Stream
 from skunlearn._swap import snapshot
 from skunlearn._tables import native, take
+from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -85,6 +86,7 @@ class SideBySide(Composition):
         """Fit all parts by scikit-learn's `fit_transform`, telling each who its rows are."""
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        refuse_arrays(self, X)
         n_samples = num_samples(X)
         ids = check_sample_ids(sample_ids, X, n_samples)
         routed = sklearn.get_config()["enable_metadata_routing"]

@@ -124,8 +124,7 @@ def _validate_arrays(
     y_numeric: bool = False,
     **checks: Any,
 ) -> Any:
-    if not getattr(estimator, "_takes_arrays", False):
-        raise _no_arrays(estimator, X)
+    refuse_arrays(estimator, X)
     if not takes_writes(X):
         raise TypeError(
             f"{_text(X)} cannot be written to, so removed rows could not be overwritten. Pass "
@@ -190,11 +189,14 @@ def _mixture(estimator: Any, name: str, values: Any, X: Any) -> TypeError:
     )
 
 
-def _no_arrays(estimator: Any, X: Any) -> TypeError:
+def refuse_arrays(estimator: Any, X: Any) -> None:
+    """Raise if X is an array of another library than NumPy, which an estimator does not take."""
+    if not is_foreign(X) or getattr(estimator, "_takes_arrays", False):
+        return
     from skunlearn.utils.discovery import all_estimators
 
     able = [name for name, cls in all_estimators() if getattr(cls, "_takes_arrays", False)]
-    return TypeError(
+    raise TypeError(
         f"{type(estimator).__name__} works on NumPy arrays and got {_text(X)}. Convert it first; "
         f"these work on arrays of other libraries: {', '.join(able)}."
     )

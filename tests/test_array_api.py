@@ -434,10 +434,18 @@ def test_outliers_rebuild(elsewhere, model):
     ("name", "cls"), [(n, c) for n, c in all_estimators() if not c._takes_arrays]
 )
 def test_the_others_refuse_and_name_those_that_do_not(elsewhere, name, cls):
-    required = {"estimator": Ridge()} if "estimator" in signature(cls).parameters else {}
+    needed = {
+        "estimator": Ridge(),
+        "transformers": [("scale", StandardScaler(), [0])],
+        "transformer_list": [("scale", StandardScaler())],
+    }
+    model = cls(**{k: v for k, v in needed.items() if k in signature(cls).parameters})
     X, y, _ = rows(Ridge())
+    labels = elsewhere.put((y > 0).astype(np.int64))
+    takes_rows = "y" in list(signature(cls.fit).parameters)[2:]
+    arguments = (elsewhere.put(X), labels) if takes_rows else (labels,)
     with pytest.raises(TypeError, match=rf"{name} works on NumPy arrays .* StandardScaler"):
-        cls(**required).fit(elsewhere.put(X), elsewhere.put((y > 0).astype(np.int64)))
+        model.fit(*arguments)
 
 
 @pytest.mark.skipif(

@@ -24,6 +24,7 @@ from skunlearn._compat import (
 from skunlearn._swap import Swap
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
+from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.feature_extraction._terms import Limits, Terms, TermsLeft, in_order
@@ -120,6 +121,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         """Fit, and return how often each document contains each term, in the vocabulary or not."""
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=raw_documents, y=y)
+        refuse_arrays(self, raw_documents)
         counter = self._counter()
         if self.input == "content":
             source = raw_documents

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import fit_context, num_samples
+from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._label_counter import LabelCounter
 
@@ -110,6 +111,7 @@ class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[
                 "Sparse binarization is only supported with non zero pos_label and zero "
                 f"neg_label, got pos_label={self.pos_label} and neg_label={self.neg_label}"
             )
+        refuse_arrays(self, y)
         kind = type_of_target(y, input_name="y")
         if "multioutput" in kind:
             raise ValueError("Multioutput target data is not supported with label binarization")

@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import is_foreign
 from skunlearn._ids import check_sample_ids
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Swap
@@ -30,10 +29,6 @@ class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_ou
 
     def _hold_labels(self, labels: np.ndarray, source: Any, sample_ids: Any) -> None:
         """Hold validated labels."""
-        if is_foreign(source):
-            raise TypeError(
-                f"{type(self).__name__} works on NumPy arrays; convert the labels first."
-            )
         ids = check_sample_ids(sample_ids, source, labels.shape[0])
         table = ColumnTable(False, [None], [np.array(labels, copy=True)])
         self._list_given = not hasattr(source, "dtype")

@@ -9,6 +9,7 @@ import sklearn.preprocessing
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from skunlearn._validation import refuse_arrays
 from skunlearn.base import reads_one_version
 from skunlearn.preprocessing._columns import codes_of, distinct, unknown_values
 from skunlearn.preprocessing._label_counter import LabelCounter
@@ -64,6 +65,7 @@ class LabelEncoder(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[ca
         self : object
             Fitted encoder.
         """
+        refuse_arrays(self, y)
         labels = column_or_1d(y, warn=True)
         self._hold_labels(labels, y, sample_ids)
         self.classes_ = self._shown(distinct(labels))
