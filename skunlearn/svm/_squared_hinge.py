@@ -98,7 +98,7 @@ def minimise(
         loses = (signs * value < 1.0) & (cost > 0.0)
         point = newton_point(X[loses], signs[loses], cost[loses], w)
         change, drift = point - w, X @ point - value
-        size = float(np.linalg.norm(point))
+        size = max(float(np.linalg.norm(point)), float(np.linalg.norm(w)))
         error = float(np.linalg.norm(change)) / size if size > 0.0 else 0.0
         share = _best_share(w, change, signs * value, signs * drift, cost)
         done = share == 1.0 and np.array_equal(

@@ -82,6 +82,19 @@ def test_law_for_any_rows_ids_and_order(data):
 
 
 @pytest.mark.fast
+def test_all_rows_with_a_loss_may_go(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    y = np.arange(60) % 2
+    X = rng.normal(size=(60, 3)) + 5.0 * y[:, np.newaxis]
+    model = LinearSVC(C=1e3).fit(X, y)
+    loses = model.decision_function(X) * (2 * y - 1) < 1.0
+    model.unlearn(np.flatnonzero(loses))
+    again = clone(model).fit(X[~loses], y[~loses])
+    assert_allclose(model.coef_, again.coef_, rtol=1e-8)
+    assert_allclose(model.intercept_, again.intercept_, rtol=1e-8)
+
+
+@pytest.mark.fast
 def test_rows_beyond_the_margin_leave_for_nothing(global_random_seed):
     X, y = draw_table(global_random_seed)
     model = LinearSVC().fit(X, y)
