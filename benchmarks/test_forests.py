@@ -161,7 +161,7 @@ def compare(table, forests, rng):
 @pytest.mark.parametrize("name", [*SYNTHETIC, *REAL])
 def test_forests(benchmark, note, rng, name):
     table = load(name)
-    if table is None:
+    if table is None:  # real tables are not part of the project
         pytest.skip("SKUNLEARN_DATA does not name the folder of real tables")
     forests, absent = competitors()
     found = benchmark.pedantic(compare, (table, forests, rng), rounds=1)

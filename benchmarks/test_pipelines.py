@@ -73,7 +73,7 @@ class InBatches:
 @pytest.mark.parametrize("share", ["1 row", "1 %"])
 def test_mixed_table(race, rng, table, name, share):
     found = load(table)
-    if found is None:
+    if found is None:  # real tables are not part of the project
         pytest.skip("SKUNLEARN_DATA names no folder with this table")
     X, y = found.native[0], found.y[0]
     X = X.astype(dict.fromkeys(X.select_dtypes("category"), object))

@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
@@ -45,6 +46,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
     Its own store holds ids and targets, and of the rows only what no part holds.
     """
 
+    _names_steps = True
     on_memory: str
 
     @abstractmethod
@@ -56,7 +58,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         """Return the attributes that put other parts in the place of these."""
 
     @abstractmethod
-    def _carry(self, rows: np.ndarray, stream: Stream) -> Removal:
+    def _carry(self, rows: np.ndarray, incoming: Stream | None) -> Removal:
         """Take a request through the parts.
 
         Parameters
@@ -64,22 +66,22 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         rows : ndarray of dtype intp
             Slots of the composition's store.
 
-        stream : Stream
-            The rows that will be left, as they come in.
+        incoming : Stream or None
+            The rows that will be left, where they come in changed.
         """
 
-    @abstractmethod
-    def _rows_in(self, places: np.ndarray) -> Any:
-        """Return rows as they came in, by place; only asked where the store holds them."""
-
     def _unlearn(self, rows: np.ndarray) -> Removal:
+        return self._carry(rows, None)
+
+    def _unchanged(self, rows: np.ndarray, rows_in: Callable[[np.ndarray], Any]) -> Stream:
+        """Return the stream of rows left that come in as before, given what returns them."""
         samples = self._samples
 
         def compute() -> tuple[Any, np.ndarray]:
             places = samples.places_without(rows)
-            return self._rows_in(places), samples.ids_of(samples.slots()[places])
+            return rows_in(places), samples.ids_of(samples.slots()[places])
 
-        return self._carry(rows, Stream(compute, changed=False))
+        return Stream(compute, changed=False)
 
     def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
         return self._carry(rows, stream)

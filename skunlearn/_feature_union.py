@@ -76,6 +76,8 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
         "on_memory": [StrOptions({"raise", "refit"})],
     }
 
+    _stock = sklearn.pipeline.FeatureUnion
+
     def __init__(
         self,
         transformer_list: Any,
@@ -94,66 +96,6 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
             verbose_feature_names_out=verbose_feature_names_out,
         )
         self.on_memory = on_memory
-
-    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> FeatureUnion:
-        """Fit all transformers, telling each that can unlearn who its rows are.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training rows.
-
-        y : array-like of shape (n_samples,), default=None
-            Targets, for transformers that use them.
-
-        sample_ids : array-like of shape (n_samples,), default=None
-            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
-            ``0..n_samples-1``.
-
-        **params : dict
-            Parameters for the transformers, as in scikit-learn.
-
-        Returns
-        -------
-        self : object
-            Fitted union.
-        """
-        self.fit_transform(X, y, sample_ids=sample_ids, **params)
-        return self
-
-    def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
-        """Fit all transformers and stack what they make of X.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training rows.
-
-        y : array-like of shape (n_samples,), default=None
-            Targets, for transformers that use them.
-
-        sample_ids : array-like of shape (n_samples,), default=None
-            As in :meth:`fit`.
-
-        **params : dict
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        X_tr : array-like or sparse matrix of shape (n_samples, n_transformed_features)
-            Transformed rows.
-        """
-        return self._fit_outputs(sklearn.pipeline.FeatureUnion, X, y, sample_ids, params)
-
-    def to_predictor(self) -> sklearn.pipeline.FeatureUnion:
-        """Return scikit-learn's own feature union for deployment.
-
-        Returns
-        -------
-        predictor : sklearn.pipeline.FeatureUnion
-            Fitted, of predict-only transformers; holds no training row.
-        """
-        return self._as_stock(sklearn.pipeline.FeatureUnion)
 
     def _templates(self) -> list[tuple[str, Any]]:
         return self._parts()
@@ -198,7 +140,7 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
         return True
 
     def _reshaped(
-        self, view: Any, rows: np.ndarray, streams: dict[str, Stream]
+        self, rows: np.ndarray, streams: dict[str, Stream]
     ) -> tuple[dict[str, Any], bool]:
         anew = {
             name: stream.get()[0].shape[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -68,7 +70,7 @@ def dearest(ways: list[str]) -> str:
 
 
 class Passage:
-    """A request on its way through steps that follow each other, nothing of it in force yet.
+    """A request on its way through the steps of a composition, nothing of it in force yet.
 
     Parameters
     ----------
@@ -81,17 +83,21 @@ class Passage:
     refits_others : bool
         Whether a step that cannot unlearn is refitted on the rows left.
 
+    Attributes
+    ----------
     stream : Stream
-        The rows that will be left, as they reach the first step.
+        The rows that will be left, as they reach the next step; to be set before the first one.
+
+    steps : list of (str, estimator)
+        The steps gone through, as they will be.
     """
 
-    def __init__(
-        self, whole: SampleStore, rows: np.ndarray, refits_others: bool, stream: Stream
-    ) -> None:
+    stream: Stream
+
+    def __init__(self, whole: SampleStore, rows: np.ndarray, refits_others: bool) -> None:
         self.whole = whole
         self.rows = rows
         self.refits_others = refits_others
-        self.stream = stream
         self.removals: list[Removal] = []
         self.reports: list[StepReport] = []
         self.swaps: list[Swap] = []
@@ -123,6 +129,24 @@ class Passage:
             StepReport(f"{name}__{part.name}", part.way, part.seconds) for part in parts
         ]
 
+    def replaces(self, steps: list[tuple[str, Any]]) -> bool:
+        """Tell whether other estimators are to take the place of some of the steps."""
+        pairs = zip(self.steps, steps, strict=True)
+        return any(new is not old for (_, new), (_, old) in pairs)
+
+    def removal(self, attributes: dict[str, Any], stream: Stream) -> Removal:
+        """Return what the composition does, given its own attributes and what comes out of it."""
+        return Removal(
+            attributes,
+            weakest(self.guarantees),
+            sum(removal.n_refitted for removal in self.removals),
+            sum(removal.n_parts for removal in self.removals),
+            "part",
+            tuple(self.reports),
+            tuple(self.swaps),
+            stream,
+        )
+
     def _passed(self, name: str, step: Any) -> tuple[str, Any]:
         """Pass a step that remembers no rows, but perhaps which columns there are."""
         frozen = isinstance(step, FrozenEstimator)
@@ -140,18 +164,20 @@ class Passage:
         rows = self._rows_of(store)
         if rows.size == store.n_samples:
             raise NotUnlearnableError(
-                f"The request would leave step {name!r} without rows. Nothing was changed."
+                f"The request would leave step {_called(name, step)} without rows. Nothing was "
+                "changed."
             )
         removal: Removal | None
-        if self.stream.changed:
-            way, removal = "pushed through", step._follow_stream(rows, self.stream)
-            if removal is None:
-                self._refit_unlearner(name, step, store, rows)
-                return "refitted", ()
-        elif rows.size:
-            way, removal = "unlearned", self._unlearned(name, step, rows)
-        else:
-            way, removal = "unchanged", Removal({})
+        with _naming(name, step):
+            if self.stream.changed:
+                way, removal = "pushed through", step._follow_stream(rows, self.stream)
+            elif rows.size:
+                way, removal = "unlearned", step._unlearn(rows)
+            else:
+                way, removal = "unchanged", Removal({})
+        if removal is None:
+            self._refit_unlearner(name, step, store, rows)
+            return "refitted", ()
         self.swaps += [Swap(step, removal.attributes, rows), *removal.swaps]
         self.removals.append(removal)
         self.guarantees.append(removal.guarantee or step._static_guarantee())
@@ -166,15 +192,6 @@ class Passage:
         if store.laid_out_as(self.whole):
             return self.rows
         return store.resolve(self.whole.ids_of(self.rows), strict=False)[1]
-
-    @staticmethod
-    def _unlearned(name: str, step: UnlearnerMixin, rows: np.ndarray) -> Removal:
-        try:
-            return step._unlearn(rows)
-        except NotUnlearnableError as error:
-            if str(error).startswith("Step "):
-                raise
-            raise NotUnlearnableError(f"Step {_called(name, step)}: {error}") from error
 
     def _refit_unlearner(
         self, name: str, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray
@@ -268,6 +285,17 @@ def saw_columns_of(step: Any, X: Any) -> bool:
     if names is None or known is None:
         return names is known and X.shape[1] == getattr(step, "n_features_in_", X.shape[1])
     return np.array_equal(names, known)
+
+
+@contextmanager
+def _naming(name: str, step: UnlearnerMixin) -> Iterator[None]:
+    """Say which step refuses a request; a composition has said which of its own does."""
+    try:
+        yield
+    except NotUnlearnableError as error:
+        if step._names_steps:
+            raise
+        raise NotUnlearnableError(f"Step {_called(name, step)}: {error}") from error
 
 
 def _shown_to(name: str, step: Any, method: Any, X: Any, *y: Any, **arguments: Any) -> Any:

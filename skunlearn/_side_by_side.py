@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sklearn
@@ -15,12 +16,12 @@ from skunlearn._compat import num_samples, wrap_output
 from skunlearn._composition import Composition
 from skunlearn._frames import FrameTable
 from skunlearn._ids import check_sample_ids
-from skunlearn._passage import Passage, forgets, weakest
+from skunlearn._passage import Passage, forgets
 from skunlearn._stream import Source, Stream
 from skunlearn._swap import snapshot
-from skunlearn._tables import native, take
+from skunlearn._tables import native
 from skunlearn._validation import refuse_arrays
-from skunlearn.base import Removal, UnlearnerMixin
+from skunlearn.base import Removal, Self, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
 # Attributes that scikit-learn's own compositions do not have.
@@ -34,6 +35,7 @@ class SideBySide(Composition):
     can be asked again for what it made of a row.
     """
 
+    _stock: ClassVar[Any]  # scikit-learn's class of the same name
     transformer_weights: dict[str, float] | None
 
     @abstractmethod
@@ -62,15 +64,12 @@ class SideBySide(Composition):
 
     @abstractmethod
     def _reshaped(
-        self, view: Any, rows: np.ndarray, streams: dict[str, Stream]
+        self, rows: np.ndarray, streams: dict[str, Stream]
     ) -> tuple[dict[str, Any], bool]:
         """Return attributes that tell of the outputs, and whether their container changes.
 
         Parameters
         ----------
-        view : SideBySide
-            The composition as it will be, these attributes excepted.
-
         rows : ndarray of dtype intp
             Slots that are removed.
 
@@ -82,8 +81,54 @@ class SideBySide(Composition):
     def _takes(self, X: Any) -> bool:
         """Tell whether rows come in with the columns that `fit` saw."""
 
-    def _fit_outputs(self, stock: Any, X: Any, y: Any, sample_ids: Any, params: Any) -> Any:
-        """Fit all parts by scikit-learn's `fit_transform`, telling each who its rows are."""
+    def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Self:
+        """Fit all transformers, telling each that can unlearn who its rows are.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Targets, for transformers that use them.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
+            ``0..n_samples-1``.
+
+        **params : dict
+            Parameters for the transformers, as in scikit-learn.
+
+        Returns
+        -------
+        self : object
+            The same object, fitted.
+        """
+        self.fit_transform(X, y, sample_ids=sample_ids, **params)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
+        """Fit all transformers and stack what they make of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Targets, for transformers that use them.
+
+        sample_ids : array-like of shape (n_samples,), default=None
+            As in :meth:`fit`.
+
+        **params : dict
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        X_tr : array-like or sparse matrix of shape (n_samples, n_transformed_features)
+            Transformed rows.
+        """
         context = self._init_callback_context()
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         refuse_arrays(self, X)
@@ -101,7 +146,7 @@ class SideBySide(Composition):
             )
         self._ids_to_hand_on = None if routed else ids
         try:
-            outputs = stock.fit_transform(self, X, y, **params)
+            outputs = self._stock.fit_transform(self, X, y, **params)
         finally:
             del self._ids_to_hand_on
         keeps_in = any(self._keeps_in(part) for _, part in self._parts())
@@ -145,8 +190,14 @@ class SideBySide(Composition):
         with self._read_lock():
             return super(Composition, snapshot(self)).transform(X, **params)
 
-    def _as_stock(self, stock: type) -> Any:
-        """Make scikit-learn's own composition of predict-only parts."""
+    def to_predictor(self) -> Any:
+        """Return scikit-learn's own class for deployment.
+
+        Returns
+        -------
+        predictor : sklearn.compose.ColumnTransformer or sklearn.pipeline.FeatureUnion
+            Fitted, of predict-only transformers; holds no training row.
+        """
         self._check_samples()
         view = snapshot(self)
         parts = [
@@ -154,57 +205,35 @@ class SideBySide(Composition):
             for name, part in view._parts()
         ]
         state = view.__dict__ | view._with_parts(parts)
-        predictor: Any = object.__new__(stock)
+        predictor: Any = object.__new__(self._stock)
         predictor.__dict__.update(
             {name: copy.deepcopy(value) for name, value in state.items() if name not in _OURS}
         )
         return predictor
 
-    def _carry(self, rows: np.ndarray, stream: Stream) -> Removal:
-        samples = self._samples
-        passages = {}
-        for name, part in self._parts():
-            passage = Passage(
-                samples, rows, self.on_memory == "refit", self._into(name, part, rows, stream)
-            )
+    def _carry(self, rows: np.ndarray, incoming: Stream | None) -> Removal:
+        passage = Passage(self._samples, rows, self.on_memory == "refit")
+        parts = self._parts()
+        streams = {}
+        for name, part in parts:
+            passage.stream = self._into(name, rows, incoming)
             passage.go_through(name, part)
-            passages[name] = passage
-        parts = [passage.steps[0] for passage in passages.values()]
-        replaced = any(
-            new is not old for (_, new), (_, old) in zip(parts, self._parts(), strict=True)
-        )
-        swaps = [swap for passage in passages.values() for swap in passage.swaps]
-        streams = {name: self._weighed(name, passage.stream) for name, passage in passages.items()}
-        attributes = self._with_parts(parts) if replaced else {}
-        view = self._after(Removal(attributes, swaps=tuple(swaps)))
-        shape, other_container = self._reshaped(view, rows, streams)
-        view.__dict__.update(shape)
-        removals = [r for passage in passages.values() for r in passage.removals]
-        return Removal(
-            attributes | shape,
-            weakest([g for passage in passages.values() for g in passage.guarantees]),
-            sum(removal.n_refitted for removal in removals),
-            sum(removal.n_parts for removal in removals),
-            "part",
-            tuple(report for passage in passages.values() for report in passage.reports),
-            tuple(swaps),
-            self._stream_out(view, rows, streams, stream.changed or other_container),
-        )
+            streams[name] = self._weighed(name, passage.stream)
+        attributes = self._with_parts(passage.steps) if passage.replaces(parts) else {}
+        shape, differs = self._reshaped(rows, streams)
+        attributes |= shape
+        later = Removal(attributes, swaps=tuple(passage.swaps))
+        stream = self._stream_out(later, rows, streams, differs or incoming is not None)
+        return passage.removal(attributes, stream)
 
     def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
         return self._carry(rows, stream) if self._takes(stream.get()[0]) else None
 
-    def _into(self, name: str, part: Any, rows: np.ndarray, stream: Stream) -> Stream:
+    def _into(self, name: str, rows: np.ndarray, incoming: Stream | None) -> Stream:
         """Return what reaches a part."""
-        if stream.changed:
-            return stream.through(lambda X: self._columns_for(name, X))
-        samples = self._samples
-
-        def compute() -> tuple[Any, np.ndarray]:
-            places = samples.places_without(rows)
-            return self._held_for(name, places), samples.ids_of(samples.slots()[places])
-
-        return Stream(compute, changed=False)
+        if incoming is not None:
+            return incoming.through(lambda X: self._columns_for(name, X))
+        return self._unchanged(rows, lambda places: self._held_for(name, places))
 
     def _weighed(self, name: str, stream: Stream) -> Stream:
         weight = self._weight(name)
@@ -218,34 +247,29 @@ class SideBySide(Composition):
         return (self.transformer_weights or {}).get(name)
 
     def _stream_out(
-        self, view: Any, rows: np.ndarray, streams: dict[str, Stream], differs: bool
+        self, later: Removal, rows: np.ndarray, streams: dict[str, Stream], differs: bool
     ) -> Stream:
+        """Return what will come out, given the new state and what comes out of each part."""
         samples = self._samples
-        n_left = samples.n_samples - rows.size
 
         def compute() -> tuple[Any, np.ndarray]:
+            view = self._after(later)
             outputs = [stream.get()[0] for stream in streams.values()]
             ids = samples.ids_of(samples.slots_without(rows))
-            return wrap_output(view, view._stacked(outputs, n_left)), ids
+            return wrap_output(view, view._stacked(outputs, ids.size)), ids
 
+        parts = dict(self._parts())
         changed = [name for name, stream in streams.items() if stream.changed]
         if not changed and not differs:
             return Stream(compute, changed=False)
-        parts = dict(self._parts())
-        source = None
-        if (
-            not differs
-            and self._is_in_step()
-            and all(
-                streams[name].source is not None and _affine_by_column(parts[name]) is not None
-                for name in changed
-            )
-        ):
-            source = Source(self._as_map(), view._as_map(), lambda: samples.ids, self._before_map)
-        return Stream(compute, source=source)
-
-    def _rows_in(self, places: np.ndarray) -> Any:
-        raise NotImplementedError("What comes in is asked for part by part.")
+        follows = not differs and all(
+            streams[name].source is not None and _affine_by_column(parts[name]) is not None
+            for name in changed
+        )
+        if not follows or not self._is_in_step():
+            return Stream(compute)
+        maps = self._as_map(), self._after(later)._as_map()
+        return Stream(compute, source=Source(*maps, lambda: samples.ids, self._before_map))
 
     def _part_outputs(self, name: str, part: Any, places: np.ndarray) -> Any:
         """Return what a part made of rows held."""
@@ -290,32 +314,20 @@ class SideBySide(Composition):
         return np.hstack(tables)
 
     def _matches(self, X: Any) -> list[np.ndarray]:
-        found = None
-        for name, part in self._parts():
-            if isinstance(part, UnlearnerMixin):
-                matches = part._matches(self._columns_for(name, X))
-                found = (
-                    matches
-                    if found is None
-                    else [np.intersect1d(a, b) for a, b in zip(found, matches, strict=True)]
-                )
-        held = self._samples.X
-        if held.shape[1]:
-            query = self._columns_held(X)
-            query = held.like(native(query)) if isinstance(held, FrameTable) else query
-            slots = self._samples.slots()
-            matches = [
-                slots.searchsorted(self._samples.find(take(query, np.array([at]))))
-                for at in range(query.shape[0])
-            ]
-            found = (
-                matches
-                if found is None
-                else [np.intersect1d(a, b) for a, b in zip(found, matches, strict=True)]
-            )
-        if found is None:
+        found = [
+            part._matches(self._columns_for(name, X))
+            for name, part in self._parts()
+            if isinstance(part, UnlearnerMixin)
+        ]
+        if self._samples.X.shape[1]:
+            found.append(super()._matches(X))
+        if not found:
             raise NotUnlearnableError("No part of this composition holds training rows.")
-        return found
+        return [functools.reduce(np.intersect1d, places) for places in zip(*found, strict=True)]
+
+    def _as_stored(self, X: Any) -> Any:
+        held, query = self._samples.X, self._columns_held(X)
+        return held.like(native(query)) if isinstance(held, FrameTable) else query
 
 
 def _affine_by_column(part: Any) -> AffineMap | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABCMeta, abstractmethod
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ class Step:
     its outputs; a model that can follow a change in front of it by algebra says how.
     """
 
+    _names_steps: ClassVar[bool] = False  # in the errors that it raises
     _samples: SampleStore
 
     def _after(self, removal: Removal) -> Any:
@@ -77,7 +79,7 @@ class Step:
             for at in range(query.shape[0])
         ]
 
-    def _follow_stream(self: Any, rows: np.ndarray, stream: Stream) -> Removal | None:
+    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
         """Unlearn where what comes in has changed; None if only a refit can follow that.
 
         Parameters
@@ -88,18 +90,7 @@ class Step:
         stream : Stream
             The rows that will be left, as they come in.
         """
-        source = stream.source
-        if source is None or not self._unlearning_tags.pushes_affine:
-            return None
-        if getattr(self, "_frame", None) is None and not np.array_equal(
-            self._samples.ids, source.ids()
-        ):
-            return None
-        return self._push_affine(rows, source)
-
-    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
-        """Unlearn where an affine map in front changes, as the tag `pushes_affine` declares."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement _push_affine.")
+        return None
 
     def _fit_arguments(self, rows: np.ndarray) -> dict[str, Any]:
         """Return what `fit` takes beside X and y for the given slots."""
@@ -112,3 +103,24 @@ class Step:
     def _fit_targets(self, rows: np.ndarray) -> Any:
         """Return targets of the given slots in the form in which `fit` takes them."""
         return self._samples.publish(take(self._samples.y, rows))
+
+
+class FollowsMap(Step, metaclass=ABCMeta):
+    """A step that can follow a change of an affine map in front of it by algebra.
+
+    `_frame` is the map by which it sees the rows it holds; None until it has followed one.
+    """
+
+    _frame: Any
+
+    def _follow_stream(self: Any, rows: np.ndarray, stream: Stream) -> Removal | None:
+        source = stream.source
+        if source is None or not self._unlearning_tags.pushes_affine:
+            return None
+        if self._frame is None and not np.array_equal(self._samples.ids, source.ids()):
+            return None
+        return self._push_affine(rows, source)
+
+    @abstractmethod
+    def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
+        """Unlearn where an affine map in front changes; None if only a refit can follow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,7 +42,12 @@ class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
         """Return scikit-learn's transformer with this one's attributes, not copied."""
         stock: Any = object.__new__(self._stock_class)
         stock.__dict__.update({key: v for key, v in self.__dict__.items() if key[0] != "_"})
+        stock.__dict__.update(self._extras())
         return stock.set_output(transform="default")
+
+    def _extras(self) -> dict[str, Any]:
+        """Return private attributes that scikit-learn's transformer has as well."""
+        return {}
 
     @reads_one_version
     def transform(self, X: Any) -> Any:
@@ -82,7 +88,29 @@ class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
         predictor : transformer
             Of the class of the same name, fitted; holds no training row.
         """
-        return self._as_namesake(self._stock_class)
+        predictor = self._as_namesake(self._stock_class)
+        predictor.__dict__.update(copy.deepcopy(self._extras()))
+        return predictor
+
+
+class NamesMixin:
+    """Adds the names of what comes out, for those whose columns are others."""
+
+    @reads_one_version
+    def get_feature_names_out(self: Any, input_features: Any = None) -> np.ndarray:
+        """Return the names of what comes out, as scikit-learn's transformer does.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; default those of `fit`, or x0, x1, ...
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self)
+        return self._stock().get_feature_names_out(input_features)
 
 
 class InverseMixin:

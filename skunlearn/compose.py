@@ -110,6 +110,7 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         "on_memory": [StrOptions({"raise", "refit"})],
     }
 
+    _stock = sklearn.compose.ColumnTransformer
     # A parameter of releases before 1.9, at what later ones do.
     force_int_remainder_cols = FORCE_INT_REMAINDER_COLS
 
@@ -133,69 +134,6 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         self.verbose = verbose
         self.verbose_feature_names_out = verbose_feature_names_out
         self.on_memory = on_memory
-
-    def fit(
-        self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any
-    ) -> ColumnTransformer:
-        """Fit all transformers, telling each that can unlearn who its rows are.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training rows.
-
-        y : array-like of shape (n_samples,), default=None
-            Targets, for transformers that use them.
-
-        sample_ids : array-like of shape (n_samples,), default=None
-            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
-            ``0..n_samples-1``.
-
-        **params : dict
-            Parameters routed to the transformers, as in scikit-learn.
-
-        Returns
-        -------
-        self : object
-            Fitted transformer.
-        """
-        self.fit_transform(X, y, sample_ids=sample_ids, **params)
-        return self
-
-    def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
-        """Fit all transformers and stack what they make of X.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training rows.
-
-        y : array-like of shape (n_samples,), default=None
-            Targets, for transformers that use them.
-
-        sample_ids : array-like of shape (n_samples,), default=None
-            As in :meth:`fit`.
-
-        **params : dict
-            As in :meth:`fit`.
-
-        Returns
-        -------
-        X_tr : array-like or sparse matrix of shape (n_samples, n_transformed_features)
-            Transformed rows.
-        """
-        stock = sklearn.compose.ColumnTransformer
-        return self._fit_outputs(stock, X, y, sample_ids, params)
-
-    def to_predictor(self) -> sklearn.compose.ColumnTransformer:
-        """Return scikit-learn's own column transformer for deployment.
-
-        Returns
-        -------
-        predictor : sklearn.compose.ColumnTransformer
-            Fitted, of predict-only transformers; holds no training row.
-        """
-        return self._as_stock(sklearn.compose.ColumnTransformer)
 
     def _templates(self) -> list[tuple[str, Any]]:
         parts = [(name, part) for name, part, _ in self.transformers]
@@ -269,7 +207,7 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         return saw_columns_of(self, X)
 
     def _reshaped(
-        self, view: Any, rows: np.ndarray, streams: dict[str, Stream]
+        self, rows: np.ndarray, streams: dict[str, Stream]
     ) -> tuple[dict[str, Any], bool]:
         samples = self._samples
         stored = samples.sample_weight

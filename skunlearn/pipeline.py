@@ -17,7 +17,7 @@ from skunlearn._composition import Composition, on_snapshot
 from skunlearn._feature_union import FeatureUnion, make_union
 from skunlearn._frames import FrameTable
 from skunlearn._ids import check_sample_ids
-from skunlearn._passage import Passage, forgets, weakest
+from skunlearn._passage import Passage, forgets
 from skunlearn._stream import Stream
 from skunlearn._swap import snapshot
 from skunlearn._tables import as_table, native
@@ -236,25 +236,16 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
     def _with_parts(self, parts: list[tuple[str, Any]]) -> dict[str, Any]:
         return {"steps": parts}
 
-    def _carry(self, rows: np.ndarray, stream: Stream) -> Removal:
-        passage = Passage(self._samples, rows, self.on_memory == "refit", stream)
+    def _carry(self, rows: np.ndarray, incoming: Stream | None) -> Removal:
+        passage = Passage(self._samples, rows, self.on_memory == "refit")
+        passage.stream = self._unchanged(rows, self._rows_in) if incoming is None else incoming
         for name, step in self.steps:
             passage.go_through(name, step)
-        replaced = any(
-            new is not old for (_, new), (_, old) in zip(passage.steps, self.steps, strict=True)
-        )
-        return Removal(
-            {"steps": passage.steps} if replaced else {},
-            weakest(passage.guarantees),
-            sum(removal.n_refitted for removal in passage.removals),
-            sum(removal.n_parts for removal in passage.removals),
-            "part",
-            tuple(passage.reports),
-            tuple(passage.swaps),
-            passage.stream,
-        )
+        attributes = self._with_parts(passage.steps) if passage.replaces(self.steps) else {}
+        return passage.removal(attributes, passage.stream)
 
     def _rows_in(self, places: np.ndarray) -> Any:
+        """Return rows as they came in, by place, where no step holds them."""
         return native(super()._before_map(places))
 
     def _last_holder(self) -> int | None:

@@ -28,6 +28,7 @@ def _only_scales(transformer: TfidfTransformer) -> bool:
     return scales and bool(np.isfinite(idf).all())
 
 
+# mypy does not see the argument that scikit-learn gives classes: outputs stay as they are.
 class TfidfTransformer(
     UnlearnerMixin,
     OneToOneFeatureMixin,

@@ -10,17 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.impute
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from skunlearn import _column_moments
 from skunlearn._compat import MissingValues, StrOptions, fit_context, fitted_indicator, missing_mask
 from skunlearn._kernels.columns import rounding
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, medians
-from skunlearn._stock import InverseMixin, StockTransformer
+from skunlearn._stock import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
-from skunlearn.base import Guarantee, Removal, reads_one_version
+from skunlearn.base import Guarantee, Removal
 from skunlearn.impute._modes import Modes, count
 
 _KINDS = (
@@ -30,7 +29,7 @@ _KINDS = (
 )
 
 
-class SimpleImputer(InverseMixin, StockTransformer):
+class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
     """Replace missing values by a statistic of each column, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.impute.SimpleImputer`. For k
@@ -351,39 +350,8 @@ class SimpleImputer(InverseMixin, StockTransformer):
         moved[moved] = (old[moved] != new[moved]).astype(bool)
         return not after._n_missing[moved].any()
 
-    def _stock(self) -> Any:
-        stock = super()._stock()
-        stock._fit_dtype = stock._fill_dtype = self._samples.X.dtype
-        return stock
-
-    @reads_one_version
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of what comes out.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the features; default those of `fit`, or x0, x1, ...
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            Dropped features left out, those of the indicator at the end.
-        """
-        check_is_fitted(self)
-        return self._stock().get_feature_names_out(input_features)
-
-    def to_predictor(self) -> sklearn.impute.SimpleImputer:
-        """Return scikit-learn's own imputer for deployment.
-
-        Returns
-        -------
-        predictor : sklearn.impute.SimpleImputer
-            Fitted; holds no training row.
-        """
-        predictor = super().to_predictor()
-        predictor._fit_dtype = predictor._fill_dtype = self._samples.X.dtype
-        return predictor
+    def _extras(self) -> dict[str, Any]:
+        return dict.fromkeys(("_fit_dtype", "_fill_dtype"), self._samples.X.dtype)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

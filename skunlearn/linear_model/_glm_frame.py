@@ -9,6 +9,7 @@ import numpy as np
 
 from skunlearn._affine import AffineMap, find_near
 from skunlearn._sample_store import SampleStore
+from skunlearn._step import FollowsMap
 from skunlearn._stream import Source
 from skunlearn._swap import Removal, snapshot
 from skunlearn._tables import dense, native, own
@@ -25,7 +26,7 @@ _SINGULAR = 1e-3
 _N_COMPARED = 64
 
 
-class FollowsTransformer(UnlearnerMixin, metaclass=ABCMeta):
+class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
     """A generalised linear model behind an affine transformer that forgets too.
 
     Rows and parameters stay in the coordinates in which the rows came, until `purge`: `_base` holds

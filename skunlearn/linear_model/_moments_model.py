@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._affine import find_near
 from skunlearn._arrays import affine, to_host
 from skunlearn._sample_store import SampleStore
+from skunlearn._step import FollowsMap
 from skunlearn._stream import Source
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
@@ -23,7 +24,7 @@ EPS = float(np.finfo(np.float64).eps)
 TOLERANCE = 1e-9
 
 
-class MomentsModel(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
+class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     """A linear model of targets that follows from joint moments of rows and targets.
 
     Rows are held in the coordinates they came in; behind an affine transformer that forgets too, a

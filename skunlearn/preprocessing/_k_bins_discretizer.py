@@ -11,17 +11,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.preprocessing
-from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from skunlearn._compat import Interval, Options, StrOptions, fit_context
 from skunlearn._extremes import Extremes, least_of
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
-from skunlearn._stock import InverseMixin, StockTransformer
+from skunlearn._stock import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
-from skunlearn.base import Removal, reads_one_version
+from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 
 _STOCK = sklearn.preprocessing.KBinsDiscretizer
@@ -36,7 +35,7 @@ _METHODS = {
 _NARROW = 1e-8
 
 
-class KBinsDiscretizer(InverseMixin, StockTransformer):
+class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
     """Bin continuous features into intervals, and forget rows.
 
     Same parameters and fitted attributes as :class:`sklearn.preprocessing.KBinsDiscretizer`, and
@@ -316,41 +315,8 @@ class KBinsDiscretizer(InverseMixin, StockTransformer):
         held = self._samples.X.dtype
         return self.dtype or (held if held in (np.float32, np.float64) else np.float64)
 
-    def _stock(self) -> Any:
-        stock = super()._stock()
-        if self._encoder is not None:
-            stock._encoder = copy.copy(self._encoder)
-        return stock
-
-    @reads_one_version
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of what comes out.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the features; default those of `fit`, or x0, x1, ...
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            With the bin at the end, if bins are columns of their own.
-        """
-        check_is_fitted(self)
-        return self._stock().get_feature_names_out(input_features)
-
-    def to_predictor(self) -> sklearn.preprocessing.KBinsDiscretizer:
-        """Return scikit-learn's own discretizer for deployment.
-
-        Returns
-        -------
-        predictor : sklearn.preprocessing.KBinsDiscretizer
-            Fitted; holds no training row.
-        """
-        predictor = super().to_predictor()
-        if self._encoder is not None:
-            predictor._encoder = copy.deepcopy(self._encoder)
-        return predictor
+    def _extras(self) -> dict[str, Any]:
+        return {} if self._encoder is None else {"_encoder": copy.copy(self._encoder)}
 
 
 def _wanted_bins(n_bins: Any, n_features: int) -> np.ndarray:

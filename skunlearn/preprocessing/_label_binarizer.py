@@ -18,6 +18,7 @@ from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._label_counter import LabelCounter
 
 
+# mypy does not see the argument that scikit-learn gives classes: outputs stay as they are.
 class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Encode labels as columns, one against all others, and forget labels.
 

@@ -20,6 +20,7 @@ from skunlearn.preprocessing._columns import ColumnTable, codes_of
 NO_ROWS = np.empty(0, dtype=np.intp)
 
 
+# mypy does not see the argument that scikit-learn gives classes: outputs stay as they are.
 class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of the encoders of labels: holds them as a column, counts them at the first request."""
 
@@ -68,6 +69,7 @@ class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_ou
     def _outputs_at(self, places: np.ndarray) -> Any:
         return self.transform(self._before_map(places).arrays[0])
 
+    # Labels are the rows here, so that there are no targets beside them.
     def find_samples(self, y: Any) -> np.ndarray:  # type: ignore[override]
         """Find the ids of labels that equal the given ones.
 

@@ -15,6 +15,7 @@ from skunlearn.preprocessing._columns import codes_of, distinct, unknown_values
 from skunlearn.preprocessing._label_counter import LabelCounter
 
 
+# mypy does not see the argument that scikit-learn gives classes: outputs stay as they are.
 class LabelEncoder(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Encode labels as whole numbers from zero on, and forget labels.
 

@@ -19,17 +19,16 @@ from skunlearn._compat import (
     StrOptions,
     align_sparse,
     check_feature_names_in,
-    fit_context,
     transform_container,
 )
 from skunlearn.base import reads_one_version
-from skunlearn.preprocessing._category_encoder import CategoryEncoder
 from skunlearn.preprocessing._columns import as_objects, is_nan
+from skunlearn.preprocessing._grouping_encoder import GroupingEncoder
 
 _INFREQUENT = "infrequent_sklearn"
 
 
-class OneHotEncoder(CategoryEncoder):
+class OneHotEncoder(GroupingEncoder):
     """Encode categories as columns of zeros and ones, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.preprocessing.OneHotEncoder`.
@@ -139,33 +138,6 @@ class OneHotEncoder(CategoryEncoder):
         self.max_categories = max_categories
         self.feature_name_combiner = feature_name_combiner
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> OneHotEncoder:
-        """Find the categories of each feature.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training rows.
-
-        y : None
-            Ignored.
-
-        sample_ids : array-like of shape (n_samples,), default=None
-            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
-            ``0..n_samples-1``.
-
-        Returns
-        -------
-        self : object
-            Fitted encoder.
-        """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        self._fit(X, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
-        return self
-
     def _settle(
         self, categories: list[np.ndarray], numbers: list[np.ndarray] | None, n_samples: int
     ) -> dict[str, Any]:
@@ -231,9 +203,6 @@ class OneHotEncoder(CategoryEncoder):
                 "training data.\n" + "\n".join(absent)
             )
         return dropped
-
-    def _mappings(self) -> list[Any]:
-        return self.__dict__.get("_default_to_infrequent_mappings", [None] * len(self.categories_))
 
     def _widths(self) -> list[int]:
         return self._n_features_outs

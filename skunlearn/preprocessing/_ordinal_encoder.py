@@ -11,13 +11,13 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
+from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn.base import reads_one_version
-from skunlearn.preprocessing._category_encoder import CategoryEncoder
 from skunlearn.preprocessing._columns import is_nan
+from skunlearn.preprocessing._grouping_encoder import GroupingEncoder
 
 
-class OrdinalEncoder(OneToOneFeatureMixin, CategoryEncoder):
+class OrdinalEncoder(OneToOneFeatureMixin, GroupingEncoder):
     """Encode categories as whole numbers, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.preprocessing.OrdinalEncoder`.
@@ -121,29 +121,7 @@ class OrdinalEncoder(OneToOneFeatureMixin, CategoryEncoder):
         self.min_frequency = min_frequency
         self.max_categories = max_categories
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> OrdinalEncoder:
-        """Find the categories of each feature.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Training rows.
-
-        y : None
-            Ignored.
-
-        sample_ids : array-like of shape (n_samples,), default=None
-            Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
-            ``0..n_samples-1``.
-
-        Returns
-        -------
-        self : object
-            Fitted encoder.
-        """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+    def _check_parameters(self) -> None:
         if self.handle_unknown == "use_encoded_value":
             if is_nan(self.unknown_value):
                 if np.dtype(self.dtype).kind != "f":
@@ -161,9 +139,6 @@ class OrdinalEncoder(OneToOneFeatureMixin, CategoryEncoder):
                 "unknown_value should only be set when handle_unknown is 'use_encoded_value', "
                 f"got {self.unknown_value}."
             )
-        self._fit(X, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
-        return self
 
     def _settle(
         self, categories: list[np.ndarray], numbers: list[np.ndarray] | None, n_samples: int
@@ -212,9 +187,7 @@ class OrdinalEncoder(OneToOneFeatureMixin, CategoryEncoder):
 
     def _destinations(self) -> list[np.ndarray]:
         """Return the code of each category, and last of an unknown value."""
-        mappings = self.__dict__.get(
-            "_default_to_infrequent_mappings", [None] * len(self.categories_)
-        )
+        mappings = self._mappings()
         made = []
         for feature, (known, mapping) in enumerate(zip(self.categories_, mappings, strict=True)):
             targets = np.zeros(known.size + 1, dtype=self.dtype)

@@ -128,7 +128,6 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         "shuffle": ["boolean", StrOptions({"deprecated"})],
         "random_state": ["random_state", StrOptions({"deprecated"})],
     }
-    _infrequent_enabled = False
     _counts: TargetIndex
 
     def __init__(
@@ -222,7 +221,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         self._list_given = not hasattr(y, "dtype")
         y = to_host(y)
         check_consistent_length(X, y)
-        samples = self._learn(X, None, sample_ids, "ignore")
+        samples = self._learn(X, sample_ids, "ignore")
         kind = self.target_type
         if kind == "auto":
             kind = _type_of(y)
@@ -257,7 +256,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                     f"target_type='multiclass' needs three classes or more; y has {classes.size}."
                 )
         index = TargetIndex()
-        index.make(table, slots, y, kind, classes, categories)
+        index.make_of(table, slots, y, kind, classes, categories)
         state = {"categories_": categories, "target_type_": kind, "classes_": classes}
         every = [np.ones(known.size, dtype=bool) for known in categories]
         parts = (index.sums.numbers, index.sums.totals, index.sums.scatters)
@@ -286,7 +285,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         if not index.is_made:
             slots = samples.slots()
             made = TargetIndex()
-            made.make(
+            made.make_of(
                 samples.X,
                 slots,
                 samples.y[slots],

@@ -36,7 +36,7 @@ class TargetIndex(CategoryCounts):
 
     sums: TargetSums
 
-    def make(  # type: ignore[override]
+    def make_of(
         self,
         table: ColumnTable,
         slots: np.ndarray,
@@ -46,7 +46,7 @@ class TargetIndex(CategoryCounts):
         categories: list[np.ndarray],
     ) -> None:
         """Count categories and add targets up."""
-        places = super().make(table, slots, categories)
+        places = self.make(table, slots, categories)
         self.last = self.spans[-1].stop
         self._kind, self._labels = kind, None
         if classes is not None:

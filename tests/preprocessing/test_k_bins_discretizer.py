@@ -65,6 +65,7 @@ def test_law_for_any_rows_ids_and_order(data):
 @pytest.mark.parametrize("strategy", ["uniform", "quantile", "kmeans"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_law_with_a_subsample_and_weights(subsample, strategy, weighted, global_random_seed):
+    # There our class refuses weights as well, so that there is no law to test.
     if weighted and strategy == "uniform" and not HAS_METHOD:
         pytest.skip("this scikit-learn does not weigh rows for bins of equal width")
     rng = np.random.default_rng(global_random_seed)
