@@ -12,6 +12,7 @@ from sklearn.utils import _safe_indexing, check_array
 
 from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions
 from skunlearn._passage import saw_columns_of
+from skunlearn._sample_store import SampleStore
 from skunlearn._side_by_side import SideBySide
 from skunlearn._stream import Stream
 from skunlearn._tables import as_table, native, take
@@ -209,34 +210,44 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
     def _reshaped(
         self, rows: np.ndarray, streams: dict[str, Stream]
     ) -> tuple[dict[str, Any], bool]:
-        samples = self._samples
-        stored = samples.sample_weight
-        sparse_parts = self.__dict__.get("_sparse_parts", frozenset())
-        widths = {name: self._width(name) for name in streams}
-        attributes: dict[str, Any] = {}
+        if not streams:
+            return {}, False
         anew = {n: s.get()[0] for n, s in streams.items() if s.changed and s.source is None}
+        widths = {name: self._width(name) for name in streams}
+        widths |= {name: outputs.shape[1] for name, outputs in anew.items()}
+        state: dict[str, Any] = {}
         if anew:
-            widths |= {name: outputs.shape[1] for name, outputs in anew.items()}
-            attributes["output_indices_"] = self._spans(widths)
-            sparse_parts = _sparse_among(anew) | (sparse_parts - anew.keys())
-            if stored is not None or sparse_parts:
-                counts = _stored_entries([streams[name].get()[0] for name in sparse_parts])
-                stored = None if counts is None else np.zeros(samples.n_slots)
-                if stored is not None:
-                    stored[samples.slots_without(rows)] = counts
-                twin = samples.with_table(take(samples.X, np.arange(samples.n_slots)))
-                twin.sample_weight = stored
-                attributes |= {"_samples": twin, "_sparse_parts": sparse_parts}
+            sparse_parts = _sparse_among(anew) | (self._sparse_parts - anew.keys())
+            state = {"output_indices_": self._spans(widths), "_sparse_parts": sparse_parts}
+            if sparse_parts or self._sparse_parts:
+                outputs = [streams[name].get()[0] for name in sparse_parts]
+                state["_samples"] = self._recounted(rows, outputs)
+        is_sparse = self._is_sparse(rows, widths, state)
+        state["sparse_output_"] = is_sparse
+        return state, is_sparse != self.sparse_output_
+
+    def _recounted(self, rows: np.ndarray, outputs: list[Any]) -> SampleStore:
+        """Copy the store with what rows left store in sparse outputs as their weights."""
+        samples = self._samples
+        twin = samples.with_table(take(samples.X, np.arange(samples.n_slots)))
+        counts = _stored_entries(outputs)
+        twin.sample_weight = None
+        if counts is not None:
+            twin.sample_weight = np.zeros(samples.n_slots)
+            twin.sample_weight[samples.slots_without(rows)] = counts
+        return twin
+
+    def _is_sparse(self, rows: np.ndarray, widths: dict[str, int], state: dict[str, Any]) -> bool:
+        """Tell whether the rows left are so sparse that the output is."""
+        samples = state.get("_samples", self._samples)
+        sparse_parts = state.get("_sparse_parts", self._sparse_parts)
         if not sparse_parts:
-            return attributes | ({"sparse_output_": False} if anew else {}), self.sparse_output_
-        assert stored is not None
+            return False
+        stored = samples.sample_weight
         n_left = samples.n_samples - rows.size
-        entries = stored.sum() - stored[rows].sum()
-        entries += n_left * sum(w for name, w in widths.items() if name not in sparse_parts)
-        total = n_left * sum(widths.values())
-        is_sparse = bool(entries / total < self.sparse_threshold)
-        attributes["sparse_output_"] = is_sparse
-        return attributes, is_sparse != self.sparse_output_
+        full = sum(width for name, width in widths.items() if name not in sparse_parts)
+        entries = stored.sum() - stored[rows].sum() + n_left * full
+        return bool(entries / (n_left * sum(widths.values())) < self.sparse_threshold)
 
     def _spans(self, widths: dict[str, int]) -> dict[str, slice]:
         """Return `output_indices_` for parts that make so many columns."""

@@ -266,6 +266,15 @@ def test_parts_may_forget_alone_and_the_whole_catches_up(table):
 
 
 @pytest.mark.fast
+def test_nothing_but_dropped_columns():
+    X = np.arange(12.0).reshape(6, 2)
+    columns = ColumnTransformer([("none", "drop", [0]), ("empty", StandardScaler(), [])])
+    columns.fit(X).unlearn([0, 1])
+    assert columns.transform(X).shape == (6, 0)
+    assert_array_equal(columns.sample_ids_, [2, 3, 4, 5])
+
+
+@pytest.mark.fast
 def test_frames_select_columns_by_name_and_dtype(table):
     pd = pytest.importorskip("pandas")
     X, _ = table
