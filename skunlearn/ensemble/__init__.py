@@ -6,7 +6,7 @@ from skunlearn.ensemble._private_forest_classifier import DPForestClassifier
 from skunlearn.ensemble._private_forest_regressor import DPForestRegressor
 from skunlearn.ensemble._sisa_classifier import SISAClassifier
 from skunlearn.ensemble._sisa_regressor import SISARegressor
-from skunlearn.ensemble._trees import UnlearningCost
+from skunlearn.ensemble._tree_changes import UnlearningCost
 
 __all__ = [
     "DPForestClassifier",

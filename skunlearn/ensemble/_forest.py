@@ -1,4 +1,4 @@
-"""What forests that forget share: rows in trees, growing, forgetting, what a request would cost."""
+"""What forests that forget share: growing, forgetting, learning more, what a request would cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
@@ -17,27 +17,25 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skunlearn._arrays import is_cupy, to_host
-from skunlearn._compat import Interval, RealNotInt, StrOptions, check_sample_weight
+from skunlearn._arrays import to_host
+from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._ids import check_sample_ids, joined_ids
-from skunlearn._kernels.tree_parts import SQUARED_ERROR, Rules, Table
+from skunlearn._kernels.tree_parts import SQUARED_ERROR
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import Removal, Swap, commit, snapshot
 from skunlearn._tags import UnlearningTags
-from skunlearn._validation import check_visitors, validate_data
-from skunlearn.base import UnlearnerMixin, reads_one_version
-from skunlearn.ensemble._categories import as_numbers, find_categorical
-from skunlearn.ensemble._trees import Forest, UnlearningCost, rows_that_count
+from skunlearn.base import reads_one_version
+from skunlearn.ensemble._forest_rows import ForestRows
+from skunlearn.ensemble._tree_changes import UnlearningCost
+from skunlearn.ensemble._trees import Forest
 from skunlearn.exceptions import NotUnlearnableError
 
 Self = TypeVar("Self", bound="BaseForest")
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
 
-_NO_LIMIT = int(np.iinfo(np.int32).max)
 
-
-class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseForest(ForestRows, metaclass=ABCMeta):
     """Randomised trees that are functions of a seed and the rows in them."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -65,38 +63,10 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     }
     _unlearning_tags = UnlearningTags("bitwise")
 
-    # How many rows there may be without weights, and with weights.
-    _most_rows: ClassVar[dict[bool, int]] = {}
-
     n_estimators: int
-    max_depth: int | None
-    min_samples_split: Any
-    min_samples_leaf: Any
-    max_features: Any
     max_samples: float
-    n_candidates: int
-    categorical_features: Any
     n_jobs: int | None
     random_state: Any
-    is_categorical_: np.ndarray | None
-    _forest: Forest
-    _scales: np.ndarray
-
-    @abstractmethod
-    def _criterion(self) -> int:
-        """Return the number of the criterion."""
-
-    @abstractmethod
-    def _n_sums(self) -> int:
-        """Return how many sums a node has."""
-
-    @abstractmethod
-    def _targets(self, samples: SampleStore) -> tuple[np.ndarray, np.ndarray]:
-        """Return class codes and numeric targets, one of them of size 0."""
-
-    @abstractmethod
-    def _class_factors(self) -> np.ndarray:
-        """Return weights of classes; of size 0 for regression."""
 
     @abstractmethod
     def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
@@ -117,89 +87,6 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         """Return targets as they were given to `fit`, by slots."""
-
-    def _rules(self, n_rows: int) -> Rules:
-        n_features = self.n_features_in_
-        wanted: Any = self.max_features
-        if wanted == "sqrt":
-            wanted = int(np.sqrt(n_features))
-        elif wanted == "log2":
-            wanted = int(np.log2(n_features))
-        elif wanted is None:
-            wanted = n_features
-        elif not isinstance(wanted, Integral):
-            wanted = int(wanted * n_features)
-        smallest, split = self.min_samples_leaf, self.min_samples_split
-        if not isinstance(smallest, Integral):
-            smallest = int(np.ceil(smallest * n_rows))
-        if not isinstance(split, Integral):
-            split = int(np.ceil(split * n_rows))
-        return Rules(
-            self._criterion(),
-            max(1, min(int(wanted), n_features)),
-            int(self.n_candidates),
-            _NO_LIMIT if self.max_depth is None else int(self.max_depth),
-            max(2, int(split), 2 * int(smallest)),
-            int(smallest),
-        )
-
-    def _table(self, samples: SampleStore) -> Table:
-        """View rows as the kernels do."""
-        labels, targets = self._targets(samples)
-        weights = samples.sample_weight
-        return Table(
-            samples.X.reshape(-1),
-            samples.X.shape[1],
-            1,
-            self._forest.is_categorical,
-            labels,
-            targets,
-            np.zeros(0) if weights is None else weights,
-            self._class_factors(),
-            self._scales,
-        )
-
-    def _check_rows(
-        self, X: Any, y: Any, sample_weight: Any, **checks: Any
-    ) -> tuple[Any, Any, Any]:
-        """Validate X, y and weights; the rows in memory of our own."""
-        source, numbers = X, None
-        if "_categorical_to_keep" in self.__dict__:  # X is what was held
-            is_categorical = self.__dict__.pop("_categorical_to_keep")
-        else:
-            is_categorical = find_categorical(X, self.categorical_features)
-            if is_categorical is not None:
-                X = numbers = as_numbers(
-                    X, is_categorical, self, order="C", ensure_all_finite="allow-nan"
-                )
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float32,
-            order="C",
-            ensure_all_finite="allow-nan" if is_categorical is None else False,
-            multi_output=True,
-            **checks,
-        )
-        if numbers is not None:
-            validate_data(self, source, skip_check_array=True)
-        if np.may_share_memory(X, source) if isinstance(source, np.ndarray) else X is not numbers:
-            X = np.array(X, order="C")
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
-            weight = np.array(weight, dtype=np.float64)
-            if not weight.any():
-                raise ValueError("Sample weights must contain at least one non-zero number.")
-        self._check_size(len(X), weight is not None)
-        self.is_categorical_ = is_categorical
-        return X, y, weight
-
-    def _check_size(self, n_rows: int, weighted: bool) -> None:
-        most = self._most_rows.get(weighted, n_rows)
-        if n_rows > most:
-            raise ValueError(f"{type(self).__name__} takes {most:,} rows at most; got {n_rows:,}.")
 
     def _grow(self, X: Any, y: np.ndarray, weight: Any, source: Any, sample_ids: Any) -> None:
         """Hold validated rows and grow the trees."""
@@ -226,34 +113,6 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             self.n_jobs,
         )
         self._forest.grow(self._table(samples), samples, rows)
-
-    def _weighing(self, samples: SampleStore, rows: np.ndarray) -> np.ndarray:
-        """Return those of the rows that have a weight."""
-        weight = samples.sample_weight
-        labels, _ = self._targets(samples)
-        weights = np.zeros(0) if weight is None else weight
-        return rows_that_count(rows, weights, labels, self._class_factors())
-
-    def _choose_scales(
-        self, samples: SampleStore, rows: np.ndarray
-    ) -> tuple[np.ndarray, tuple[int, int]]:
-        """Choose powers of two that turn targets and weights into integers.
-
-        They depend on the size of the largest only, up to a power of two; also count the rows
-        that have this size.
-        """
-        _, targets = self._targets(samples)
-        weight = samples.sample_weight
-        bits = (38, 20) if weight is None else (22, 18)
-        scales, counts = np.ones(2), [0, 0]
-        tables = (targets[rows] if targets.size else None, None if weight is None else weight[rows])
-        for place, (table, n_bits) in enumerate(zip(tables, bits, strict=True)):
-            if table is not None:
-                sizes = np.abs(table).reshape(len(table), -1).max(axis=1)
-                exponent = int(np.frexp(sizes.max())[1])
-                scales[place] = 2.0 ** (n_bits - exponent)
-                counts[place] = int((np.frexp(sizes)[1] == exponent).sum())
-        return scales, (counts[0], counts[1])
 
     def _at_top_without(self, rows: np.ndarray) -> tuple[int, int]:
         """Return how many rows are left that have the size by which scales were chosen."""
@@ -419,28 +278,6 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             self._forest.readers.reading() if "_forest" in self.__dict__ else super()._read_lock()
         )
 
-    def _check_queries(self, X: Any) -> Any:
-        """Validate rows; those of CuPy stay where they are."""
-        check_is_fitted(self)
-        if is_cupy(X):
-            if self.is_categorical_ is not None:
-                raise TypeError(
-                    f"This {type(self).__name__} has categorical features, which are read on the "
-                    "host: pass a data frame or a NumPy array."
-                )
-            return check_visitors(self, X)
-        return self._as_numbers(X, ensure_all_finite="allow-nan")
-
-    def _as_stored(self, X: Any) -> np.ndarray:
-        return self._as_numbers(X, ensure_all_finite=False)
-
-    def _as_numbers(self, X: Any, **checks: Any) -> np.ndarray:
-        """Validate queries and turn categories into numbers."""
-        if self.is_categorical_ is None:
-            return validate_data(self, X, dtype=np.float32, order="C", reset=False, **checks)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        return as_numbers(X, self.is_categorical_, self, **checks)
-
     @reads_one_version
     def apply(self, X: Any) -> np.ndarray:
         """Find the leaf of each tree that each row falls into.
@@ -463,9 +300,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         check_is_fitted(self)
         with self._read_lock():
             shape = self._forest.shape()
-        tree = np.repeat(np.arange(self.n_estimators), np.diff(shape.first_node))
-        left = shape.nodes["left"] + shape.first_node[tree]
-        inner = np.flatnonzero(left != np.arange(left.size))
+        tree, left, inner = shape.links()
         spread = self._spread(shape.stats)
         gain = spread[inner] - spread[left[inner]] - spread[left[inner] + 1]
         feature = shape.nodes["feature"][inner]
@@ -499,9 +334,7 @@ class BaseForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """
         leaves = to_host(self._forest.leaves(self._check_queries(X)))
         shape = self._forest.shape()
-        tree = np.repeat(np.arange(self.n_estimators), np.diff(shape.first_node))
-        left = shape.nodes["left"] + shape.first_node[tree]
-        inner = np.flatnonzero(left != np.arange(left.size))
+        _, left, inner = shape.links()
         parent = np.full(left.size, -1)
         parent[left[inner]] = parent[left[inner] + 1] = inner
         at = (leaves + shape.first_node[:-1]).ravel()

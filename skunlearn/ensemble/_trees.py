@@ -1,11 +1,7 @@
-"""The trees of a forest: how they grow in threads, and what a request changes in them."""
+"""The trees of a forest: how they grow and answer in threads, and where rows are in them."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -15,25 +11,15 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skunlearn._arrays import is_foreign
 from skunlearn._hashing import derive_seed
-from skunlearn._kernels.forest_changes import carry_out
 from skunlearn._kernels.forest_layout import number_nodes, place_rows, rows_by_tree
-from skunlearn._kernels.forests import (
-    N_CACHES,
-    N_FREE,
-    N_FREE_CACHES,
-    N_NODES,
-    Plan,
-    Trees,
-    plan,
-)
+from skunlearn._kernels.forests import Trees, plan
 from skunlearn._kernels.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.tree_paths import find_leaves, oddities, vote
 from skunlearn._kernels.trees import EXTENT, NONE, grow
 from skunlearn._sample_store import SampleStore
 from skunlearn.ensemble import _trees_cuda
-
-# Room for new nodes and caches, as a share of those in use, made when there is none.
-_SPARE = 0.25
+from skunlearn.ensemble._readers import Readers
+from skunlearn.ensemble._tree_changes import Change
 
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
 _MANY = 2000
@@ -63,42 +49,11 @@ class Shape(NamedTuple):
     stats: np.ndarray
     first_node: np.ndarray
 
-
-@dataclass(frozen=True)
-class UnlearningCost:
-    """What a request costs, or would cost.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows to remove.
-
-    n_trees : int
-        Trees that hold any of them.
-
-    n_trees_changed : int
-        Trees of which a part grows anew.
-
-    n_nodes_visited : int
-        Nodes that keep their split.
-
-    n_nodes_rebuilt : int
-        Nodes that grow anew.
-
-    n_rows_rebuilt : int
-        Rows in subtrees that grow anew, counted in each tree.
-
-    share_of_fit : float
-        `n_rows_rebuilt` as a share of the rows in all trees.
-    """
-
-    n_rows: int
-    n_trees: int
-    n_trees_changed: int
-    n_nodes_visited: int
-    n_nodes_rebuilt: int
-    n_rows_rebuilt: int
-    share_of_fit: float
+    def links(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return each node's tree and left child, counted through, and which nodes have any."""
+        tree = np.repeat(np.arange(self.first_node.size - 1), np.diff(self.first_node))
+        left = self.nodes["left"] + self.first_node[tree]
+        return tree, left, np.flatnonzero(left != np.arange(left.size))
 
 
 class Forest:
@@ -356,123 +311,6 @@ class Forest:
         return sum(array.nbytes for array in self.trees)
 
 
-class Change:
-    """What a request changes in a forest, and the room that it takes.
-
-    Parameters
-    ----------
-    forest : Forest
-    table : Table
-        With the rows that leave or join in it.
-    plans : list of Plan
-    gone : ndarray of shape (n_slots,), bool
-        True for the rows to remove.
-    sign : int
-        -1 if rows leave, 1 if they join.
-    n_rows : int
-        How many they are.
-    first_leaving : ndarray of shape (n_trees + 1,), int64
-        Where each tree's begin, if those of all trees stand one after the other.
-    """
-
-    def __init__(
-        self,
-        forest: Forest,
-        table: Table,
-        plans: list[Plan],
-        gone: np.ndarray,
-        sign: int,
-        n_rows: int,
-        first_leaving: np.ndarray,
-    ) -> None:
-        self.forest = forest
-        self.table = table
-        self.plans = plans
-        self.gone = gone
-        self.sign = sign
-        self.n_rows = n_rows
-        self.first_leaving = first_leaving
-        self.trees = _with_room(
-            forest.trees,
-            sum(part.nodes.size for part in plans),
-            sum(len(part.trials) + len(part.fresh_trials) for part in plans),
-        )
-
-    @property
-    def n_trees_changed(self) -> int:
-        """Number of trees of which a part grows anew."""
-        return len({tree for part in self.plans for tree in part.grafts["tree"].tolist()})
-
-    @property
-    def cost(self) -> UnlearningCost:
-        """What the change costs."""
-        n_rebuilt = sum(part.rows.size for part in self.plans)
-        return UnlearningCost(
-            self.n_rows,
-            int(np.count_nonzero(np.diff(self.first_leaving))),
-            self.n_trees_changed,
-            sum(part.visits.size for part in self.plans),
-            sum(part.nodes.size for part in self.plans),
-            n_rebuilt,
-            n_rebuilt / max(1, int(self.forest.trees.first_row[-1])),
-        )
-
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Carry out the change while nobody reads, and let nobody read until the end."""
-        with self.forest.readers.writing():
-            for part in self.plans:
-                carry_out(self.table, self.trees, part, self.gone, self.sign)
-            if self.sign > 0:
-                self.forest.n_slots = -1
-            former, self.forest.trees = self.forest.trees, self.trees
-            if former is not self.trees:
-                for old, new in zip(former, self.trees, strict=True):
-                    if old is not new:
-                        old.fill(np.zeros((), old.dtype)[()])
-            yield
-
-
-class Readers:
-    """A lock that many readers may hold at once, or one writer, who goes first."""
-
-    def __init__(self) -> None:
-        self._n_reading = 0
-        self._n_waiting = 0
-        self._free = threading.Condition()
-        self._mine = threading.local()
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Wait for writers, unless this thread is reading already, and keep them off."""
-        depth = getattr(self._mine, "depth", 0)
-        with self._free:
-            while self._n_waiting and not depth:
-                self._free.wait()
-            self._n_reading += 1
-        self._mine.depth = depth + 1
-        try:
-            yield
-        finally:
-            self._mine.depth = depth
-            with self._free:
-                self._n_reading -= 1
-                self._free.notify_all()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Wait until nobody reads, and keep all others off."""
-        with self._free:
-            self._n_waiting += 1
-            try:
-                while self._n_reading:
-                    self._free.wait()
-                yield
-            finally:
-                self._n_waiting -= 1
-                self._free.notify_all()
-
-
 def rows_that_count(
     rows: np.ndarray, weights: np.ndarray, labels: np.ndarray, class_weight: np.ndarray
 ) -> np.ndarray:
@@ -491,25 +329,3 @@ def _starts(sizes: Any) -> np.ndarray:
 def _slices(n: int, n_parts: int) -> list[slice]:
     edges = np.linspace(0, n, n_parts + 1).astype(int)
     return [slice(a, b) for a, b in pairwise(edges)]
-
-
-def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
-    """Return trees with room for new nodes and caches; others if there was none."""
-    used, changed = trees.used, {}
-    spare = trees.nodes.size - used[N_NODES] + 2 * used[N_FREE]
-    if n_nodes > spare:
-        size = trees.nodes.size + n_nodes + int(_SPARE * trees.nodes.size)
-        for name in ("nodes", "extents", "stats"):
-            changed[name] = _longer(getattr(trees, name), size)
-        changed["free"] = _longer(trees.free, size // 2 + 1)
-    if n_caches > len(trees.trials) - used[N_CACHES] + used[N_FREE_CACHES]:
-        size = len(trees.trials) + n_caches + int(_SPARE * len(trees.trials))
-        for name in ("trials", "sums", "free_caches"):
-            changed[name] = _longer(getattr(trees, name), size)
-    return trees._replace(**changed) if changed else trees
-
-
-def _longer(array: np.ndarray, size: int) -> np.ndarray:
-    longer = np.zeros((size, *array.shape[1:]), dtype=array.dtype)
-    longer[: len(array)] = array
-    return longer

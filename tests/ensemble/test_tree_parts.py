@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skunlearn._kernels import forests, splits, tree_parts, trees
+from skunlearn._kernels import forests, ratings, splits, tree_parts, trees
 from skunlearn._kernels.forest_layout import rows_by_tree, trees_of_rows
 from skunlearn._kernels.tree_parts import (
     SQUARED_ERROR,
@@ -70,9 +70,9 @@ def calls(rng):
                 yield goes_left, np.float32(np.nan), threshold, True, categorical
     parts, total = rng.integers(1, 9, (2, 3)), rng.integers(9, 20, 3)
     for criterion in (tree_parts.GINI, tree_parts.ENTROPY, SQUARED_ERROR):
-        yield splits.merit, parts, 1, total, 3, criterion, np.array([1.0, 0.5, 2.0])
+        yield ratings.merit, parts, 1, total, 3, criterion, np.array([1.0, 0.5, 2.0])
     for left in (parts, np.array([[3, 0, 0], [0, 7, 0]])):
-        yield splits.is_perfect, left, 0, np.array([3, 7, 0]), 3
+        yield ratings.is_perfect, left, 0, np.array([3, 7, 0]), 3
     for regresses in (False, True):
         for weighted in (False, True):
             table = draw_table(rng, n, regresses, weighted)
@@ -106,7 +106,7 @@ def test_kernels_equal_their_python(global_random_seed):
             ours, plain = kernel(*arguments), kernel.py_func(*same)
         if kernel is trees.enlarged:  # the rest is whatever was there
             ours, plain = (more[: len(arguments[0])] for more in (ours, plain))
-        if kernel is splits.merit:  # logarithms come from two libraries
+        if kernel is ratings.merit:  # logarithms come from two libraries
             assert_allclose(ours, plain, rtol=1e-14)
         else:
             assert_array_equal(ours, plain, err_msg=kernel.__name__)
@@ -205,11 +205,11 @@ def test_the_best_candidate_of_two_classes(data):
             merit = np.inf
         if merit > best * (1.0 + 1e-12) if best > 0.0 else merit > best:
             best, first = merit, j
-    for kernel in (splits.rate_two_classes, splits.rate_two_classes.py_func):
-        ratings = np.empty((3, n_grid))
+    for kernel in (ratings.rate_two_classes, ratings.rate_two_classes.py_func):
+        scratch = np.empty((3, n_grid))
         with np.errstate(invalid="ignore", divide="ignore"):
-            assert kernel(sums, ratings, total, weights, size, least, np.inf)[1] == -1
-            merit, j = kernel(sums, ratings, total, weights, size, least, -np.inf)
+            assert kernel(sums, scratch, total, weights, size, least, np.inf)[1] == -1
+            merit, j = kernel(sums, scratch, total, weights, size, least, -np.inf)
         assert_allclose(merit, best)
         if j != first:  # as good, but for rounding
-            assert_allclose(ratings[2, first], merit)
+            assert_allclose(scratch[2, first], merit)

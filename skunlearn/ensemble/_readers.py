@@ -1,0 +1,47 @@
+"""A lock for forests: many read a forest at once, or one changes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Readers:
+    """A lock that many readers may hold at once, or one writer, who goes first."""
+
+    def __init__(self) -> None:
+        self._n_reading = 0
+        self._n_waiting = 0
+        self._free = threading.Condition()
+        self._mine = threading.local()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait for writers, unless this thread is reading already, and keep them off."""
+        depth = getattr(self._mine, "depth", 0)
+        with self._free:
+            while self._n_waiting and not depth:
+                self._free.wait()
+            self._n_reading += 1
+        self._mine.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._mine.depth = depth
+            with self._free:
+                self._n_reading -= 1
+                self._free.notify_all()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Wait until nobody reads, and keep all others off."""
+        with self._free:
+            self._n_waiting += 1
+            try:
+                while self._n_reading:
+                    self._free.wait()
+                yield
+            finally:
+                self._n_waiting -= 1
+                self._free.notify_all()

@@ -1,0 +1,156 @@
+"""What a request changes in the trees of a forest, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skunlearn._kernels.forest_changes import carry_out
+from skunlearn._kernels.forests import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
+from skunlearn._kernels.tree_parts import Table
+
+if TYPE_CHECKING:
+    from skunlearn.ensemble._trees import Forest
+
+# Room for new nodes and caches, as a share of those in use, made when there is none.
+_SPARE = 0.25
+
+
+@dataclass(frozen=True)
+class UnlearningCost:
+    """What a request costs, or would cost.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to remove.
+
+    n_trees : int
+        Trees that hold any of them.
+
+    n_trees_changed : int
+        Trees of which a part grows anew.
+
+    n_nodes_visited : int
+        Nodes that keep their split.
+
+    n_nodes_rebuilt : int
+        Nodes that grow anew.
+
+    n_rows_rebuilt : int
+        Rows in subtrees that grow anew, counted in each tree.
+
+    share_of_fit : float
+        `n_rows_rebuilt` as a share of the rows in all trees.
+    """
+
+    n_rows: int
+    n_trees: int
+    n_trees_changed: int
+    n_nodes_visited: int
+    n_nodes_rebuilt: int
+    n_rows_rebuilt: int
+    share_of_fit: float
+
+
+class Change:
+    """What a request changes in a forest, and the room that it takes.
+
+    Parameters
+    ----------
+    forest : Forest
+    table : Table
+        With the rows that leave or join in it.
+    plans : list of Plan
+    gone : ndarray of shape (n_slots,), bool
+        True for the rows to remove.
+    sign : int
+        -1 if rows leave, 1 if they join.
+    n_rows : int
+        How many they are.
+    first_leaving : ndarray of shape (n_trees + 1,), int64
+        Where each tree's begin, if those of all trees stand one after the other.
+    """
+
+    def __init__(
+        self,
+        forest: Forest,
+        table: Table,
+        plans: list[Plan],
+        gone: np.ndarray,
+        sign: int,
+        n_rows: int,
+        first_leaving: np.ndarray,
+    ) -> None:
+        self.forest = forest
+        self.table = table
+        self.plans = plans
+        self.gone = gone
+        self.sign = sign
+        self.n_rows = n_rows
+        self.first_leaving = first_leaving
+        self.trees = _with_room(
+            forest.trees,
+            sum(part.nodes.size for part in plans),
+            sum(len(part.trials) + len(part.fresh_trials) for part in plans),
+        )
+
+    @property
+    def n_trees_changed(self) -> int:
+        """Number of trees of which a part grows anew."""
+        return len({tree for part in self.plans for tree in part.grafts["tree"].tolist()})
+
+    @property
+    def cost(self) -> UnlearningCost:
+        """What the change costs."""
+        n_rebuilt = sum(part.rows.size for part in self.plans)
+        return UnlearningCost(
+            self.n_rows,
+            int(np.count_nonzero(np.diff(self.first_leaving))),
+            self.n_trees_changed,
+            sum(part.visits.size for part in self.plans),
+            sum(part.nodes.size for part in self.plans),
+            n_rebuilt,
+            n_rebuilt / max(1, int(self.forest.trees.first_row[-1])),
+        )
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Carry out the change while nobody reads, and let nobody read until the end."""
+        with self.forest.readers.writing():
+            for part in self.plans:
+                carry_out(self.table, self.trees, part, self.gone, self.sign)
+            if self.sign > 0:
+                self.forest.n_slots = -1
+            former, self.forest.trees = self.forest.trees, self.trees
+            if former is not self.trees:
+                for old, new in zip(former, self.trees, strict=True):
+                    if old is not new:
+                        old.fill(np.zeros((), old.dtype)[()])
+            yield
+
+
+def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
+    """Return trees with room for new nodes and caches; others if there was none."""
+    used, changed = trees.used, {}
+    spare = trees.nodes.size - used[N_NODES] + 2 * used[N_FREE]
+    if n_nodes > spare:
+        size = trees.nodes.size + n_nodes + int(_SPARE * trees.nodes.size)
+        for name in ("nodes", "extents", "stats"):
+            changed[name] = _longer(getattr(trees, name), size)
+        changed["free"] = _longer(trees.free, size // 2 + 1)
+    if n_caches > len(trees.trials) - used[N_CACHES] + used[N_FREE_CACHES]:
+        size = len(trees.trials) + n_caches + int(_SPARE * len(trees.trials))
+        for name in ("trials", "sums", "free_caches"):
+            changed[name] = _longer(getattr(trees, name), size)
+    return trees._replace(**changed) if changed else trees
+
+
+def _longer(array: np.ndarray, size: int) -> np.ndarray:
+    longer = np.zeros((size, *array.shape[1:]), dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer
