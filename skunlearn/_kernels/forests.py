@@ -170,7 +170,7 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
             count_in(sums, at, width, row, labels, targets, weights, scales, -1)
         else:
             if table.is_categorical[f]:
-                v = place_in_order(v, trial.key & NUMBERS)
+                v = np.float32(place_in_order(v, trial.key & NUMBERS))
             trial.n_low -= v == low
             trial.n_high -= v == high
             if low < high:

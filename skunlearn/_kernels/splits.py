@@ -189,8 +189,8 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
         if table.is_categorical[f]:
             number = drawn & NUMBERS
             for i in range(size):
-                if values[i] == values[i]:
-                    values[i] = place_in_order(values[i], number)
+                v, place = values[i], np.float32(place_in_order(values[i], number))
+                values[i] = place if v == v else v
         low, high, n_missing = range_of(values, size)
         if n_missing == size or not (low < high or n_missing):
             continue

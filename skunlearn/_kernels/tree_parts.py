@@ -38,12 +38,14 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LEFT = np.uint64(0x14057B7EF767814F)
 _RIGHT = np.uint64(0x5851F42D4C957F2D)
+_ORDER = np.uint32(0x9E3779B1)
 _EXPONENT = np.uint64(0x7FF0000000000000)
 _FINE = 2.0**-20
 
 # The threshold of a categorical split is the number of an order of categories and the last place in
 # it that goes left. One bit of the number is never set, so that no threshold is infinite or NaN.
 PLACES = np.uint32(20)
+_NO_PLACE = np.uint32(12)
 LAST_PLACE = np.uint32((1 << 20) - 1)
 NUMBERS = np.uint64(0xBFF)
 
@@ -152,11 +154,16 @@ def interval_of(value, per_step, shift, first):
     return np.int64(np.ceil(np.float64(value) * per_step - shift) - first)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def place_in_order(value, number):
-    """Return the place of a category, not missing, in one of many hashed orders."""
-    bits = np.uint64(np.float32(value).view(np.uint32))
-    return np.float32(mix(bits ^ (np.uint64(number) << np.uint64(32))) >> np.uint64(44))
+    """Return the place of a category, not missing, in one of many orders.
+
+    The bits of a category are a hash already; the highest bits of their product with an odd number
+    make an order of their own.
+    """
+    factor = np.uint32(np.uint32(number) * _ORDER)
+    factor = np.uint32(factor ^ (factor >> np.uint32(16)) | np.uint32(1))
+    return np.uint32(np.uint32(np.float32(value).view(np.uint32) * factor) >> _NO_PLACE)
 
 
 @njit(cache=True)
@@ -166,18 +173,14 @@ def order_threshold(number, threshold):
     return np.uint32((np.uint32(number) << PLACES) | last).view(np.float32)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def goes_left(value, threshold, nan_left, is_categorical):
-    """Tell to which side a split sends a value."""
-    if value != value:
-        return nan_left
-    if threshold == np.inf:
-        return True
-    if is_categorical:
-        code = np.float32(threshold).view(np.uint32)
-        last = np.uint32(code & LAST_PLACE)
-        return place_in_order(value, code >> PLACES) <= np.float32(last)
-    return value <= threshold
+    """Tell to which side a split sends a value; all is worked out and chosen from, no branches."""
+    code = np.float32(threshold).view(np.uint32)
+    left = place_in_order(value, code >> PLACES) <= np.uint32(code & LAST_PLACE)
+    left |= threshold == np.inf
+    left = left if is_categorical else value <= threshold
+    return left if value == value else nan_left
 
 
 @njit(cache=True, inline="always")

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.tree_parts import LAST_PLACE, PLACES, SQUARED_ERROR, place_in_order
+from skunlearn._kernels.tree_parts import SQUARED_ERROR, goes_left
 
 # Rows that go down a tree side by side, and how many steps they go before those that have arrived
 # stay behind.
@@ -50,19 +50,29 @@ def find_leaves(nodes, root, X, is_categorical, odd, leaves):
     """
     # Unsigned, as looking for negative indices takes time.
     at, row = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.uint32)
+    read = (
+        np.empty(_BLOCK, np.float32),
+        np.empty(_BLOCK, np.float32),
+        np.empty(_BLOCK, np.int32),
+        np.empty(_BLOCK, np.int32),
+        np.empty(_BLOCK, np.int32),
+    )
     for start in range(0, leaves.size, _BLOCK):
         n_moving = min(_BLOCK, leaves.size - start)
         block, ends = X[start : start + n_moving], leaves[start : start + n_moving]
         for i in range(n_moving):
             at[i], row[i] = root, i
         while n_moving:
-            for _ in range(_STEPS):
-                if odd == NOTHING:
-                    step(nodes, block, row[:n_moving], at)
-                elif odd == MISSING:
-                    step_with_missing(nodes, block, row[:n_moving], at)
-                else:
-                    step_with_categories(nodes, block, row[:n_moving], at, is_categorical)
+            moving = row[:n_moving]
+            if odd == NOTHING:
+                for _ in range(_STEPS):
+                    step(nodes, block, moving, at)
+            elif odd == MISSING:
+                for _ in range(_STEPS):
+                    step_with_missing(nodes, block, moving, at)
+            else:
+                for _ in range(_STEPS):
+                    step_with_categories(nodes, block, moving, at, is_categorical, read)
             n_left = 0
             for i in range(n_moving):
                 here, its = at[i], row[i]
@@ -92,18 +102,27 @@ def step_with_missing(nodes, X, rows, at):
 
 
 @njit(cache=True)
-def step_with_categories(nodes, X, rows, at, is_categorical):
-    """Go one step where there may be anything: all is worked out, then chosen from."""
+def step_with_categories(nodes, X, rows, at, is_categorical, read):
+    """Go one step where there may be anything.
+
+    All that decides is read first, so that the processor can work it out for several rows at once.
+
+    Parameters
+    ----------
+    nodes, X, rows, at, is_categorical
+        As for the others.
+    read : tuple of 5 ndarrays of shape (>= n_rows,), float32 twice and then int32
+        Working space.
+    """
+    values, thresholds, lefts, features, categorical = read
     for i in range(rows.size):
         node = nodes[at[i]]
         by = np.uint32(node.feature ^ (node.feature >> np.int32(31)))
-        x, code = X[rows[i], by], np.float32(node.threshold).view(np.uint32)
-        beyond = np.uint32(place_in_order(x, code >> PLACES)) > np.uint32(code & LAST_PLACE)
-        beyond &= node.threshold != np.inf
-        category, missing = is_categorical[by], x != x
-        right = (category & beyond) | (~category & (x > node.threshold))
-        right = (missing & (node.feature >= 0)) | (~missing & right)
-        at[i] = np.uint32(node.left) + np.uint32(right)
+        values[i], thresholds[i] = X[rows[i], by], node.threshold
+        lefts[i], features[i], categorical[i] = node.left, node.feature, is_categorical[by]
+    for i in range(rows.size):
+        left = goes_left(values[i], thresholds[i], features[i] < 0, categorical[i])
+        at[i] = np.uint32(lefts[i]) + np.uint32(not left)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -130,7 +130,7 @@ def divide(table, rows, start, stop, feature, threshold, has_missing, spare):
             left = goes_left(
                 column[np.uint64(row) * row_step], threshold, feature < 0, is_categorical
             )
-            rows[middle] = spare[n_right] = row
+            rows[np.uint32(middle)] = spare[np.uint32(n_right)] = row
             middle += left
             n_right += not left
     else:

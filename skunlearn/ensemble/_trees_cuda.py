@@ -34,20 +34,14 @@ __device__ unsigned int bits_of(float value) {
     return both.bits;
 }
 
-__device__ unsigned long long mix(unsigned long long z) {
-    z += 0x9e3779b97f4a7c15ULL;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
 __device__ bool goes_left(float value, float threshold, bool nan_left, bool is_categorical) {
     unsigned int code = bits_of(threshold);
     if (value != value) return nan_left;
     if (code == 0x7f800000u) return true;  // infinity
     if (!is_categorical) return value <= threshold;
-    unsigned long long number = code >> 20;
-    return mix(bits_of(value) ^ (number << 32)) >> 44 <= (code & 0xfffff);
+    unsigned int factor = (code >> 20) * 0x9e3779b1u;
+    factor = (factor ^ (factor >> 16)) | 1u;
+    return (bits_of(value) * factor) >> 12 <= (code & 0xfffff);
 }
 
 __device__ int leaf_of(

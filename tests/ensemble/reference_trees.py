@@ -47,7 +47,9 @@ def below(point):
 def place(value, number):
     """Return the place of a category in an order."""
     (bits,) = struct.unpack("<I", struct.pack("<f", value))
-    return float(mix(bits ^ number << 32) >> 44) if value == value else math.nan
+    factor = number * 0x9E3779B1 & 0xFFFFFFFF
+    factor = factor ^ factor >> 16 | 1
+    return float((bits * factor & 0xFFFFFFFF) >> 12) if value == value else math.nan
 
 
 def order_threshold(number, threshold):

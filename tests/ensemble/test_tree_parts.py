@@ -64,6 +64,7 @@ def calls(rng):
         yield threshold_at, step, shift, first + 3
         yield interval_of, value, 1.0 / step, shift, first
         yield order_threshold, key & tree_parts.NUMBERS, np.float32(1e5 * abs(value))
+        yield place_in_order, value, key & tree_parts.NUMBERS
         for threshold in (np.float32(0.5), np.float32(np.inf), np.float32(1e-30)):
             for categorical in (False, True):
                 yield goes_left, value, threshold, True, categorical
@@ -156,12 +157,33 @@ def test_orders_of_categories_differ_and_can_be_cut_anywhere(global_random_seed)
     for number in rng.integers(1 << 12, size=20) & int(tree_parts.NUMBERS):
         places = [place_in_order(value, np.uint64(number)) for value in categories]
         orders.add(tuple(np.argsort(places)))
-        for cut in places:
+        for cut in [*places, 0]:
             threshold = order_threshold(np.uint64(number), np.float32(cut) + np.float32(0.25))
             assert np.isfinite(threshold)
             sides = [goes_left(value, threshold, False, True) for value in categories]
             assert sides == [place <= cut for place in places]
     assert len(orders) > 10
+
+
+@pytest.mark.fast
+def test_orders_of_categories_are_as_good_as_random(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    numbers = [n for n in range(1 << 12) if n & int(tree_parts.NUMBERS) == n]
+    excess = []
+    for n_categories in (3, 5, 9, 16) * 5:
+        bits = rng.integers(1 << 23, 0xFF << 23, n_categories) | rng.integers(2) << 31
+        categories = bits.astype(np.uint32).view(np.float32)
+        places = np.array(
+            [[place_in_order(v, np.uint64(number)) for v in categories] for number in numbers]
+        )
+        a, b = np.triu_indices(n_categories, 1)
+        before = (places[:, a] < places[:, b]).mean(axis=0)
+        excess.append(np.mean((before - 0.5) ** 2) * 4 * len(numbers))  # 1 where orders are random
+        ranks = places.argsort(axis=1).argsort(axis=1) - (n_categories - 1) / 2
+        likeness = np.corrcoef(ranks)[np.triu_indices(len(numbers), 1)]
+        assert np.mean(likeness**2) * (n_categories - 1) < 1.01
+    assert np.median(excess) < 2.0
+    assert max(excess) < 12.0
 
 
 @pytest.mark.fast

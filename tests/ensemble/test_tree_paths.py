@@ -104,7 +104,8 @@ def test_kernels_equal_their_python(global_random_seed):
         nodes, roots = draw_trees(rng, 2, d, categorical)
         records = nodes.view(np.recarray)
         X, rows = draw_rows(rng, n, d, odd), np.arange(n, dtype=np.uint32)
-        extra = (categorical,) if odd == CATEGORIES else ()
+        read = tuple(np.zeros(n, dtype) for dtype in "ffiii")
+        extra = (categorical, read) if odd == CATEGORIES else ()
         ours, theirs = (np.full(n, roots[1], dtype=np.uint32) for _ in range(2))
         for _ in range(8):
             kernel(nodes, X, rows, ours, *extra)
