@@ -3,17 +3,17 @@
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.tree_parts import (
-    mix,
-)
-from skunlearn._kernels.trees import (
-    enlarged,
-)
+from skunlearn._kernels.tree_parts import mix
+from skunlearn._kernels.trees import enlarged
 
 
 @njit(cache=True)
 def draw_trees(row_hash, n_trees, chosen, taken):
     """Choose distinct trees for a row by its hash (Floyd's sampling)."""
+    if chosen.size == n_trees:
+        for j in range(n_trees):
+            chosen[j] = j
+        return
     for j in range(chosen.size):
         last = n_trees - chosen.size + j
         drawn = mix(row_hash + np.uint64(j)) >> np.uint64(32)

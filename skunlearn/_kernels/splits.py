@@ -198,22 +198,23 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
         end = at + (n_grid + 1) * width
         for k in range(stride):
             sums[np.uint64(at + k)] = 0
-        step, shift, first = 1.0, 0.0, 0.0
+        per_step, shift, first = 0.0, 0.0, 0.0
         if low < high:
             step, shift, first = lattice_of(low, high, drawn, n_grid)
-        per_step = 1.0 / step
-        if plain and not n_missing:
+            per_step = 1.0 / step
+        if plain:
             for i in range(size):
-                places[i] = interval_of(values[i], per_step, shift, first) * width + codes[i]
+                v = values[i]
+                interval = interval_of(v, per_step, shift, first)
+                interval = interval if v == v else n_grid + 1
+                places[i] = interval * width + codes[i]
             for i in range(size):
                 sums[np.uint64(at) + np.uint64(places[i])] += 1
         else:
             for i in range(size):
-                v, to = values[i], at
-                if v != v:
-                    to = end
-                elif low < high:
-                    to += interval_of(v, per_step, shift, first) * width
+                v, to = values[i], end
+                if v == v:
+                    to = at + interval_of(v, per_step, shift, first) * width
                 count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
         trials[n_used].key, trials[n_used].feature = drawn, f
         trials[n_used].low, trials[n_used].high = low, high

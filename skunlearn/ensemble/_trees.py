@@ -24,6 +24,10 @@ from skunlearn.ensemble._tree_changes import Change
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
 _MANY = 2000
 
+# Parts into which the trees of a thread are divided: few, as each takes some time, but not one, as
+# threads are not equally fast.
+_PARTS_PER_JOB = 10
+
 # Rows that a thread predicts at once: at least so many, and otherwise so many bytes of them.
 _FEWEST = 512
 _PART_BYTES = 1 << 21
@@ -116,10 +120,10 @@ class Forest:
         in_trees, first = self.members(samples, rows)
         columns = np.array(samples.X.T, order="C")  # which large nodes read faster
         turned = table._replace(values=columns.reshape(-1), row_step=1, column_step=len(samples.X))
-        grown = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-            delayed(grow)(turned, self.rules, in_trees[a:b], key, 0, self.like)
-            for (a, b), key in zip(pairwise(first), self.keys, strict=True)
+        parts = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
+            delayed(self._grow_some)(turned, part, in_trees, first) for part in self._parts()
         )
+        grown = [tree for part in parts for tree in part]
         columns.fill(0.0)
         nodes, extents, stats, trials, sums = (
             np.concatenate(parts) for parts in zip(*grown, strict=True)
@@ -146,6 +150,20 @@ class Forest:
             np.array([nodes.size, 0, len(trials), 0]),
         )
 
+    def _parts(self) -> list[slice]:
+        """Divide the trees into parts, in each of which a thread works on one after the other."""
+        n_parts = min(self.n_trees, _PARTS_PER_JOB * effective_n_jobs(self.n_jobs))
+        return _slices(self.n_trees, n_parts)
+
+    def _grow_some(
+        self, table: Table, part: slice, in_trees: np.ndarray, first: np.ndarray
+    ) -> list[tuple[np.ndarray, ...]]:
+        """Grow some trees, given which rows are in them."""
+        return [
+            grow(table, self.rules, in_trees[first[tree] : first[tree + 1]], key, 0, self.like)
+            for tree, key in enumerate(self.keys[part], part.start)
+        ]
+
     def plan(
         self,
         table: Table,
@@ -171,16 +189,15 @@ class Forest:
         gone = np.zeros(samples.n_slots, dtype=bool)
         gone[rows] = former is None
         sign = -1 if former is None else 1
-        parts = [(0, self.n_trees)]
-        if leaving.size >= _MANY:
-            parts = [(tree, tree + 1) for tree in range(self.n_trees)]
         arguments = (first, leaving, gone, self.like)
-        if len(parts) == 1:
-            plans = [plan(table, self.rules, self.trees, sign, parts[0], *arguments)]
+        if leaving.size < _MANY:
+            plans = [plan(table, self.rules, self.trees, sign, (0, self.n_trees), *arguments)]
         else:
             plans = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-                delayed(plan)(table, self.rules, self.trees, sign, part, *arguments)
-                for part in parts
+                delayed(plan)(
+                    table, self.rules, self.trees, sign, (part.start, part.stop), *arguments
+                )
+                for part in self._parts()
             )
         return Change(self, table, plans, gone, sign, rows.size, first)
 
