@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from sklearn.utils.parallel import Parallel, delayed
 
 from skunlearn._arrays import is_foreign
@@ -150,9 +150,13 @@ class Forest:
             np.array([nodes.size, 0, len(trials), 0]),
         )
 
+    def _n_threads(self) -> int:
+        with parallel_config(backend="threading"):
+            return effective_n_jobs(self.n_jobs)
+
     def _parts(self) -> list[slice]:
         """Divide the trees into parts, in each of which a thread works on one after the other."""
-        n_parts = min(self.n_trees, _PARTS_PER_JOB * effective_n_jobs(self.n_jobs))
+        n_parts = min(self.n_trees, _PARTS_PER_JOB * self._n_threads())
         return _slices(self.n_trees, n_parts)
 
     def _grow_some(
@@ -224,7 +228,7 @@ class Forest:
         if is_foreign(X):
             return _trees_cuda.vote(trees, self.is_categorical, factors, X)
         out = np.empty((len(X), factors.size))
-        n_jobs = max(1, min(effective_n_jobs(self.n_jobs), len(X) // _FEWEST))
+        n_jobs = max(1, min(self._n_threads(), len(X) // _FEWEST))
         at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
         Parallel(n_jobs=n_jobs, require="sharedmem")(
             delayed(vote)(
@@ -244,7 +248,7 @@ class Forest:
     def leaves(self, X: Any) -> Any:
         """Return the nodes at which rows end, by the numbers of :meth:`shape`, where rows are."""
         numbers = np.zeros(self.trees.nodes.size, dtype=np.int32)
-        n_jobs = min(effective_n_jobs(self.n_jobs), self.n_trees)
+        n_jobs = min(self._n_threads(), self.n_trees)
         parts = _slices(self.n_trees, n_jobs)
         in_threads = Parallel(n_jobs=n_jobs, require="sharedmem")
         in_threads(delayed(self._number)(part, numbers) for part in parts)

@@ -1,7 +1,9 @@
 """Forests that forget: the law on the raw arrays, and what a user of random forests expects."""
 
+import multiprocessing
 import pickle
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -236,6 +238,22 @@ def test_predictions_meanwhile_are_of_one_forest_or_the_other():
         assert not reader.is_alive()
     assert seen
     assert all(any(np.array_equal(a, b) for b in versions) for a in seen)
+
+
+@pytest.mark.fast
+def test_threads_work_where_processes_may_not_be_started(monkeypatch):
+    # A pool's workers are daemonic, and joblib warns when it is asked for processes there.
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    X, y = make_classification(400, random_state=0)
+    rest = np.arange(350, 400)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = UnlearningForestClassifier(9, n_jobs=2, random_state=0).fit(X, y)
+        model.unlearn(range(350))
+        again = UnlearningForestClassifier(9, n_jobs=2, random_state=0)
+        again.fit(X[rest], y[rest], sample_ids=rest)
+        assert_array_equal(model.predict_proba(X), again.predict_proba(X))
+        assert_array_equal(model.apply(X), again.apply(X))
 
 
 @pytest.mark.fast
