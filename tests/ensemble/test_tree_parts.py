@@ -171,7 +171,8 @@ def test_orders_of_categories_are_as_good_as_random(global_random_seed):
     numbers = [n for n in range(1 << 12) if n & int(tree_parts.NUMBERS) == n]
     excess = []
     for n_categories in (3, 5, 9, 16) * 5:
-        bits = rng.integers(1 << 23, 0xFF << 23, n_categories) | rng.integers(2) << 31
+        signs = rng.integers(2, size=n_categories) << 31
+        bits = rng.integers(1 << 23, 0xFF << 23, n_categories) | signs
         categories = bits.astype(np.uint32).view(np.float32)
         places = np.array(
             [[place_in_order(v, np.uint64(number)) for v in categories] for number in numbers]
