@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.tools import scaled, seconds
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn.ensemble import UnlearningForestClassifier
 from skunlearn.linear_model import LogisticRegression, Ridge
 

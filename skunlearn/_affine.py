@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import linalg, sparse
 
-from skunlearn._arrays import beside
+from skunlearn._array_api import beside
 from skunlearn._joint_moments import JointMoments
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import dense

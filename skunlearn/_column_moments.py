@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._arrays import DeviceTable, namespace, to_host
+from skunlearn._array_api import DeviceTable, namespace, to_host
 from skunlearn._kernels.columns import column_moments, remove_rows, two_sum
 from skunlearn._tables import for_kernel
 

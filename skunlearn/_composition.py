@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn._passage import forgets, passes_through, weakest
 from skunlearn._sample_store import SampleStore
 from skunlearn._stream import Stream

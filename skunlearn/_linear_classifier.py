@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import affine, labels_of
+from skunlearn._array_api import affine, labels_of
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils import _safe_indexing, get_tags
 
-from skunlearn._arrays import DeviceTable, is_foreign
+from skunlearn._array_api import DeviceTable, is_foreign
 from skunlearn._compat import column_names
 from skunlearn._ids import as_keys
 from skunlearn._sample_store import SampleStore

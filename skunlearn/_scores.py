@@ -7,7 +7,7 @@ from typing import Any
 import sklearn.base
 from sklearn.metrics import accuracy_score, r2_score
 
-from skunlearn._arrays import is_foreign, to_host
+from skunlearn._array_api import is_foreign, to_host
 from skunlearn._validation import host_companion
 
 

@@ -1,7 +1,7 @@
 """Training tables that a model owns: taking rows, overwriting rows, hashing rows.
 
 A table is an ndarray, a CSR array, an array of another library in a
-:class:`~skunlearn._arrays.DeviceTable` or, where an estimator passes frames on to others, a frame
+:class:`~skunlearn._array_api.DeviceTable` or, where an estimator passes frames on to others, a frame
 table of :mod:`skunlearn._frames`. Positions are stable: a removed row is overwritten and stays as
 an empty slot until its table is rebuilt from the rows that are left.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._arrays import DeviceTable, is_foreign, namespace, to_host
+from skunlearn._array_api import DeviceTable, is_foreign, namespace, to_host
 from skunlearn._frames import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
 from skunlearn._hashing import mix64
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import beside, is_foreign, namespace, to_device, to_host
+from skunlearn._array_api import beside, is_foreign, namespace, to_device, to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._inverse import EPS, Factor, Inverse, Inverses
 from skunlearn._inverse_arrays import DeviceFactor, DeviceInverse, kernel_matrix

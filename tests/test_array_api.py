@@ -19,8 +19,8 @@ import pytest
 import scipy
 from sklearn.base import BaseEstimator, clone, is_classifier
 
-from skunlearn import _arrays
-from skunlearn._arrays import DeviceTable, is_foreign, to_host
+from skunlearn import _array_api
+from skunlearn._array_api import DeviceTable, is_foreign, to_host
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.kernel_ridge import KernelRidge
 from skunlearn.linear_model import (
@@ -52,7 +52,7 @@ class Place(NamedTuple):
     def holds(self, array):
         """Tell whether an array is here."""
         probe = self.put(np.zeros(1))
-        same_device = _arrays.device_of(array) == _arrays.device_of(probe)
+        same_device = _array_api.device_of(array) == _array_api.device_of(probe)
         return type(array) is type(probe) and same_device
 
 
@@ -214,7 +214,7 @@ def test_law(elsewhere, model, seed):
 def test_passes_in_blocks(elsewhere, model, monkeypatch):
     X, y, _ = rows(model)
     here = clone(model).fit(X, y).unlearn([0, 30])
-    monkeypatch.setattr(_arrays, "_BLOCK_BYTES", 8 * 4 * 7)
+    monkeypatch.setattr(_array_api, "_BLOCK_BYTES", 8 * 4 * 7)
     there = model.fit(elsewhere.put(X), elsewhere.put(y)).unlearn([0, 30])
     assert_alike(there, here, X, elsewhere.put)
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-from skunlearn._arrays import is_foreign
+from skunlearn._array_api import is_foreign
 from skunlearn._frames import is_pandas, is_polars
 from skunlearn._hashing import hash_ids
 from skunlearn._ids import canonical_key

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._ids import check_sample_ids, joined_ids
 from skunlearn._kernels.tree_parts import SQUARED_ERROR

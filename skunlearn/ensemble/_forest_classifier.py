@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skunlearn._arrays import labels_of, namespace
+from skunlearn._array_api import labels_of, namespace
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.tree_parts import ENTROPY, GINI
 from skunlearn._sample_store import SampleStore

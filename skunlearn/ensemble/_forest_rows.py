@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import is_cupy
+from skunlearn._array_api import is_cupy
 from skunlearn._compat import check_sample_weight
 from skunlearn._kernels.tree_parts import Rules, Table
 from skunlearn._sample_store import SampleStore

@@ -9,7 +9,7 @@ import numpy as np
 from joblib import effective_n_jobs, parallel_config
 from sklearn.utils.parallel import Parallel, delayed
 
-from skunlearn._arrays import is_foreign
+from skunlearn._array_api import is_foreign
 from skunlearn._hashing import derive_seed
 from skunlearn._kernels.forest_layout import number_nodes, place_rows, rows_by_tree
 from skunlearn._kernels.forests import Trees, plan

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._arrays import device_of, namespace, to_device
+from skunlearn._array_api import device_of, namespace, to_device
 from skunlearn._kernels.forests import Trees
 
 _THREADS, _MOST_BLOCKS = 128, 1 << 16

@@ -13,7 +13,7 @@ from sklearn.base import MultiOutputMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._affine import moments_seen
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn._report import Guarantee
 from skunlearn._swap import Removal, snapshot
 from skunlearn._tables import native, take

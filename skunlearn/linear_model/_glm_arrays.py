@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from skunlearn._arrays import DeviceTable, namespace, to_host
+from skunlearn._array_api import DeviceTable, namespace, to_host
 from skunlearn._kernels.glm import LOGISTIC
 from skunlearn.linear_model._glm_losses import SingleLoss, Slope, SoftmaxLoss
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
-from skunlearn._arrays import DeviceTable, namespace
+from skunlearn._array_api import DeviceTable, namespace
 from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
 from skunlearn._sample_store import SampleStore
 from skunlearn._tables import dense, for_kernel, take

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
-from skunlearn._arrays import DeviceTable
+from skunlearn._array_api import DeviceTable
 from skunlearn._column_moments import power_of_two_above
 from skunlearn.linear_model._glm_losses import Slope, n_terms
 

@@ -10,7 +10,7 @@ import sklearn.linear_model
 from scipy import linalg, optimize, sparse
 from sklearn.base import MultiOutputMixin
 
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, fit_context
 from skunlearn._scores import RegressorMixin
 from skunlearn.linear_model._least_squares import LeastSquares

@@ -11,7 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_tweedie_score
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import affine, namespace
+from skunlearn._array_api import affine, namespace
 from skunlearn._compat import Interval, StrOptions, fit_context, with_loss
 from skunlearn._scores import scored
 from skunlearn._swap import reads_one_version

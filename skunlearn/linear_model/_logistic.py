@@ -11,7 +11,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import affine, is_foreign, labels_of, namespace, to_device, to_host
+from skunlearn._array_api import affine, is_foreign, labels_of, namespace, to_device, to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._scores import ClassifierMixin
 from skunlearn._swap import reads_one_version

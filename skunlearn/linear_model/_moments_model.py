@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._affine import find_near
-from skunlearn._arrays import affine, to_host
+from skunlearn._array_api import affine, to_host
 from skunlearn._sample_store import SampleStore
 from skunlearn._step import FollowsMap
 from skunlearn._stream import Source

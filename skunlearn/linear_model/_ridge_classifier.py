@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skunlearn._arrays import is_foreign, to_host
+from skunlearn._array_api import is_foreign, to_host
 from skunlearn._class_moments import ClassMoments, class_moments, moments_without, pooled
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments

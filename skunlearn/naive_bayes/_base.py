@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import is_foreign, labels_of, namespace, to_host
+from skunlearn._array_api import is_foreign, labels_of, namespace, to_host
 from skunlearn._scores import ClassifierMixin
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version

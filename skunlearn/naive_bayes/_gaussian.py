@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.naive_bayes
 
-from skunlearn._arrays import is_foreign, namespace, to_host
+from skunlearn._array_api import is_foreign, namespace, to_host
 from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows, power_of_two_above
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.columns import gaussians_of, remove_labelled_rows

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn import _column_moments
 from skunlearn._affine import AffineMap
-from skunlearn._arrays import cast, to_host
+from skunlearn._array_api import cast, to_host
 from skunlearn._compat import fit_context
 from skunlearn._kernels.columns import rounding, scale_of
 from skunlearn._tags import UnlearningTags

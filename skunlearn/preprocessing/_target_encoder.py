@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._arrays import to_host
+from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y, fit_context
 from skunlearn._hashing import hash_rows_for, mix64
 from skunlearn._swap import Swap

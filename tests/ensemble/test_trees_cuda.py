@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skunlearn._arrays import is_cupy, is_foreign, to_host
+from skunlearn._array_api import is_cupy, is_foreign, to_host
 from skunlearn._kernels import tree_parts
 from skunlearn._kernels.tree_parts import GINI, SQUARED_ERROR
 from skunlearn._kernels.tree_paths import find_leaves, oddities, vote
