@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._array_api import DeviceTable, namespace, to_host
-from skunlearn._kernels.columns import column_moments, remove_rows, two_sum
+from skunlearn._kernels.column_moments import column_moments, remove_rows, two_sum
 from skunlearn._tables import for_kernel
 
 UNIT_WEIGHTS = np.empty(0)
@@ -39,7 +39,7 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
     Returns
     -------
     moments : ndarray of shape (5, n_features), dtype float64
-        As in :mod:`skunlearn._kernels.columns`.
+        As in :mod:`skunlearn._kernels.column_moments`.
     """
     if isinstance(X, DeviceTable):
         return _from_device_rows(X, weights, rows)

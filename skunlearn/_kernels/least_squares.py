@@ -7,7 +7,7 @@ Rows are removed by rank-one updates; the factorisation between assembly and ass
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.columns import two_sum
+from skunlearn._kernels.column_moments import two_sum
 
 
 @njit(cache=True)

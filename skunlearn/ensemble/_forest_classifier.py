@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skunlearn._array_api import labels_of, namespace
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._kernels.tree_parts import ENTROPY, GINI
+from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
 from skunlearn._sample_store import SampleStore
 from skunlearn._scores import ClassifierMixin
 from skunlearn.base import reads_one_version

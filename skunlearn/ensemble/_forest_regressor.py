@@ -9,7 +9,7 @@ from sklearn.base import MultiOutputMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._kernels.tree_parts import SQUARED_ERROR
+from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._sample_store import SampleStore
 from skunlearn._scores import RegressorMixin
 from skunlearn.base import reads_one_version

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skunlearn._kernels.forest_changes import carry_out
-from skunlearn._kernels.forests import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
-from skunlearn._kernels.tree_parts import Table
+from skunlearn._kernels.forest.carry_out import carry_out
+from skunlearn._kernels.forest.plan import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
+from skunlearn._kernels.forest.tree_parts import Table
 
 if TYPE_CHECKING:
     from skunlearn.ensemble._trees import Forest

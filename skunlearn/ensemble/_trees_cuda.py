@@ -1,7 +1,7 @@
 """Trees on a GPU: rows that are there go down them there, to the same leaves and the same sums.
 
 One kernel, of which each thread follows a row through all trees in their order. Additions are
-those of :func:`skunlearn._kernels.tree_paths.vote`, in its order and none of them fused with a
+those of :func:`skunlearn._kernels.forest.tree_paths.vote`, in its order and none of them fused with a
 multiplication, so results are equal bit for bit.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from skunlearn._array_api import device_of, namespace, to_device
-from skunlearn._kernels.forests import Trees
+from skunlearn._kernels.forest.plan import Trees
 
 _THREADS, _MOST_BLOCKS = 128, 1 << 16
 

@@ -25,9 +25,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn import _column_moments
 from skunlearn._column_moments import UNIT_WEIGHTS
-from skunlearn._kernels.columns import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import EPS, PER_UPDATE
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
-from skunlearn._kernels.scores import cross_scatter
+from skunlearn._kernels.univariate_scores import cross_scatter
 from skunlearn._tables import for_kernel, wipe
 from skunlearn.feature_selection._selector import wear
 

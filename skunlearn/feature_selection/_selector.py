@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 
 from skunlearn._column_moments import TOLERANCE
-from skunlearn._kernels.columns import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import EPS, PER_UPDATE
 from skunlearn._sample_store import SampleStore
 from skunlearn.base import UnlearnerMixin, reads_one_version
 

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn import _column_moments
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._kernels.columns import scale_of
-from skunlearn._kernels.power import best_exponents, transform_in_place
+from skunlearn._kernels.column_moments import scale_of
+from skunlearn._kernels.power_transform import best_exponents, transform_in_place
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data

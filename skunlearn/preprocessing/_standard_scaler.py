@@ -15,7 +15,7 @@ from skunlearn import _column_moments
 from skunlearn._affine import AffineMap
 from skunlearn._array_api import cast, to_host
 from skunlearn._compat import fit_context
-from skunlearn._kernels.columns import rounding, scale_of
+from skunlearn._kernels.column_moments import rounding, scale_of
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_array, check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version

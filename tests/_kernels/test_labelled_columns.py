@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skunlearn._kernels.columns import (
+from skunlearn._kernels.column_moments import (
     column_moments,
     gaussians_of,
     magnification,

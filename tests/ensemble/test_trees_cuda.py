@@ -13,10 +13,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skunlearn._array_api import is_cupy, is_foreign, to_host
-from skunlearn._kernels import tree_parts
-from skunlearn._kernels.tree_parts import GINI, SQUARED_ERROR
-from skunlearn._kernels.tree_paths import find_leaves, oddities, vote
-from skunlearn._kernels.trees import NODE
+from skunlearn._kernels.forest import tree_parts
+from skunlearn._kernels.forest.grow import NODE
+from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR
+from skunlearn._kernels.forest.tree_paths import find_leaves, oddities, vote
 from skunlearn.ensemble import (
     UnlearningForestClassifier,
     UnlearningForestRegressor,

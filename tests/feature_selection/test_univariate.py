@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.feature_selection import mutual_info_classif, r_regression
 
 import skunlearn.feature_selection
-from skunlearn._kernels.scores import cross_scatter
+from skunlearn._kernels.univariate_scores import cross_scatter
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.feature_selection import (
     GenericUnivariateSelect,

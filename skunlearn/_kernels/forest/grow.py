@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.splits import space_for, split_by_rows
-from skunlearn._kernels.tree_parts import (
+from skunlearn._kernels.forest.splits import space_for, split_by_rows
+from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
     Table,

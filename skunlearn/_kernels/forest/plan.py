@@ -12,17 +12,7 @@ import numpy as np
 from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.splits import space_for, split_by_rows, split_by_sums
-from skunlearn._kernels.tree_parts import (
-    NUMBERS,
-    TRIAL,
-    child_key,
-    count_in,
-    interval_of,
-    lattice_of,
-    place_in_order,
-)
-from skunlearn._kernels.trees import (
+from skunlearn._kernels.forest.grow import (
     CACHED,
     EXTENT,
     NODE,
@@ -34,6 +24,16 @@ from skunlearn._kernels.trees import (
     enlarged,
     grow_into,
     is_decided,
+)
+from skunlearn._kernels.forest.splits import space_for, split_by_rows, split_by_sums
+from skunlearn._kernels.forest.tree_parts import (
+    NUMBERS,
+    TRIAL,
+    child_key,
+    count_in,
+    interval_of,
+    lattice_of,
+    place_in_order,
 )
 
 # A node on the path of the rows that keeps its split: which rows, in the order of `leaving`;
@@ -79,7 +79,7 @@ N_NODES, N_FREE, N_CACHES, N_FREE_CACHES = range(4)
 
 
 class Trees(NamedTuple):
-    """The trees of a forest in common arrays; see :mod:`skunlearn._kernels.trees` for the types.
+    """The trees of a forest in common arrays; see :mod:`skunlearn._kernels.forest.grow` for the types.
 
     Parameters
     ----------

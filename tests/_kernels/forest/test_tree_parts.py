@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skunlearn._kernels import forests, ratings, splits, tree_parts, trees
-from skunlearn._kernels.forest_layout import rows_by_tree, trees_of_rows
-from skunlearn._kernels.tree_parts import (
+from skunlearn._kernels.forest import plan, ratings, splits, tree_parts, trees
+from skunlearn._kernels.forest.layout import rows_by_tree, trees_of_rows
+from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
     Rules,
     Table,
@@ -95,8 +95,8 @@ def calls(rng):
             yield trees.is_decided, *arguments, 5
     yield trees.enlarged, table.targets[:, :1].copy(), 2 * n
     yield trees.copy_into, np.zeros((3, n), np.int32), 1, rows
-    yield forests.kept_rows, holes, gone, np.empty(n, np.int32)
-    yield forests.kept_rows, holes, gone[:0], np.empty(n, np.int32)
+    yield plan.kept_rows, holes, gone, np.empty(n, np.int32)
+    yield plan.kept_rows, holes, gone[:0], np.empty(n, np.int32)
 
 
 def test_kernels_equal_their_python(global_random_seed):
@@ -112,7 +112,7 @@ def test_kernels_equal_their_python(global_random_seed):
         else:
             assert_array_equal(ours, plain, err_msg=kernel.__name__)
         for a, b in zip(arguments, same, strict=True):
-            if isinstance(a, np.ndarray) and kernel not in (trees.divide, forests.kept_rows):
+            if isinstance(a, np.ndarray) and kernel not in (trees.divide, plan.kept_rows):
                 assert_array_equal(a, b, err_msg=kernel.__name__)
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from skunlearn._kernels.tree_parts import ENTROPY, GINI, SQUARED_ERROR, Rules, Table
-from skunlearn._kernels.trees import grow
+from skunlearn._kernels.forest.grow import grow
+from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI, SQUARED_ERROR, Rules, Table
 from tests.ensemble.reference_trees import Reference, nested
 
 NO_LIMIT = np.iinfo(np.int32).max

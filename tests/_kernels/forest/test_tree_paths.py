@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skunlearn._kernels.tree_parts import GINI, SQUARED_ERROR, goes_left
-from skunlearn._kernels.tree_paths import (
+from skunlearn._kernels.forest.grow import NODE
+from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR, goes_left
+from skunlearn._kernels.forest.tree_paths import (
     CATEGORIES,
     MISSING,
     NOTHING,
@@ -16,7 +17,6 @@ from skunlearn._kernels.tree_paths import (
     step_with_missing,
     vote,
 )
-from skunlearn._kernels.trees import NODE
 from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
 
 

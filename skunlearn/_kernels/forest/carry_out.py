@@ -4,15 +4,15 @@ import numpy as np
 from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.forests import (
+from skunlearn._kernels.forest.grow import CACHED, NONE, SETTLED, copy_into
+from skunlearn._kernels.forest.plan import (
     N_CACHES,
     N_FREE,
     N_FREE_CACHES,
     N_NODES,
     take_from_cache,
 )
-from skunlearn._kernels.tree_parts import count_in
-from skunlearn._kernels.trees import CACHED, NONE, SETTLED, copy_into
+from skunlearn._kernels.forest.tree_parts import count_in
 
 
 @njit(cache=True)

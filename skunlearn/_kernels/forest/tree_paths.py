@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.tree_parts import SQUARED_ERROR, goes_left
+from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR, goes_left
 
 # Rows that go down a tree side by side, and how many steps they go before those that have arrived
 # stay behind.

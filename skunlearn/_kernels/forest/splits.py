@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.ratings import rate
-from skunlearn._kernels.tree_parts import (
+from skunlearn._kernels.forest.split_ratings import rate
+from skunlearn._kernels.forest.tree_parts import (
     NUMBERS,
     TRIAL,
     count_in,

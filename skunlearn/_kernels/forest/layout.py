@@ -3,8 +3,8 @@
 import numpy as np
 from numba import njit
 
-from skunlearn._kernels.tree_parts import mix
-from skunlearn._kernels.trees import enlarged
+from skunlearn._kernels.forest.grow import enlarged
+from skunlearn._kernels.forest.tree_parts import mix
 
 
 @njit(cache=True)

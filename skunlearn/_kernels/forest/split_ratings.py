@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.tree_parts import GINI, SQUARED_ERROR
+from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR
 
 
 @njit(cache=True, inline="always", error_model="numpy")

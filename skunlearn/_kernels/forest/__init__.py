@@ -1,0 +1,1 @@
+"""Kernels of exact forests: plan, grow, carry out, predict."""
