@@ -13,8 +13,8 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
-from skunlearn._inverse import EPS
 from skunlearn._kernels.cholesky import without_row
+from skunlearn._linalg.inverse import EPS
 from skunlearn._sample_store import SampleStore
 from skunlearn._swap import snapshot
 from skunlearn._tables import drop

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skunlearn._inverse import Factor
+from skunlearn._linalg.inverse import Factor
 from skunlearn.kernel_ridge import KernelRidge
 
 

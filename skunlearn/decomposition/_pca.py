@@ -15,7 +15,7 @@ from skunlearn._affine import AffineMap
 from skunlearn._class_moments import moments_of, moments_without
 from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
-from skunlearn._spectra import smallest_gap, spectrum, with_steady_signs
+from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version

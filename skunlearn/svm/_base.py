@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight
-from skunlearn._inverse import EPS
+from skunlearn._linalg.inverse import EPS
 from skunlearn._swap import Swap, commit, snapshot
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas
 
-from skunlearn._inverse import EPS, Factor
+from skunlearn._linalg.inverse import EPS, Factor
 
 # What optimality conditions may be violated by, relative to the size of the targets.
 RESIDUAL = 1e-10

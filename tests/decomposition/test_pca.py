@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_digits, load_wine
 
-from skunlearn._spectra import smallest_gap, spectrum, with_steady_signs
+from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
 from skunlearn.decomposition import PCA
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import Ridge

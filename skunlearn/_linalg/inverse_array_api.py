@@ -10,7 +10,7 @@ from scipy import linalg
 from scipy.linalg import lapack
 
 from skunlearn._array_api import namespace, to_device, to_host
-from skunlearn._inverse import EPS, LEAST_SHARE, NO_ROWS, Downdate, Inverse
+from skunlearn._linalg.inverse import EPS, LEAST_SHARE, NO_ROWS, Downdate, Inverse
 from skunlearn._swap import Swap
 from skunlearn._tables import drop
 

@@ -1,0 +1,1 @@
+"""Linear algebra that is brought up to date when rows leave."""
