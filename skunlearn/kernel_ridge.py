@@ -18,7 +18,7 @@ from skunlearn._array_api import beside, is_foreign, namespace, to_device, to_ho
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._linalg.inverse import EPS, Factor, Inverse, Inverses
 from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, kernel_matrix
-from skunlearn._scores import RegressorMixin
+from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._tables import drop, native
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data

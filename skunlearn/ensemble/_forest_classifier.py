@@ -13,8 +13,8 @@ from sklearn.utils.validation import column_or_1d
 from skunlearn._array_api import labels_of, namespace
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
+from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._sample_store import SampleStore
-from skunlearn._scores import ClassifierMixin
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest
 

@@ -14,8 +14,8 @@ from scipy import sparse
 from skunlearn import _column_moments
 from skunlearn._compat import MissingValues, StrOptions, fit_context, fitted_indicator, missing_mask
 from skunlearn._kernels.column_moments import rounding
+from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, medians
-from skunlearn._stock import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data

@@ -12,7 +12,7 @@ from sklearn.base import MultiOutputMixin
 
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, fit_context
-from skunlearn._scores import RegressorMixin
+from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn.linear_model._least_squares import LeastSquares
 
 

@@ -8,7 +8,7 @@ import sklearn.linear_model
 from sklearn.base import MultiOutputMixin
 
 from skunlearn._compat import fit_context
-from skunlearn._scores import RegressorMixin
+from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn.linear_model._base_ridge import BaseRidge
 
 

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import is_foreign, labels_of, namespace, to_host
-from skunlearn._scores import ClassifierMixin
+from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

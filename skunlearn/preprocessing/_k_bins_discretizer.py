@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from skunlearn._compat import Interval, Options, StrOptions, fit_context
 from skunlearn._extremes import Extremes, least_of
+from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
-from skunlearn._stock import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data

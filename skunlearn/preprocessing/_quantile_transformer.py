@@ -12,8 +12,8 @@ from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin
 
 from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._mixins.namesake import InverseMixin, StockTransformer
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
-from skunlearn._stock import InverseMixin, StockTransformer
 from skunlearn._subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags

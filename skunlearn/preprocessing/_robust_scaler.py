@@ -11,6 +11,7 @@ from sklearn.base import OneToOneFeatureMixin
 
 from skunlearn._affine import AffineMap
 from skunlearn._compat import fit_context
+from skunlearn._mixins.namesake import InverseMixin, StockTransformer
 from skunlearn._order_statistics import (
     Columns,
     OrderStatistics,
@@ -18,7 +19,6 @@ from skunlearn._order_statistics import (
     medians,
     quantiles,
 )
-from skunlearn._stock import InverseMixin, StockTransformer
 from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
