@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skunlearn._privacy import gaussian_mu
+from skunlearn._privacy.accounting import gaussian_mu
 
 # Share of the allowed mu that the start of a fit may take.
 _START_SHARE = 0.01

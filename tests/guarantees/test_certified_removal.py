@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_classification
 
-from skunlearn._privacy import epsilon_lower_bound, gaussian_epsilon
+from skunlearn._privacy.accounting import epsilon_lower_bound, gaussian_epsilon
 from skunlearn.linear_model import CertifiedLogisticRegression
 from skunlearn.linear_model._glm_solver import polish, state_at
 

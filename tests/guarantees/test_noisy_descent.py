@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from skunlearn._privacy import epsilon_lower_bound, gaussian_epsilon
+from skunlearn._privacy.accounting import epsilon_lower_bound, gaussian_epsilon
 from skunlearn.linear_model import NoisyDescentClassifier
 from skunlearn.linear_model._noisy_accounting import Descent
 

@@ -14,8 +14,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import skunlearn.ensemble._private_forest as module
-from skunlearn._privacy import epsilon_lower_bound
-from skunlearn._secret_noise import secret_geometric
+from skunlearn._privacy.accounting import epsilon_lower_bound
+from skunlearn._privacy.noise import secret_geometric
 from skunlearn.ensemble import DPForestClassifier, DPForestRegressor
 
 N_RELEASES = 12_000

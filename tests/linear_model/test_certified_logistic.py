@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from skunlearn._privacy import gaussian_epsilon, gaussian_mu
+from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model import CertifiedLogisticRegression, LogisticRegression
 from skunlearn.linear_model._certified_base import _shape

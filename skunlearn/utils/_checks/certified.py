@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._privacy import epsilon_lower_bound
+from skunlearn._privacy.accounting import epsilon_lower_bound
 from skunlearn._tags import get_unlearning_tags
 from skunlearn.utils._checks.compare import public_attributes
 from skunlearn.utils._checks.data import fitted, make_rows, some_ids
@@ -36,7 +36,7 @@ def proved_epsilon(ours: np.ndarray, theirs: np.ndarray, delta: float, alpha: fl
         Releases after unlearning and after retraining.
 
     delta, alpha : float
-        See :func:`skunlearn._privacy.epsilon_lower_bound`.
+        See :func:`skunlearn._privacy.accounting.epsilon_lower_bound`.
 
     Returns
     -------

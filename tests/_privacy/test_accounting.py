@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from skunlearn._privacy import (
+from skunlearn._privacy.accounting import (
     epsilon_lower_bound,
     gaussian_delta,
     gaussian_epsilon,

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import stats
 
-from skunlearn._secret_noise import secret_geometric
+from skunlearn._privacy.noise import secret_geometric
 
 pytestmark = pytest.mark.fast
 
