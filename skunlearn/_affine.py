@@ -9,8 +9,8 @@ from scipy import linalg, sparse
 
 from skunlearn._array_api import beside
 from skunlearn._joint_moments import JointMoments
-from skunlearn._sample_store import SampleStore
-from skunlearn._tables import dense
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import dense
 
 
 class AffineMap(NamedTuple):

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from skunlearn._array_api import DeviceTable, namespace, to_host
 from skunlearn._kernels.column_moments import column_moments, remove_rows, two_sum
-from skunlearn._tables import for_kernel
+from skunlearn._samples.tables import for_kernel
 
 UNIT_WEIGHTS = np.empty(0)
 

@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skunlearn._array_api import to_host
 from skunlearn._passage import forgets, passes_through, weakest
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn._stream import Stream
 from skunlearn._swap import Swap, snapshot
 from skunlearn._tags import UnlearningTags

@@ -8,9 +8,9 @@ import numpy as np
 import sklearn.pipeline
 
 from skunlearn._compat import StrOptions
+from skunlearn._samples.tables import as_table, native, take
 from skunlearn._side_by_side import SideBySide
 from skunlearn._stream import Stream
-from skunlearn._tables import as_table, native, take
 
 
 class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):

@@ -15,11 +15,11 @@ from sklearn.utils import _safe_indexing, get_tags
 
 from skunlearn._array_api import DeviceTable, is_foreign
 from skunlearn._compat import column_names
-from skunlearn._ids import as_keys
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.ids import as_keys
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import take
 from skunlearn._stream import Source, Stream
 from skunlearn._swap import Swap
-from skunlearn._tables import take
 from skunlearn.base import Guarantee, Removal, StepReport, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skunlearn._affine import AffineMap
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import named, take
 from skunlearn._stream import Source, Stream
 from skunlearn._swap import Removal, Swap, snapshot
-from skunlearn._tables import named, take
 
 
 class Step:

@@ -12,10 +12,10 @@ from sklearn.utils import _safe_indexing, check_array
 
 from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions
 from skunlearn._passage import saw_columns_of
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import as_table, native, take
 from skunlearn._side_by_side import SideBySide
 from skunlearn._stream import Stream
-from skunlearn._tables import as_table, native, take
 
 __all__ = ["ColumnTransformer", "make_column_selector", "make_column_transformer"]
 

@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.cholesky import without_row
 from skunlearn._linalg.inverse import EPS
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import drop
 from skunlearn._swap import snapshot
-from skunlearn._tables import drop
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version

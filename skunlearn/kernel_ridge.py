@@ -19,7 +19,7 @@ from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._linalg.inverse import EPS, Factor, Inverse, Inverses
 from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, kernel_matrix
 from skunlearn._mixins.scoring import RegressorMixin
-from skunlearn._tables import drop, native
+from skunlearn._samples.tables import drop, native
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version

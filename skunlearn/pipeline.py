@@ -15,12 +15,12 @@ from skunlearn._affine import AffineMap
 from skunlearn._compat import StrOptions, num_samples
 from skunlearn._composition import Composition, on_snapshot
 from skunlearn._feature_union import FeatureUnion, make_union
-from skunlearn._frames import FrameTable
-from skunlearn._ids import check_sample_ids
 from skunlearn._passage import Passage, forgets
+from skunlearn._samples.dataframes import FrameTable
+from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.tables import as_table, native
 from skunlearn._stream import Stream
 from skunlearn._swap import snapshot
-from skunlearn._tables import as_table, native
 from skunlearn.base import Removal, UnlearnerMixin
 
 __all__ = ["FeatureUnion", "Pipeline", "make_pipeline", "make_union"]

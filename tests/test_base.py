@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import skunlearn._swap
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn._swap import Swap, commit
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
@@ -128,7 +128,7 @@ def break_table(monkeypatch, name):
     def fail(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(f"skunlearn._sample_store.{name}", fail)
+    monkeypatch.setattr(f"skunlearn._samples.store.{name}", fail)
 
 
 @pytest.mark.parametrize("function", ["as_keys", "hash_rows", "take"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skunlearn._demo._errors import DemoError
-from skunlearn._ids import as_keys
+from skunlearn._samples.ids import as_keys
 
 MIN_IDS = 60
 MIN_PER_CLASS = 20

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from skunlearn._samples.tables import drop
 from skunlearn._swap import Swap, commit
-from skunlearn._tables import drop
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skunlearn._hashing import derive_seed, mix64
 from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest, next_centers, take_out
+from skunlearn._samples.hashing import derive_seed, mix64
 from skunlearn.cluster._seeding import Seeding
 from skunlearn.cluster._sums import add_up, add_up_gaps, no_sums, sums_of_gaps
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skunlearn._hashing import hash_rows_for, mix64
 from skunlearn._kernels.lloyd import gaps_to
+from skunlearn._samples.hashing import hash_rows_for, mix64
 from skunlearn.cluster._sums import add_up_gaps, no_sums, sums_of_gaps
 
 # Rounding of a logarithm may depend on the place in an array; a round too many does no harm.

@@ -13,9 +13,9 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from skunlearn._array_api import is_foreign
-from skunlearn._frames import is_pandas, is_polars
-from skunlearn._hashing import hash_ids
-from skunlearn._ids import canonical_key
+from skunlearn._samples.dataframes import is_pandas, is_polars
+from skunlearn._samples.hashing import hash_ids
+from skunlearn._samples.ids import canonical_key
 
 # How many positive float32 there are, from the least normal one on.
 _FIRST, _N_SIZES = np.uint64(1 << 23), np.uint64(254 << 23)

@@ -19,9 +19,9 @@ from sklearn.utils.validation import (
 
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions
-from skunlearn._ids import check_sample_ids, joined_ids
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.ids import check_sample_ids, joined_ids
+from skunlearn._samples.store import SampleStore
 from skunlearn._swap import Removal, Swap, commit, snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import reads_one_version

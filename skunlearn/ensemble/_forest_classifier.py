@@ -14,7 +14,7 @@ from skunlearn._array_api import labels_of, namespace
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
 from skunlearn._mixins.scoring import ClassifierMixin
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest
 

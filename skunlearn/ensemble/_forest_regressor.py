@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._mixins.scoring import RegressorMixin
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest import BaseForest
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._array_api import is_cupy
 from skunlearn._compat import check_sample_weight
 from skunlearn._kernels.forest.tree_parts import Rules, Table
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn._validation import check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.ensemble._categories import as_numbers, find_categorical

@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval
-from skunlearn._hashing import draw_seed, hash_rows_for
 from skunlearn._kernels.forest.layout import trees_of_rows
 from skunlearn._privacy.noise import secret_geometric
 from skunlearn._report import Guarantee
+from skunlearn._samples.hashing import draw_seed, hash_rows_for
 from skunlearn._swap import Removal, Swap, commit
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._hashing import derive_seed, mix64
+from skunlearn._samples.hashing import derive_seed, mix64
 
 # Rows that go down all trees side by side.
 BLOCK = 4096

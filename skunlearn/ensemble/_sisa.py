@@ -19,11 +19,11 @@ from sklearn.utils.validation import (
 )
 
 from skunlearn._compat import HasMethods, Interval, callback_context, check_sample_weight
-from skunlearn._frames import FrameTable
-from skunlearn._hashing import derive_seed, hash_rows_for
-from skunlearn._ids import check_sample_ids
-from skunlearn._sample_store import SampleStore
-from skunlearn._tables import as_table, native, take
+from skunlearn._samples.dataframes import FrameTable
+from skunlearn._samples.hashing import derive_seed, hash_rows_for
+from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import as_table, native, take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin

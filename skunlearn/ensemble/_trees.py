@@ -10,13 +10,13 @@ from joblib import effective_n_jobs, parallel_config
 from sklearn.utils.parallel import Parallel, delayed
 
 from skunlearn._array_api import is_foreign
-from skunlearn._hashing import derive_seed
 from skunlearn._kernels.forest.grow import EXTENT, NONE, grow
 from skunlearn._kernels.forest.layout import number_nodes, place_rows, rows_by_tree
 from skunlearn._kernels.forest.plan import Trees, plan
 from skunlearn._kernels.forest.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.forest.tree_paths import find_leaves, oddities, vote
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.hashing import derive_seed
+from skunlearn._samples.store import SampleStore
 from skunlearn.ensemble import _trees_cuda
 from skunlearn.ensemble._readers import Readers
 from skunlearn.ensemble._tree_changes import Change

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._affine import AffineMap
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._ids import check_sample_ids
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.store import SampleStore
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version

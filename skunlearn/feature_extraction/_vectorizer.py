@@ -21,8 +21,8 @@ from skunlearn._compat import (
     fit_context,
     text_vectorizer,
 )
+from skunlearn._samples.tables import take
 from skunlearn._swap import Swap
-from skunlearn._tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._tables import for_kernel, take
+from skunlearn._samples.tables import for_kernel, take
 from skunlearn.feature_selection._selector import RowsLeft
 
 

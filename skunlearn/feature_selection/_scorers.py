@@ -28,7 +28,7 @@ from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._kernels.column_moments import EPS, PER_UPDATE
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._kernels.univariate_scores import cross_scatter
-from skunlearn._tables import for_kernel, wipe
+from skunlearn._samples.tables import for_kernel, wipe
 from skunlearn.feature_selection._selector import wear
 
 # Rounding that squares of a constant column may leave, in units of EPS times the square of the

@@ -12,7 +12,7 @@ from sklearn.feature_selection import SelectorMixin
 
 from skunlearn._column_moments import TOLERANCE
 from skunlearn._kernels.column_moments import EPS, PER_UPDATE
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn.base import UnlearnerMixin, reads_one_version
 
 # Statistics nearer to each other than this, relatively, could swap places by rounding.

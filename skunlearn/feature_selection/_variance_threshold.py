@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn import _column_moments
 from skunlearn._compat import Interval, fit_context
-from skunlearn._tables import take
+from skunlearn._samples.tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal

@@ -16,7 +16,7 @@ from skunlearn._compat import MissingValues, StrOptions, fit_context, fitted_ind
 from skunlearn._kernels.column_moments import rounding
 from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, medians
-from skunlearn._tables import take
+from skunlearn._samples.tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal

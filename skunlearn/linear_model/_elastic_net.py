@@ -18,7 +18,7 @@ from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._mixins.scoring import RegressorMixin
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._elastic_net_solver import Problem, Solution

@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
 from skunlearn._report import Guarantee
+from skunlearn._samples.tables import native, take
 from skunlearn._swap import Removal, snapshot
-from skunlearn._tables import native, take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from skunlearn._affine import AffineMap, find_near
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import dense, native, own
 from skunlearn._step import FollowsMap
 from skunlearn._stream import Source
 from skunlearn._swap import Removal, snapshot
-from skunlearn._tables import dense, native, own
 from skunlearn.base import UnlearnerMixin
 from skunlearn.linear_model._glm_solver import Factor, Problem, wear
 

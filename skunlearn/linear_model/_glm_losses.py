@@ -15,8 +15,8 @@ from scipy import sparse, special
 
 from skunlearn._array_api import DeviceTable, namespace
 from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
-from skunlearn._sample_store import SampleStore
-from skunlearn._tables import dense, for_kernel, take
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import dense, for_kernel, take
 
 # Most rows of a block, and most bytes: a block that fits the cache is read from memory once.
 BLOCK = 2048

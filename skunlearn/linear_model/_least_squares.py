@@ -13,8 +13,8 @@ from scipy.linalg import lapack
 from skunlearn._affine import moments_seen
 from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.least_squares import assess, normal_equations
-from skunlearn._sample_store import SampleStore
-from skunlearn._tables import dense, take
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import dense, take
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._moments_model import EPS, TOLERANCE, MomentsModel

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._affine import find_near
 from skunlearn._array_api import affine, to_host
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn._step import FollowsMap
 from skunlearn._stream import Source
 from skunlearn._tags import UnlearningTags

@@ -17,7 +17,7 @@ from skunlearn._compat import StrOptions, fit_context
 from skunlearn._joint_moments import JointMoments
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._mixins.scoring import ClassifierMixin
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn._swap import snapshot
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal

@@ -15,9 +15,9 @@ from sklearn.neighbors import VALID_METRICS
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context, search_buffers
-from skunlearn._ids import check_sample_ids
-from skunlearn._sample_store import SampleStore
-from skunlearn._tables import own
+from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import own
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from skunlearn._ids import check_sample_ids
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.store import SampleStore
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin

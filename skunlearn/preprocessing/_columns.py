@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from skunlearn._frames import FrameTable, is_pandas, is_polars
+from skunlearn._samples.dataframes import FrameTable, is_pandas, is_polars
 
 NUMERIC = "iufb"
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from skunlearn._compat import fit_context
+from skunlearn._samples.tables import take
 from skunlearn._swap import Swap
-from skunlearn._tables import take
 from skunlearn.base import Removal, Self
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing

@@ -17,7 +17,7 @@ from skunlearn._compat import Interval, Options, StrOptions, fit_context
 from skunlearn._extremes import Extremes, least_of
 from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
 from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
-from skunlearn._subsample import NONE_OUTSIDE, subsample, touches
+from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._ids import check_sample_ids
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.store import SampleStore
 from skunlearn._swap import Swap
 from skunlearn._tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin

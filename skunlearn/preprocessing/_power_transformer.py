@@ -14,7 +14,7 @@ from skunlearn import _column_moments
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.column_moments import scale_of
 from skunlearn._kernels.power_transform import best_exponents, transform_in_place
-from skunlearn._tables import take
+from skunlearn._samples.tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version

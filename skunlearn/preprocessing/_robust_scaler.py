@@ -19,7 +19,7 @@ from skunlearn._order_statistics import (
     medians,
     quantiles,
 )
-from skunlearn._tables import take
+from skunlearn._samples.tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal

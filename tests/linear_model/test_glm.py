@@ -10,7 +10,7 @@ from scipy import optimize, sparse
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 
 from skunlearn._kernels import glm as kernels
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.store import SampleStore
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import (
     GammaRegressor,

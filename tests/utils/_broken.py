@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skunlearn._hashing import derive_seed, draw_seed, hash_ids, hash_rows_for
-from skunlearn._ids import as_keys
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.hashing import derive_seed, draw_seed, hash_ids, hash_rows_for
+from skunlearn._samples.ids import as_keys
+from skunlearn._samples.store import SampleStore
 from skunlearn._swap import snapshot
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import UnknownSampleError

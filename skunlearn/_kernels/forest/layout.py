@@ -53,7 +53,7 @@ def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
     Parameters
     ----------
     id_hashes : ndarray of shape (n_rows,), uint64
-        From :func:`skunlearn._hashing.hash_ids`.
+        From :func:`skunlearn._samples.hashing.hash_ids`.
     key : uint64
     rows : ndarray of shape (n_rows,), integer
         Slots.

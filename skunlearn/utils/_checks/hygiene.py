@@ -15,8 +15,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from skunlearn._hashing import hash_ids
-from skunlearn._ids import as_keys
+from skunlearn._samples.hashing import hash_ids
+from skunlearn._samples.ids import as_keys
 from skunlearn._tags import get_unlearning_tags
 from skunlearn.utils._checks.data import (
     Rows,

@@ -2,7 +2,7 @@
 
 A table is an ndarray, a CSR array, an array of another library in a
 :class:`~skunlearn._array_api.DeviceTable` or, where an estimator passes frames on to others, a frame
-table of :mod:`skunlearn._frames`. Positions are stable: a removed row is overwritten and stays as
+table of :mod:`skunlearn._samples.dataframes`. Positions are stable: a removed row is overwritten and stays as
 an empty slot until its table is rebuilt from the rows that are left.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._array_api import DeviceTable, is_foreign, namespace, to_host
-from skunlearn._frames import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
-from skunlearn._hashing import mix64
+from skunlearn._samples.dataframes import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
+from skunlearn._samples.hashing import mix64
 
 _BLANKS = {"O": None, "U": "", "S": b""}
 

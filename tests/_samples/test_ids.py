@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunlearn._ids import Kind, as_keys, canonical_key, check_sample_ids, shown
+from skunlearn._samples.ids import Kind, as_keys, canonical_key, check_sample_ids, shown
 
 pytestmark = pytest.mark.fast
 

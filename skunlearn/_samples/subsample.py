@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skunlearn._hashing import hash_rows_for
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.hashing import hash_rows_for
+from skunlearn._samples.store import SampleStore
 
 # Above every hash: no row is outside of the subsample.
 NONE_OUTSIDE = (1 << 64) - 1

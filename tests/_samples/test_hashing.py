@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunlearn._hashing import (
+from skunlearn._samples.hashing import (
     canonical_bytes,
     derive_seed,
     draw_seed,
@@ -19,7 +19,7 @@ from skunlearn._hashing import (
     hash_rows_for,
     mix64,
 )
-from skunlearn._ids import as_keys
+from skunlearn._samples.ids import as_keys
 
 pytestmark = pytest.mark.fast
 
@@ -83,7 +83,7 @@ def test_small_and_narrow_integers_hash_by_value():
 
 def test_ids_hash_the_same_in_every_process():
     code = (
-        "from skunlearn._hashing import *; from skunlearn._ids import as_keys; import uuid;"
+        "from skunlearn._samples.hashing import *; from skunlearn._samples.ids import as_keys; import uuid;"
         "print(hash_ids(as_keys([1, 'a', 0.5, b'x', ('a', 1), uuid.UUID(int=3)])).tolist(),"
         "derive_seed(3, 'shard', 1))"
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from skunlearn._tables import as_table, hash_rows, own, rows_equal, take, wipe
+from skunlearn._samples.tables import as_table, hash_rows, own, rows_equal, take, wipe
 
 pytestmark = pytest.mark.fast
 

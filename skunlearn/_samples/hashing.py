@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skunlearn._ids import Kind
+from skunlearn._samples.ids import Kind
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -47,7 +47,7 @@ def mix64(values: np.ndarray) -> np.ndarray:
 
 
 def canonical_bytes(key: Any) -> bytes:
-    """Encode one canonical id (see :mod:`skunlearn._ids`) so that equal ids give equal bytes."""
+    """Encode one canonical id (see :mod:`skunlearn._samples.ids`) so that equal ids give equal bytes."""
     if isinstance(key, int):
         return b"i%d" % key
     if isinstance(key, str):

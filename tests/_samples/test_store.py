@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skunlearn._ids import as_keys, check_sample_ids
-from skunlearn._sample_store import SampleStore
+from skunlearn._samples.ids import as_keys, check_sample_ids
+from skunlearn._samples.store import SampleStore
 from skunlearn.exceptions import UnknownSampleError
 
 pytestmark = pytest.mark.fast

@@ -12,9 +12,9 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._array_api import DeviceTable
-from skunlearn._hashing import hash_ids
-from skunlearn._ids import Kind, as_keys, joined_ids, shown
-from skunlearn._tables import hash_rows, rows_equal, take, wipe
+from skunlearn._samples.hashing import hash_ids
+from skunlearn._samples.ids import Kind, as_keys, joined_ids, shown
+from skunlearn._samples.tables import hash_rows, rows_equal, take, wipe
 from skunlearn.exceptions import UnknownSampleError
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
@@ -99,7 +99,7 @@ class SampleStore:
         Weights, likewise owned.
 
     sample_ids : ndarray of shape (n_samples,), default=None
-        From :func:`skunlearn._ids.check_sample_ids`; None stands for ``0..n_samples-1``.
+        From :func:`skunlearn._samples.ids.check_sample_ids`; None stands for ``0..n_samples-1``.
     """
 
     def __init__(

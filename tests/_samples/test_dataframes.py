@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from skunlearn._tables import as_table, hash_rows, native, rows_equal, take, wipe
+from skunlearn._samples.tables import as_table, hash_rows, native, rows_equal, take, wipe
 
 pd = pytest.importorskip("pandas")
 
