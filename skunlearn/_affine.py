@@ -8,9 +8,9 @@ import numpy as np
 from scipy import linalg, sparse
 
 from skunlearn._array_api import beside
-from skunlearn._joint_moments import JointMoments
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense
+from skunlearn._statistics.joint_moments import JointMoments
 
 
 class AffineMap(NamedTuple):

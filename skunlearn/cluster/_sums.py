@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._kernels.counts import count_rows, to_floats
+from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 
 # Squared distances are summed in this unit: exact sums take terms below 2**40.
 _UNIT = 2.0**30

@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skunlearn._affine import AffineMap
-from skunlearn._class_moments import moments_of, moments_without
 from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
-from skunlearn._joint_moments import JointMoments
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
+from skunlearn._statistics.class_moments import moments_of, moments_without
+from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version

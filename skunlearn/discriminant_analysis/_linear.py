@@ -13,10 +13,10 @@ from scipy.linalg import lapack
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._class_moments import ClassMoments, pooled
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, with_steady_signs
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
+from skunlearn._statistics.class_moments import ClassMoments, pooled
 from skunlearn._swap import snapshot
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data

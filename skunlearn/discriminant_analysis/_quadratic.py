@@ -10,10 +10,10 @@ import sklearn.discriminant_analysis
 from scipy import linalg, special
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._class_moments import ClassMoments, moments_of
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
-from skunlearn._joint_moments import JointMoments
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
+from skunlearn._statistics.class_moments import ClassMoments, moments_of
+from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version

@@ -3,7 +3,7 @@
 An array of shape (4, n_features): smallest, largest, rows at the smallest, rows at the largest.
 NaN is passed over; where a column has nothing else, values are NaN and counts 0. A column is read
 again only when the last row at an extreme leaves, which suits columns of few values, constant ones
-above all; :mod:`skunlearn._extremes` keeps the next values at hand instead of counts.
+above all; :mod:`skunlearn._statistics.extremes` keeps the next values at hand instead of counts.
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ from sklearn.feature_selection import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from skunlearn import _column_moments
-from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._kernels.column_moments import EPS, PER_UPDATE
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._kernels.univariate_scores import cross_scatter
 from skunlearn._samples.tables import for_kernel, wipe
+from skunlearn._statistics import column_moments
+from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 from skunlearn.feature_selection._selector import wear
 
 # Rounding that squares of a constant column may leave, in units of EPS times the square of the
@@ -126,7 +126,7 @@ class AnovaScorer(_OfClasses):
     @staticmethod
     def _moments(X: Any, labels: np.ndarray, n_classes: int, rows: np.ndarray) -> np.ndarray:
         parts = [rows[labels == label] for label in range(n_classes)]
-        return np.stack([_column_moments.from_rows(X, None, part) for part in parts])
+        return np.stack([column_moments.from_rows(X, None, part) for part in parts])
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> AnovaScorer:
         """Make the scorer without the given rows."""
@@ -134,7 +134,7 @@ class AnovaScorer(_OfClasses):
         moments, updates = self.moments.copy(), self.updates + 1
         for label in np.unique(labels).tolist():
             gone = rows[labels == label]
-            moments[label] = _column_moments.without_rows(moments[label], X, None, gone)[0]
+            moments[label] = column_moments.without_rows(moments[label], X, None, gone)[0]
             if 0.0 < moments[label, 0, 0] < _FEW * self.moments[label, 0, 0]:
                 updates[:] = np.inf
         keep = moments[:, 0, 0] > 0.0
@@ -277,8 +277,8 @@ class CorrelationScorer(Scorer):
     @classmethod
     def from_rows(cls, X: Any, y: np.ndarray, rows: np.ndarray) -> CorrelationScorer:
         """Make the scorer of some rows of a table."""
-        moments = _column_moments.from_rows(X, None, rows)
-        target = _column_moments.from_rows(y[:, None], None, rows)
+        moments = column_moments.from_rows(X, None, rows)
+        target = column_moments.from_rows(y[:, None], None, rows)
         cross = _cross(X, y, rows, moments, target)
         return cls(moments, target, cross, np.zeros(X.shape[1]))
 
@@ -289,8 +289,8 @@ class CorrelationScorer(Scorer):
         step = y[rows] - self.target[1] - self.target[4]
         kept = self.target[0, 0] - rows.size
         return CorrelationScorer(
-            _column_moments.without_rows(self.moments, X, None, rows)[0],
-            _column_moments.without_rows(self.target, y[:, None], None, rows)[0],
+            column_moments.without_rows(self.moments, X, None, rows)[0],
+            column_moments.without_rows(self.target, y[:, None], None, rows)[0],
             self.cross - step @ gap - gap.sum(axis=0) * step.sum() / kept,
             self.updates + 1,
         )
@@ -339,8 +339,8 @@ class CorrelationScorer(Scorer):
     def rebuild(self, X: Any, y: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
         """Compute the state of some columns from the rows, in place."""
         part = X[:, columns]
-        self.moments[:, columns] = _column_moments.from_rows(part, None, rows)
-        self.target[:] = _column_moments.from_rows(y[:, None], None, rows)
+        self.moments[:, columns] = column_moments.from_rows(part, None, rows)
+        self.target[:] = column_moments.from_rows(y[:, None], None, rows)
         self.cross[columns] = _cross(part, y, rows, self.moments[:, columns], self.target)
         self.updates[columns] = 0
 

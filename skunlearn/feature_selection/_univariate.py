@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._column_moments import TOLERANCE
 from skunlearn._compat import fit_context
 from skunlearn._kernels.column_moments import EPS, PER_UPDATE
+from skunlearn._statistics.column_moments import TOLERANCE
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, Self

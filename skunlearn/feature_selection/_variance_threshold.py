@@ -9,9 +9,9 @@ import numpy as np
 import sklearn.feature_selection
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn import _column_moments
 from skunlearn._compat import Interval, fit_context
 from skunlearn._samples.tables import take
+from skunlearn._statistics import column_moments
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
@@ -79,7 +79,7 @@ class VarianceThreshold(BaseSelector):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "threshold": [Interval(Real, 0, None, closed="left")]
     }
-    _unlearning_tags = UnlearningTags("numerical", tolerance=_column_moments.TOLERANCE)
+    _unlearning_tags = UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
 
     def __init__(self, threshold: float = 0.0):
         self.threshold = threshold
@@ -118,7 +118,7 @@ class VarianceThreshold(BaseSelector):
         )
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
         left = RowsLeft(self._samples, np.empty(0, dtype=np.intp))
-        moments = _column_moments.from_rows(self._samples.X, None, left.slots)
+        moments = column_moments.from_rows(self._samples.X, None, left.slots)
         extremes = (
             _counted_extremes.from_rows(self._samples.X, left.slots)
             if self.threshold == 0
@@ -171,29 +171,29 @@ class VarianceThreshold(BaseSelector):
         table = take(self._samples.X[:, np.resize(columns, max(2, columns.size))], rows)
         judge = sklearn.feature_selection.VarianceThreshold(threshold=0.5 * self.threshold)
         theirs = judge.fit(table).variances_[: columns.size]
-        close = np.abs(theirs - variances[near]) <= _column_moments.TOLERANCE * theirs
+        close = np.abs(theirs - variances[near]) <= column_moments.TOLERANCE * theirs
         return np.where(close, theirs, variances[near])
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
-        moments = _column_moments.without_rows(self._moments, samples.X, None, rows)[0]
+        moments = column_moments.without_rows(self._moments, samples.X, None, rows)[0]
         updates = self._updates + 1
         error = wear(moments[3], moments[2], updates)
-        stale = error > _column_moments.TOLERANCE
+        stale = error > column_moments.TOLERANCE
         if self.threshold > 0:
             near = np.abs(self._variances(moments) - self.threshold) <= NEAR * self.threshold
             stale |= near & (updates > 0)
         left = RowsLeft(samples, rows)
         columns = np.flatnonzero(stale)
         if columns.size:
-            moments[:, columns] = _column_moments.from_rows(samples.X[:, columns], None, left.slots)
+            moments[:, columns] = column_moments.from_rows(samples.X[:, columns], None, left.slots)
             updates[columns] = 0
             error[columns] = wear(moments[3, columns], moments[2, columns], updates[columns])
         extremes = self._extremes
         if extremes is not None:
             extremes = _counted_extremes.without_rows(extremes, samples.X, left)
         attributes = self._attributes(moments, extremes, updates, left, NotUnlearnableError)
-        guarantee = Guarantee("numerical", "state", _column_moments.TOLERANCE, float(error.max()))
+        guarantee = Guarantee("numerical", "state", column_moments.TOLERANCE, float(error.max()))
         return Removal(attributes, guarantee, columns.size, stale.size, "column")
 
     def _get_support_mask(self) -> np.ndarray:

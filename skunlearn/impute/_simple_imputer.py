@@ -11,12 +11,17 @@ import numpy as np
 import sklearn.impute
 from scipy import sparse
 
-from skunlearn import _column_moments
 from skunlearn._compat import MissingValues, StrOptions, fit_context, fitted_indicator, missing_mask
 from skunlearn._kernels.column_moments import rounding
 from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
-from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, medians
 from skunlearn._samples.tables import take
+from skunlearn._statistics import column_moments
+from skunlearn._statistics.order_statistics import (
+    Columns,
+    OrderStatistics,
+    UnsortedColumns,
+    medians,
+)
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
@@ -129,7 +134,7 @@ class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
     @property
     def _unlearning_tags(self) -> UnlearningTags:
         if self.strategy == "mean":
-            return UnlearningTags("numerical", tolerance=_column_moments.TOLERANCE)
+            return UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
         return UnlearningTags("bitwise")
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -222,7 +227,7 @@ class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
     def _recompute(self, X: Any) -> dict[str, Any]:
         """Compute statistics from rows."""
         if self.strategy == "mean":
-            moments = _column_moments.from_rows(self._numbers(X), None, np.arange(X.shape[0]))
+            moments = column_moments.from_rows(self._numbers(X), None, np.arange(X.shape[0]))
             return self._means(moments, 0)
         if self.strategy == "median":
             return self._medians(UnsortedColumns(self._numbers(X)))
@@ -322,19 +327,19 @@ class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
 
     def _without(self, gone: Any, rows: np.ndarray, missing: dict[str, Any]) -> Removal:
         """Take rows out of the means."""
-        left, loss = _column_moments.without_rows(
+        left, loss = column_moments.without_rows(
             self._moments, gone, None, np.arange(gone.shape[0])
         )
         n_updates = self._n_updates + 1
         error = rounding(loss, n_updates)
-        n_refitted = int(error > _column_moments.TOLERANCE)
+        n_refitted = int(error > column_moments.TOLERANCE)
         if n_refitted:
             error = rounding(1.0, 0)
             kept = take(self._samples.X, self._samples.slots_without(rows))
             means = self._recompute(kept)
         else:
             means = self._means(left, n_updates)
-        guarantee = Guarantee("numerical", "state", _column_moments.TOLERANCE, error)
+        guarantee = Guarantee("numerical", "state", column_moments.TOLERANCE, error)
         return Removal(means | missing, guarantee, n_refitted)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:

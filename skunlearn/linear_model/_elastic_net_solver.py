@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels.coordinate_descent import descend, duality_gap
+from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn.linear_model._least_squares import solve_normal_equations
 from skunlearn.linear_model._moments_model import TOLERANCE
 

@@ -12,12 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from skunlearn._array_api import is_foreign, to_host
-from skunlearn._class_moments import ClassMoments, class_moments, moments_without, pooled
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._joint_moments import JointMoments
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
+from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without, pooled
+from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._swap import snapshot
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal

@@ -9,9 +9,9 @@ import numpy as np
 import sklearn.naive_bayes
 from sklearn.utils.validation import check_non_negative
 
-from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._compat import Interval
 from skunlearn._kernels.counts import count_entries
+from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 from skunlearn._validation import validate_data
 from skunlearn.naive_bayes._discrete import BaseDiscreteNB
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from skunlearn._column_moments import UNIT_WEIGHTS
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
+from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self

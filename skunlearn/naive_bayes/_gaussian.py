@@ -9,10 +9,15 @@ import numpy as np
 import sklearn.naive_bayes
 
 from skunlearn._array_api import is_foreign, namespace, to_host
-from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows, power_of_two_above
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.column_moments import gaussians_of, remove_labelled_rows
 from skunlearn._samples.tables import for_kernel, take
+from skunlearn._statistics.column_moments import (
+    TOLERANCE,
+    UNIT_WEIGHTS,
+    from_rows,
+    power_of_two_above,
+)
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal

@@ -14,9 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.column_moments import remove_labelled_rows, rounding
+from skunlearn._statistics.column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version

@@ -14,10 +14,15 @@ import sklearn.preprocessing
 from threadpoolctl import threadpool_limits
 
 from skunlearn._compat import Interval, Options, StrOptions, fit_context
-from skunlearn._extremes import Extremes, least_of
 from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
-from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
+from skunlearn._statistics.extremes import Extremes, least_of
+from skunlearn._statistics.order_statistics import (
+    Columns,
+    OrderStatistics,
+    UnsortedColumns,
+    quantiles,
+)
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal

@@ -10,11 +10,11 @@ import sklearn.preprocessing
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn import _column_moments
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.column_moments import scale_of
 from skunlearn._kernels.power_transform import best_exponents, transform_in_place
 from skunlearn._samples.tables import take
+from skunlearn._statistics import column_moments
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
@@ -156,7 +156,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
     def _attributes(self, rows: np.ndarray, refusal: type[ValueError]) -> dict[str, Any]:
         """Find exponents of the rows, and the moments behind them."""
         X, box_cox = self._samples.X, self.method == "box-cox"
-        moments = _column_moments.from_rows(X, None, rows)
+        moments = column_moments.from_rows(X, None, rows)
         if (moments[0] == 0.0).any():
             raise refusal("Column must not be all nan.")
         mean, var, _, _ = scale_of(moments)
@@ -175,7 +175,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         if self.standardize:
             table = take(X, rows)
             transform_in_place(table, lambdas.astype(np.float64), box_cox)
-            moments = _column_moments.from_rows(table, None, np.arange(rows.size))
+            moments = column_moments.from_rows(table, None, np.arange(rows.size))
             attributes["mean_"], _, attributes["scale_"], _ = scale_of(moments)
         return attributes
 

@@ -13,9 +13,14 @@ from sklearn.base import OneToOneFeatureMixin
 
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._mixins.namesake import InverseMixin, StockTransformer
-from skunlearn._order_statistics import Columns, OrderStatistics, UnsortedColumns, quantiles
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._samples.tables import take
+from skunlearn._statistics.order_statistics import (
+    Columns,
+    OrderStatistics,
+    UnsortedColumns,
+    quantiles,
+)
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal

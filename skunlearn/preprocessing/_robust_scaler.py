@@ -12,14 +12,14 @@ from sklearn.base import OneToOneFeatureMixin
 from skunlearn._affine import AffineMap
 from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, StockTransformer
-from skunlearn._order_statistics import (
+from skunlearn._samples.tables import take
+from skunlearn._statistics.order_statistics import (
     Columns,
     OrderStatistics,
     UnsortedColumns,
     medians,
     quantiles,
 )
-from skunlearn._samples.tables import take
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal

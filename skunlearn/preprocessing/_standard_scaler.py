@@ -11,11 +11,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.sparsefuncs import inplace_column_scale
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn import _column_moments
 from skunlearn._affine import AffineMap
 from skunlearn._array_api import cast, to_host
 from skunlearn._compat import fit_context
 from skunlearn._kernels.column_moments import rounding, scale_of
+from skunlearn._statistics import column_moments
 from skunlearn._tags import UnlearningTags
 from skunlearn._validation import check_array, check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -103,7 +103,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         "with_std": ["boolean"],
     }
     _takes_arrays = True
-    _unlearning_tags = UnlearningTags("numerical", tolerance=_column_moments.TOLERANCE)
+    _unlearning_tags = UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
 
     def __init__(self, *, copy: bool = True, with_mean: bool = True, with_std: bool = True):
         self.copy = copy
@@ -159,7 +159,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
 
     def _recompute(self, rows: np.ndarray) -> dict[str, Any]:
         samples = self._samples
-        moments = _column_moments.from_rows(samples.X, samples.sample_weight, rows)
+        moments = column_moments.from_rows(samples.X, samples.sample_weight, rows)
         return self._attributes(moments, n_updates=0)
 
     def _attributes(self, moments: np.ndarray, n_updates: int) -> dict[str, Any]:
@@ -180,12 +180,12 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
-        left, loss = _column_moments.without_rows(
+        left, loss = column_moments.without_rows(
             self._moments, samples.X, samples.sample_weight, rows
         )
         n_updates = self._n_updates + 1
         error = rounding(loss, n_updates)
-        if error <= _column_moments.TOLERANCE:
+        if error <= column_moments.TOLERANCE:
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
@@ -195,7 +195,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
 
     @staticmethod
     def _guarantee(error: float) -> Guarantee:
-        return Guarantee("numerical", "state", _column_moments.TOLERANCE, error)
+        return Guarantee("numerical", "state", column_moments.TOLERANCE, error)
 
     @reads_one_version
     def transform(self, X: Any, copy: bool | None = None) -> Any:

@@ -9,8 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_linnerud
 
-from skunlearn._joint_moments import JointMoments
 from skunlearn._kernels import least_squares as kernels
+from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import LinearRegression, Ridge
 

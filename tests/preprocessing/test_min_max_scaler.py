@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skunlearn import _extremes
+from skunlearn._statistics import extremes
 from skunlearn.linear_model import Ridge
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import MinMaxScaler
@@ -54,7 +54,7 @@ def test_law_for_any_rows_ids_and_order(data):
     ids = rng.integers(0, max(2, n // 2), n)
     kept_at_most = data.draw(st.sampled_from([1, 2, 64]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_extremes, "N_KEPT", kept_at_most)
+        patch.setattr(extremes, "N_KEPT", kept_at_most)
         scaler = MinMaxScaler().fit(X, sample_ids=ids)
         for i in data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist())))):
             scaler.unlearn([i, i])

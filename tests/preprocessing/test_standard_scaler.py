@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skunlearn import _column_moments
 from skunlearn._kernels import column_moments
+from skunlearn._statistics import column_moments
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.preprocessing import StandardScaler
 
@@ -154,7 +154,7 @@ def test_kernels_equal_their_python_functions(global_random_seed):
     X = rng.normal(size=(30, 3))
     X[rng.random(X.shape) < 0.2] = np.nan
     rows = np.arange(30)
-    for weights in (_column_moments.UNIT_WEIGHTS, rng.random(30)):
+    for weights in (column_moments.UNIT_WEIGHTS, rng.random(30)):
         moments = column_moments.column_moments(X, weights, rows)
         assert_array_equal(moments, column_moments.column_moments.py_func(X, weights, rows))
         left, loss = column_moments.remove_rows(moments, X, weights, rows[:4])

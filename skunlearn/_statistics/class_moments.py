@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._joint_moments import JointMoments
+from skunlearn._statistics.joint_moments import JointMoments
 
 ClassMoments = tuple[JointMoments, ...]
 

@@ -9,7 +9,12 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from skunlearn._kernels import order_statistics as kernels
-from skunlearn._order_statistics import OrderStatistics, UnsortedColumns, medians, quantiles
+from skunlearn._statistics.order_statistics import (
+    OrderStatistics,
+    UnsortedColumns,
+    medians,
+    quantiles,
+)
 
 METHODS = (
     *("linear", "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "hazen"),

@@ -1,0 +1,1 @@
+"""Statistics that shrink when rows leave."""
