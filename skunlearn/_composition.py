@@ -17,9 +17,9 @@ from sklearn.utils.metaestimators import available_if
 from skunlearn._array_api import to_host
 from skunlearn._passage import forgets, passes_through, weakest
 from skunlearn._samples.store import SampleStore
-from skunlearn._stream import Stream
-from skunlearn._swap import Swap, snapshot
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Swap, snapshot
+from skunlearn._unlearning.step_input import Stream
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin, UnlearningReport
 from skunlearn.exceptions import NotUnlearnableError
 

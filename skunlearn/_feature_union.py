@@ -10,7 +10,7 @@ import sklearn.pipeline
 from skunlearn._compat import StrOptions
 from skunlearn._samples.tables import as_table, native, take
 from skunlearn._side_by_side import SideBySide
-from skunlearn._stream import Stream
+from skunlearn._unlearning.step_input import Stream
 
 
 class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):

@@ -18,8 +18,8 @@ from skunlearn._compat import column_names
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import take
-from skunlearn._stream import Source, Stream
-from skunlearn._swap import Swap
+from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.step_input import Source, Stream
 from skunlearn.base import Guarantee, Removal, StepReport, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 

@@ -11,15 +11,15 @@ import numpy as np
 import sklearn
 from scipy import sparse
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import num_samples, wrap_output
 from skunlearn._composition import Composition
 from skunlearn._passage import Passage, forgets
 from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import native
-from skunlearn._stream import Source, Stream
-from skunlearn._swap import snapshot
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.step_input import Source, Stream
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError

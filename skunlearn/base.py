@@ -14,8 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import DeviceTable, is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
-from skunlearn._metadata import register_verb
-from skunlearn._report import (
+from skunlearn._samples.hashing import draw_seed
+from skunlearn._samples.ids import as_keys, check_sample_ids
+from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import own
+from skunlearn._unlearning.commit import Removal, Swap, commit, reads_one_version, snapshot
+from skunlearn._unlearning.metadata_routing import register_verb
+from skunlearn._unlearning.report import (
     ASSUMPTIONS,
     KINDS,
     SCOPES,
@@ -24,13 +29,8 @@ from skunlearn._report import (
     UnlearningReport,
     table_html,
 )
-from skunlearn._samples.hashing import draw_seed
-from skunlearn._samples.ids import as_keys, check_sample_ids
-from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import own
-from skunlearn._step import Step
-from skunlearn._swap import Removal, Swap, commit, reads_one_version, snapshot
-from skunlearn._tags import UnlearningTags, with_unlearning_tags
+from skunlearn._unlearning.step import Step
+from skunlearn._unlearning.tags import UnlearningTags, with_unlearning_tags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
 

@@ -15,7 +15,7 @@ from skunlearn._passage import saw_columns_of
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, native, take
 from skunlearn._side_by_side import SideBySide
-from skunlearn._stream import Stream
+from skunlearn._unlearning.step_input import Stream
 
 __all__ = ["ColumnTransformer", "make_column_selector", "make_column_transformer"]
 

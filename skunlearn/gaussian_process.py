@@ -17,8 +17,8 @@ from skunlearn._kernels.cholesky import without_row
 from skunlearn._linalg.inverse import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import drop
-from skunlearn._swap import snapshot
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

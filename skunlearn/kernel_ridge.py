@@ -20,7 +20,7 @@ from skunlearn._linalg.inverse import EPS, Factor, Inverse, Inverses
 from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, kernel_matrix
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.tables import drop, native
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 

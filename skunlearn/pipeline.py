@@ -11,7 +11,6 @@ import sklearn
 import sklearn.pipeline
 from sklearn.utils.metaestimators import available_if
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import StrOptions, num_samples
 from skunlearn._composition import Composition, on_snapshot
 from skunlearn._feature_union import FeatureUnion, make_union
@@ -19,8 +18,9 @@ from skunlearn._passage import Passage, forgets
 from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import as_table, native
-from skunlearn._stream import Stream
-from skunlearn._swap import snapshot
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.step_input import Stream
 from skunlearn.base import Removal, UnlearnerMixin
 
 __all__ = ["FeatureUnion", "Pipeline", "make_pipeline", "make_union"]

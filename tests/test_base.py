@@ -14,9 +14,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-import skunlearn._swap
+import skunlearn._unlearning.commit
 from skunlearn._samples.store import SampleStore
-from skunlearn._swap import Swap, commit
+from skunlearn._unlearning.commit import Swap, commit
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
 from skunlearn.utils import UnlearningTags, get_unlearning_tags
@@ -291,5 +291,5 @@ def test_ids_are_checked_before_anything_is_kept():
 
 
 def test_the_lock_of_readers_is_reentrant():
-    with skunlearn._swap._SWAP:
+    with skunlearn._unlearning.commit._SWAP:
         assert fitted().transform(None).tolist() == [[6, 6]]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skunlearn._demo._experiment import Outcome
-from skunlearn._report import duration
+from skunlearn._unlearning.report import duration
 
 INK = "#f000aa"
 GRID = "#f000bb"

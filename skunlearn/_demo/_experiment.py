@@ -25,8 +25,8 @@ from skunlearn._demo._leakage import (
 )
 from skunlearn._demo._models import Contender
 from skunlearn._demo._table import Split, Table
-from skunlearn._report import UnlearningReport
-from skunlearn._tags import UnlearningTags, get_unlearning_tags
+from skunlearn._unlearning.report import UnlearningReport
+from skunlearn._unlearning.tags import UnlearningTags, get_unlearning_tags
 
 MAX_REFITS = 15
 REFIT_SECONDS = 2.0

@@ -30,7 +30,7 @@ from skunlearn._demo._words import (
     times,
     ways_table,
 )
-from skunlearn._report import KINDS, duration
+from skunlearn._unlearning.report import KINDS, duration
 
 Cells = list[tuple[str, Callable[[Outcome], str]]]
 

@@ -19,7 +19,7 @@ from skunlearn._demo._words import (
     times,
     ways_table,
 )
-from skunlearn._report import duration
+from skunlearn._unlearning.report import duration
 
 WIDTH = 100
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from skunlearn._passage import WAYS
-from skunlearn._report import StepReport, UnlearningReport
+from skunlearn._unlearning.report import StepReport, UnlearningReport
 
 MAX_GROUPS = 4
 

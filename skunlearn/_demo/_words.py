@@ -8,7 +8,7 @@ from skunlearn._demo._auc import short
 from skunlearn._demo._experiment import Outcome
 from skunlearn._demo._table import Split, Table
 from skunlearn._demo._ways import Group, group_ways
-from skunlearn._report import duration
+from skunlearn._unlearning.report import duration
 
 PRIVACY = (
     "Exact unlearning is not privacy: two released versions of a model reveal the row between "

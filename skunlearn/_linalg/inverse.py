@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from skunlearn._samples.tables import drop
-from skunlearn._swap import Swap, commit
+from skunlearn._unlearning.commit import Swap, commit
 
 EPS = float(np.finfo(np.float64).eps)
 

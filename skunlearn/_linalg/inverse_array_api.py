@@ -12,7 +12,7 @@ from scipy.linalg import lapack
 from skunlearn._array_api import namespace, to_device, to_host
 from skunlearn._linalg.inverse import EPS, LEAST_SHARE, NO_ROWS, Downdate, Inverse
 from skunlearn._samples.tables import drop
-from skunlearn._swap import Swap
+from skunlearn._unlearning.commit import Swap
 
 
 def _products(X: Any, Y: Any) -> Any:

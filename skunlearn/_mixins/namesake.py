@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._samples.tables import take
-from skunlearn._swap import Swap
+from skunlearn._unlearning.commit import Swap
 from skunlearn.base import UnlearnerMixin, reads_one_version
 
 _NO_ROWS = np.empty(0, dtype=np.intp)

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
 from skunlearn.cluster._run import Lattice, Run, Runs

@@ -11,12 +11,12 @@ from scipy import linalg, sparse, special
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
 from skunlearn._statistics.class_moments import moments_of, moments_without
 from skunlearn._statistics.joint_moments import JointMoments
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

@@ -17,8 +17,8 @@ from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, with_steady_signs
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._statistics.class_moments import ClassMoments, pooled
-from skunlearn._swap import snapshot
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 from skunlearn.discriminant_analysis._base import (

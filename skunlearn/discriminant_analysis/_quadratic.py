@@ -14,7 +14,7 @@ from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
 from skunlearn._statistics.class_moments import ClassMoments, moments_of
 from skunlearn._statistics.joint_moments import JointMoments
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 from skunlearn.discriminant_analysis._base import (

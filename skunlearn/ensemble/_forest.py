@@ -22,8 +22,8 @@ from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._swap import Removal, Swap, commit, snapshot
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Removal, Swap, commit, snapshot
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest_rows import ForestRows
 from skunlearn.ensemble._tree_changes import UnlearningCost

@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval
 from skunlearn._kernels.forest.layout import trees_of_rows
 from skunlearn._privacy.noise import secret_geometric
-from skunlearn._report import Guarantee
 from skunlearn._samples.hashing import draw_seed, hash_rows_for
-from skunlearn._swap import Removal, Swap, commit
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Removal, Swap, commit
+from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.ensemble._private_terms import (

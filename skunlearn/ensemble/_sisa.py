@@ -24,7 +24,7 @@ from skunlearn._samples.hashing import derive_seed, hash_rows_for
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, native, take
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError

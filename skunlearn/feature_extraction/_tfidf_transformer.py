@@ -11,11 +11,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
 from skunlearn.feature_extraction._terms import idf_of

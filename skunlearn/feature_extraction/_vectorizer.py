@@ -22,8 +22,8 @@ from skunlearn._compat import (
     text_vectorizer,
 )
 from skunlearn._samples.tables import take
-from skunlearn._swap import Swap
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import fit_context
 from skunlearn._kernels.column_moments import EPS, PER_UPDATE
 from skunlearn._statistics.column_moments import TOLERANCE
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, Self
 from skunlearn.exceptions import NotUnlearnableError

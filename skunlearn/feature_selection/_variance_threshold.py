@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, fit_context
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.exceptions import NotUnlearnableError

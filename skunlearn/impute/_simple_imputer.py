@@ -22,7 +22,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     medians,
 )
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.impute._modes import Modes, count

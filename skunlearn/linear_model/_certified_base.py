@@ -12,11 +12,11 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
-from skunlearn._report import Guarantee
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._statistics.column_moments import power_of_two_above
-from skunlearn._swap import Removal, Swap
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Removal, Swap
+from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model._certified_noise import (
     LOGISTIC_THIRD,

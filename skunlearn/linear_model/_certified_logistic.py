@@ -10,7 +10,7 @@ import sklearn.linear_model
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._compat import Interval, StrOptions, fit_context
-from skunlearn._swap import snapshot
+from skunlearn._unlearning.commit import snapshot
 from skunlearn.linear_model._certified_base import CertifiedRemoval
 from skunlearn.linear_model._logistic import LogisticRegression
 

@@ -12,13 +12,13 @@ from scipy import sparse
 from sklearn.base import MultiOutputMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from skunlearn._affine import moments_seen
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
+from skunlearn._unlearning.affine_map import moments_seen
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._elastic_net_solver import Problem, Solution

@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
-from skunlearn._report import Guarantee
 from skunlearn._samples.tables import native, take
-from skunlearn._swap import Removal, snapshot
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Removal, snapshot
+from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm_frame import FollowsTransformer

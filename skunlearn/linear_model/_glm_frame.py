@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._affine import AffineMap, find_near
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, native, own
-from skunlearn._step import FollowsMap
-from skunlearn._stream import Source
-from skunlearn._swap import Removal, snapshot
+from skunlearn._unlearning.affine_map import AffineMap, find_near
+from skunlearn._unlearning.commit import Removal, snapshot
+from skunlearn._unlearning.step import FollowsMap
+from skunlearn._unlearning.step_input import Source
 from skunlearn.base import UnlearnerMixin
 from skunlearn.linear_model._glm_solver import Factor, Problem, wear
 

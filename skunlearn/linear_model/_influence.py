@@ -15,8 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Options, check_sample_weight, fit_context
-from skunlearn._swap import Removal, reads_one_version
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Removal, reads_one_version
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._array_api import affine, namespace
 from skunlearn._compat import Interval, StrOptions, fit_context, with_loss
 from skunlearn._mixins.scoring import scored
-from skunlearn._swap import reads_one_version
+from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm import GLM
 from skunlearn.linear_model._glm_arrays import single_loss

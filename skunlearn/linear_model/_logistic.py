@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._array_api import affine, is_foreign, labels_of, namespace, to_device, to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._mixins.scoring import ClassifierMixin
-from skunlearn._swap import reads_one_version
+from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm import GLM

@@ -9,12 +9,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._affine import find_near
 from skunlearn._array_api import affine, to_host
 from skunlearn._samples.store import SampleStore
-from skunlearn._step import FollowsMap
-from skunlearn._stream import Source
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import find_near
+from skunlearn._unlearning.step import FollowsMap
+from skunlearn._unlearning.step_input import Source
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 

@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
-from skunlearn._report import Guarantee
 from skunlearn._samples.hashing import draw_seed
-from skunlearn._swap import Removal, Swap, reads_one_version
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Removal, Swap, reads_one_version
+from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError

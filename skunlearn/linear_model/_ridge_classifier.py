@@ -18,7 +18,7 @@ from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without, pooled
 from skunlearn._statistics.joint_moments import JointMoments
-from skunlearn._swap import snapshot
+from skunlearn._unlearning.commit import snapshot
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError

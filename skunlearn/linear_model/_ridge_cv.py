@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import KFold
 
-from skunlearn._affine import moments_seen
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._linalg.eigenvectors import spectrum
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
+from skunlearn._unlearning.affine_map import moments_seen
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge

@@ -13,7 +13,7 @@ from scipy import sparse
 from skunlearn._compat import Interval, fit_context
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self
 from skunlearn.naive_bayes._base import BaseNB

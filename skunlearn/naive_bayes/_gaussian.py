@@ -18,7 +18,7 @@ from skunlearn._statistics.column_moments import (
     from_rows,
     power_of_two_above,
 )
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.naive_bayes._base import BaseNB

@@ -18,7 +18,7 @@ from skunlearn._compat import Interval, StrOptions, fit_context, search_buffers
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import own
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
 

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.column_moments import remove_labelled_rows, rounding
 from skunlearn._statistics.column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

@@ -10,7 +10,7 @@ import numpy as np
 
 from skunlearn._compat import fit_context
 from skunlearn._samples.tables import take
-from skunlearn._swap import Swap
+from skunlearn._unlearning.commit import Swap
 from skunlearn.base import Removal, Self
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing

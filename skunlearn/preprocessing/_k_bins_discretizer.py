@@ -23,7 +23,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     quantiles,
 )
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError

@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._swap import Swap
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
 from skunlearn.preprocessing._columns import ColumnTable, codes_of

@@ -13,12 +13,12 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.sparsefuncs import min_max_axis
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, StockTransformer
 from skunlearn._samples.tables import dense
 from skunlearn._statistics.extremes import Extremes, least_of
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 

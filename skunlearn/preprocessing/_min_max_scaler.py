@@ -11,11 +11,11 @@ from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.metaestimators import available_if
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, StockTransformer
 from skunlearn._statistics.extremes import Extremes, least_of
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 

@@ -15,7 +15,7 @@ from skunlearn._kernels.column_moments import scale_of
 from skunlearn._kernels.power_transform import best_exponents, transform_in_place
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

@@ -21,7 +21,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     quantiles,
 )
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 

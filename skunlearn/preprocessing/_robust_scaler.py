@@ -9,7 +9,6 @@ import sklearn.preprocessing
 from scipy import sparse, stats
 from sklearn.base import OneToOneFeatureMixin
 
-from skunlearn._affine import AffineMap
 from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, StockTransformer
 from skunlearn._samples.tables import take
@@ -20,7 +19,8 @@ from skunlearn._statistics.order_statistics import (
     medians,
     quantiles,
 )
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 

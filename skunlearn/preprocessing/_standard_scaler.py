@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.sparsefuncs import inplace_column_scale
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._affine import AffineMap
 from skunlearn._array_api import cast, to_host
 from skunlearn._compat import fit_context
 from skunlearn._kernels.column_moments import rounding, scale_of
 from skunlearn._statistics import column_moments
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_array, check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError

@@ -16,7 +16,7 @@ from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y, fit_context
 from skunlearn._samples.hashing import hash_rows_for, mix64
 from skunlearn._samples.tables import take
-from skunlearn._swap import Swap
+from skunlearn._unlearning.commit import Swap
 from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
 from skunlearn.preprocessing._columns import ColumnTable, codes_of, distinct

@@ -13,8 +13,8 @@ from sklearn.base import BaseEstimator
 from skunlearn._compat import Interval, StrOptions, check_sample_weight
 from skunlearn._linalg.inverse import EPS
 from skunlearn._samples.tables import take
-from skunlearn._swap import Swap, commit, snapshot
-from skunlearn._tags import UnlearningTags
+from skunlearn._unlearning.commit import Swap, commit, snapshot
+from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError

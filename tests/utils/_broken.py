@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skunlearn._samples.hashing import derive_seed, draw_seed, hash_ids, hash_rows_for
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
-from skunlearn._swap import snapshot
+from skunlearn._unlearning.commit import snapshot
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import UnknownSampleError
 from skunlearn.utils import UnlearningTags

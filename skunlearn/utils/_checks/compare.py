@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skunlearn._tags import UnlearningTags, get_unlearning_tags
+from skunlearn._unlearning.tags import UnlearningTags, get_unlearning_tags
 
 OUTPUTS = (
     "predict",

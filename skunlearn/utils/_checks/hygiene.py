@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 
 from skunlearn._samples.hashing import hash_ids
 from skunlearn._samples.ids import as_keys
-from skunlearn._tags import get_unlearning_tags
+from skunlearn._unlearning.tags import get_unlearning_tags
 from skunlearn.utils._checks.data import (
     Rows,
     fitted,

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 
-from skunlearn._tags import get_unlearning_tags
+from skunlearn._unlearning.tags import get_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.utils._checks.compare import differ, public_attributes
 from skunlearn.utils._checks.data import (

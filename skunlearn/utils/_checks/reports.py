@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._report import KINDS, SCOPES, UnlearningReport
-from skunlearn._tags import UnlearningTags, get_unlearning_tags
+from skunlearn._unlearning.report import KINDS, SCOPES, UnlearningReport
+from skunlearn._unlearning.tags import UnlearningTags, get_unlearning_tags
 from skunlearn.utils._checks.data import fitted, make_rows, some_ids
 
 

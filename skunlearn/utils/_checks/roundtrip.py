@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import KFold, cross_validate
 
-from skunlearn._tags import get_unlearning_tags
+from skunlearn._unlearning.tags import get_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.utils._checks.compare import differ, outputs_of, public_attributes
 from skunlearn.utils._checks.data import (

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skunlearn._affine import AffineMap
+from skunlearn._unlearning.affine_map import AffineMap
 
 
 class Source(NamedTuple):

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from skunlearn._report import KINDS, Guarantee, StepReport, UnlearningReport, table_html
+from skunlearn._unlearning.report import KINDS, Guarantee, StepReport, UnlearningReport, table_html
 
 pytestmark = pytest.mark.fast
 

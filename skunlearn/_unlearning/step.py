@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skunlearn._affine import AffineMap
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import named, take
-from skunlearn._stream import Source, Stream
-from skunlearn._swap import Removal, Swap, snapshot
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.commit import Removal, Swap, snapshot
+from skunlearn._unlearning.step_input import Source, Stream
 
 
 class Step:

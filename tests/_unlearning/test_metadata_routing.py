@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from skunlearn._metadata import register_verb
+from skunlearn._unlearning.metadata_routing import register_verb
 from skunlearn.compose import ColumnTransformer
 from skunlearn.linear_model import Ridge
 from skunlearn.pipeline import FeatureUnion, make_pipeline

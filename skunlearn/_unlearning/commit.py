@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skunlearn._report import Guarantee, StepReport
-from skunlearn._stream import Stream
+from skunlearn._unlearning.report import Guarantee, StepReport
+from skunlearn._unlearning.step_input import Stream
 
 # Held while a new model takes the old one's place and while a reader picks up a model: both take
 # a microsecond. It is what makes a pipeline's predictions all-old or all-new.

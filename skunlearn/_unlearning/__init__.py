@@ -1,0 +1,1 @@
+"""The machinery under `skunlearn.base`: commit, report, tags, steps."""
