@@ -11,7 +11,14 @@ import sklearn.preprocessing
 from sklearn.base import clone
 
 from benchmarks.forest_tables import REAL, load
-from skunlearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
+from skunlearn.compose import (
+    _column_transformer,
+    ensemble,
+    impute,
+    linear_model,
+    pipeline,
+    preprocessing,
+)
 
 # Model, its counterpart, whether numbers are scaled and categories one-hot, and the mark.
 MODELS = {
@@ -51,7 +58,7 @@ def columns_of(package, X, linear):
     return compose_.ColumnTransformer(parts)
 
 
-OURS = (compose, impute, pipeline, preprocessing)
+OURS = (_column_transformer, impute, pipeline, preprocessing)
 THEIRS = (sklearn.compose, sklearn.impute, sklearn.pipeline, sklearn.preprocessing)
 
 

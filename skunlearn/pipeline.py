@@ -12,9 +12,6 @@ import sklearn.pipeline
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._compat import StrOptions, num_samples
-from skunlearn._composition import Composition, on_snapshot
-from skunlearn._feature_union import FeatureUnion, make_union
-from skunlearn._passage import Passage, forgets
 from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import as_table, native
@@ -22,6 +19,9 @@ from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.step_input import Stream
 from skunlearn.base import Removal, UnlearnerMixin
+from skunlearn.compose._composition import Composition, on_snapshot
+from skunlearn.compose._feature_union import FeatureUnion, make_union
+from skunlearn.compose._propagation import Passage, forgets
 
 __all__ = ["FeatureUnion", "Pipeline", "make_pipeline", "make_union"]
 

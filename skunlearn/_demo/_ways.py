@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from skunlearn._passage import WAYS
 from skunlearn._unlearning.report import StepReport, UnlearningReport
+from skunlearn.compose._propagation import WAYS
 
 MAX_GROUPS = 4
 

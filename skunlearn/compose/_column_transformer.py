@@ -11,11 +11,11 @@ from sklearn.compose import make_column_selector
 from sklearn.utils import _safe_indexing, check_array
 
 from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions
-from skunlearn._passage import saw_columns_of
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, native, take
-from skunlearn._side_by_side import SideBySide
 from skunlearn._unlearning.step_input import Stream
+from skunlearn.compose._propagation import saw_columns_of
+from skunlearn.compose._stacked import SideBySide
 
 __all__ = ["ColumnTransformer", "make_column_selector", "make_column_transformer"]
 

@@ -9,8 +9,8 @@ import sklearn.pipeline
 
 from skunlearn._compat import StrOptions
 from skunlearn._samples.tables import as_table, native, take
-from skunlearn._side_by_side import SideBySide
 from skunlearn._unlearning.step_input import Stream
+from skunlearn.compose._stacked import SideBySide
 
 
 class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):

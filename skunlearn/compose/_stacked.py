@@ -12,8 +12,6 @@ import sklearn
 from scipy import sparse
 
 from skunlearn._compat import num_samples, wrap_output
-from skunlearn._composition import Composition
-from skunlearn._passage import Passage, forgets
 from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import native
@@ -22,6 +20,8 @@ from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.step_input import Source, Stream
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin
+from skunlearn.compose._composition import Composition
+from skunlearn.compose._propagation import Passage, forgets
 from skunlearn.exceptions import NotUnlearnableError
 
 # Attributes that scikit-learn's own compositions do not have.
