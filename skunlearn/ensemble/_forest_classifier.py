@@ -16,7 +16,7 @@ from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._forest import BaseForest
+from skunlearn.ensemble._forest.base import BaseForest
 
 
 class UnlearningForestClassifier(ClassifierMixin, BaseForest):

@@ -13,7 +13,7 @@ from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._forest import BaseForest
+from skunlearn.ensemble._forest.base import BaseForest
 
 
 class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._sisa import BaseSISA
+from skunlearn.ensemble._sisa.base import BaseSISA
 
 
 def _votes_softly(model: SISAClassifier) -> bool:

@@ -11,7 +11,7 @@ from sklearn.utils import check_array, column_or_1d, get_tags
 
 from skunlearn._compat import fit_context
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._sisa import BaseSISA
+from skunlearn.ensemble._sisa.base import BaseSISA
 
 
 class SISARegressor(BaseSISA, RegressorMixin, BaseEstimator):

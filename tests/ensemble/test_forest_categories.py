@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
-from skunlearn.ensemble._categories import as_numbers, find_categorical
+from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
 from skunlearn.utils._checks.compare import broken_promise
 
 pd = pytest.importorskip("pandas")

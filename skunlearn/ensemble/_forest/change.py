@@ -14,7 +14,7 @@ from skunlearn._kernels.forest.plan import N_CACHES, N_FREE, N_FREE_CACHES, N_NO
 from skunlearn._kernels.forest.tree_parts import Table
 
 if TYPE_CHECKING:
-    from skunlearn.ensemble._trees import Forest
+    from skunlearn.ensemble._forest.forest import Forest
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25

@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, make_friedman1
 from sklearn.model_selection import train_test_split
 
 from skunlearn.ensemble import DPForestClassifier, DPForestRegressor
-from skunlearn.ensemble._private_trees import grow, on_simplex
+from skunlearn.ensemble._dp_forest.trees import grow, on_simplex
 from skunlearn.exceptions import BudgetExhaustedError, PrivacyLeakWarning
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler

@@ -12,8 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn._compat import fit_context
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._private_forest import BasePrivateForest
-from skunlearn.ensemble._private_trees import shares_in_leaves
+from skunlearn.ensemble._dp_forest.base import BasePrivateForest
+from skunlearn.ensemble._dp_forest.trees import shares_in_leaves
 
 
 class DPForestClassifier(ClassifierMixin, BasePrivateForest):

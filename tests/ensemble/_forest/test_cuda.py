@@ -84,7 +84,7 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch):
     stand_in = StandIn()
-    monkeypatch.setattr("skunlearn.ensemble._forest_rows.is_cupy", is_foreign)
+    monkeypatch.setattr("skunlearn.ensemble._forest.rows.is_cupy", is_foreign)
     monkeypatch.setattr(_trees_cuda, "_made_current", lambda X: nullcontext())
     monkeypatch.setattr(_trees_cuda, "_launch", stand_in.launch)
     return stand_in

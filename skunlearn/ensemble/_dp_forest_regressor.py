@@ -9,8 +9,8 @@ from sklearn.base import RegressorMixin
 
 from skunlearn._compat import fit_context
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._private_forest import BasePrivateForest
-from skunlearn.ensemble._private_trees import shares_in_leaves
+from skunlearn.ensemble._dp_forest.base import BasePrivateForest
+from skunlearn.ensemble._dp_forest.trees import shares_in_leaves
 
 # What leaves differ from the mean is multiplied: each random split sees little of the target.
 _STRETCH = 2.0

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-import skunlearn.ensemble._private_forest as module
+import skunlearn.ensemble._dp_forest.base as module
 from skunlearn._privacy.accounting import epsilon_lower_bound
 from skunlearn._privacy.noise import secret_geometric
 from skunlearn.ensemble import DPForestClassifier, DPForestRegressor

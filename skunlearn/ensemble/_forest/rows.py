@@ -16,8 +16,8 @@ from skunlearn._kernels.forest.tree_parts import Rules, Table
 from skunlearn._samples.store import SampleStore
 from skunlearn._validation import check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin
-from skunlearn.ensemble._categories import as_numbers, find_categorical
-from skunlearn.ensemble._trees import Forest, rows_that_count
+from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
+from skunlearn.ensemble._forest.forest import Forest, rows_that_count
 
 _NO_LIMIT = int(np.iinfo(np.int32).max)
 

@@ -25,9 +25,9 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Removal, Swap, commit, snapshot
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._forest_rows import ForestRows
-from skunlearn.ensemble._tree_changes import UnlearningCost
-from skunlearn.ensemble._trees import Forest
+from skunlearn.ensemble._forest.change import UnlearningCost
+from skunlearn.ensemble._forest.forest import Forest
+from skunlearn.ensemble._forest.rows import ForestRows
 from skunlearn.exceptions import NotUnlearnableError
 
 Self = TypeVar("Self", bound="BaseForest")

@@ -22,14 +22,14 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
-from skunlearn.ensemble._private_terms import (
+from skunlearn.ensemble._dp_forest.terms import (
     ANY_REQUEST,
     FIXED_REQUESTS,
     ROUNDING,
     Terms,
     checked_bounds,
 )
-from skunlearn.ensemble._private_trees import BLOCK, PrivateTrees, grow
+from skunlearn.ensemble._dp_forest.trees import BLOCK, PrivateTrees, grow
 from skunlearn.exceptions import BudgetExhaustedError, PrivacyLeakWarning
 from skunlearn.linear_model._certified_noise import digest
 

@@ -17,9 +17,9 @@ from skunlearn._kernels.forest.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.forest.tree_paths import find_leaves, oddities, vote
 from skunlearn._samples.hashing import derive_seed
 from skunlearn._samples.store import SampleStore
-from skunlearn.ensemble import _trees_cuda
-from skunlearn.ensemble._readers import Readers
-from skunlearn.ensemble._tree_changes import Change
+from skunlearn.ensemble._forest import cuda
+from skunlearn.ensemble._forest.change import Change
+from skunlearn.ensemble._forest.read_write_lock import Readers
 
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
 _MANY = 2000
@@ -226,7 +226,7 @@ class Forest:
         """Average what leaves say about rows, where they are; X is float32, in rows."""
         trees = self.trees
         if is_foreign(X):
-            return _trees_cuda.vote(trees, self.is_categorical, factors, X)
+            return cuda.vote(trees, self.is_categorical, factors, X)
         out = np.empty((len(X), factors.size))
         n_jobs = max(1, min(self._n_threads(), len(X) // _FEWEST))
         at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
@@ -253,7 +253,7 @@ class Forest:
         in_threads = Parallel(n_jobs=n_jobs, require="sharedmem")
         in_threads(delayed(self._number)(part, numbers) for part in parts)
         if is_foreign(X):
-            return _trees_cuda.leaves(self.trees, self.is_categorical, numbers, X)
+            return cuda.leaves(self.trees, self.is_categorical, numbers, X)
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
         odd = oddities(X, self.is_categorical)
         in_threads(delayed(self._find_leaves)(part, X, odd, numbers, found[part]) for part in parts)
