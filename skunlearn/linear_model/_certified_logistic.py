@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._unlearning.commit import snapshot
-from skunlearn.linear_model._certified_base import CertifiedRemoval
+from skunlearn.linear_model._certified_removal import CertifiedRemoval
 from skunlearn.linear_model._logistic import LogisticRegression
 
 # What `to_predictor` hands on; `random_state` is a secret.

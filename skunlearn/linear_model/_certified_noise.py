@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
-from skunlearn.linear_model._glm_losses import BLOCK, Slope, n_terms
-from skunlearn.linear_model._glm_solver import EPS, Factor, Problem, State, certify
+from skunlearn.linear_model._glm.losses import BLOCK, Slope, n_terms
+from skunlearn.linear_model._glm.newton import EPS, Factor, Problem, State, certify
 
 # Largest third derivative of the logistic loss by its predictor.
 LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))

@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 from scipy.linalg import lapack
 
 from skunlearn._statistics.column_moments import power_of_two_above
-from skunlearn.linear_model._glm_losses import SingleLoss
+from skunlearn.linear_model._glm.losses import SingleLoss
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -20,7 +20,7 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm_objective import (
+from skunlearn.linear_model._influence_objective import (
     Objective,
     check_supported,
     class_factors,

@@ -17,9 +17,9 @@ from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm import GLM
-from skunlearn.linear_model._glm_arrays import probabilities, single_loss, softmax_loss
-from skunlearn.linear_model._glm_solver import Problem
+from skunlearn.linear_model._glm.losses_array_api import probabilities, single_loss, softmax_loss
+from skunlearn.linear_model._glm.model import GLM
+from skunlearn.linear_model._glm.newton import Problem
 
 
 class LogisticRegression(ClassifierMixin, GLM):

@@ -24,7 +24,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._certified_noise import secret_normal
-from skunlearn.linear_model._glm_losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
 from skunlearn.linear_model._noisy_accounting import Descent
 
 _ASSUMPTIONS = {

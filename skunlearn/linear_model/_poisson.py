@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sklearn.linear_model
 
-from skunlearn.linear_model._log_link import LogLinkRegressor
+from skunlearn.linear_model._glm.log_link import LogLinkRegressor
 
 
 class PoissonRegressor(LogLinkRegressor):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import sklearn.linear_model
 
 from skunlearn._compat import Interval, StrOptions
-from skunlearn.linear_model._log_link import LogLinkRegressor
+from skunlearn.linear_model._glm.log_link import LogLinkRegressor
 
 
 class TweedieRegressor(LogLinkRegressor):

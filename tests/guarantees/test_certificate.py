@@ -12,7 +12,7 @@ from skunlearn.linear_model import (
     PoissonRegressor,
     TweedieRegressor,
 )
-from skunlearn.linear_model._glm_solver import Factor, certify, polish, state_at
+from skunlearn.linear_model._glm.newton import Factor, certify, polish, state_at
 
 # The full size is run by SKUNLEARN_TEST_SCALE=1.
 N_CASES = max(60, int(2500 * float(os.environ.get("SKUNLEARN_TEST_SCALE", "0.06"))))

@@ -16,8 +16,8 @@ from sklearn.utils.fixes import parse_version
 from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model import CertifiedLogisticRegression, LogisticRegression
-from skunlearn.linear_model._certified_base import _shape
 from skunlearn.linear_model._certified_noise import secret_normal
+from skunlearn.linear_model._certified_removal import _shape
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
@@ -177,7 +177,7 @@ def test_a_request_whose_result_cannot_be_certified_is_refused(table, monkeypatc
     model = CertifiedLogisticRegression().fit(X, y)
     before = pickle.dumps(model)
     monkeypatch.setattr(
-        "skunlearn.linear_model._certified_base.distance", lambda *arguments: np.inf
+        "skunlearn.linear_model._certified_removal.distance", lambda *arguments: np.inf
     )
     with pytest.raises(NotUnlearnableError, match="the noise covers"):
         model.unlearn(3)

@@ -18,7 +18,7 @@ from skunlearn.linear_model import (
     PoissonRegressor,
     TweedieRegressor,
 )
-from skunlearn.linear_model._glm_losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
 
 REGRESSORS = [
     (PoissonRegressor, {}),

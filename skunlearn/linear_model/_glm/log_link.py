@@ -16,9 +16,9 @@ from skunlearn._compat import Interval, StrOptions, fit_context, with_loss
 from skunlearn._mixins.scoring import scored
 from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
-from skunlearn.linear_model._glm import GLM
-from skunlearn.linear_model._glm_arrays import single_loss
-from skunlearn.linear_model._glm_solver import Problem
+from skunlearn.linear_model._glm.losses_array_api import single_loss
+from skunlearn.linear_model._glm.model import GLM
+from skunlearn.linear_model._glm.newton import Problem
 
 
 class LogLinkRegressor(RegressorMixin, GLM):

@@ -14,7 +14,7 @@ from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.step import FollowsMap
 from skunlearn._unlearning.step_input import Source
 from skunlearn.base import UnlearnerMixin
-from skunlearn.linear_model._glm_solver import Factor, Problem, wear
+from skunlearn.linear_model._glm.newton import Factor, Problem, wear
 
 # How far a transformer's shift and scale may have moved, in units of its former scale.
 _FARTHEST_FRAME = 8.0

@@ -13,7 +13,7 @@ from scipy import special
 
 from skunlearn._array_api import DeviceTable, namespace, to_host
 from skunlearn._kernels.glm import LOGISTIC
-from skunlearn.linear_model._glm_losses import SingleLoss, Slope, SoftmaxLoss
+from skunlearn.linear_model._glm.losses import SingleLoss, Slope, SoftmaxLoss
 
 
 def softmax(eta: Any) -> Any:

@@ -30,8 +30,8 @@ from skunlearn.linear_model._certified_noise import (
     shortened,
     sums_of_squares,
 )
-from skunlearn.linear_model._glm import _LONGEST_STEP, _WORN, _at_home
-from skunlearn.linear_model._glm_solver import (
+from skunlearn.linear_model._glm.model import _LONGEST_STEP, _WORN, _at_home
+from skunlearn.linear_model._glm.newton import (
     EPS,
     Factor,
     Problem,

@@ -11,7 +11,7 @@ import sklearn.linear_model as theirs
 from sklearn.utils import compute_class_weight
 
 from skunlearn.linear_model._gamma import GammaRegressor
-from skunlearn.linear_model._glm_losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
 from skunlearn.linear_model._poisson import PoissonRegressor

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from skunlearn.linear_model._glm_solver import (
+from skunlearn.linear_model._glm.newton import (
     EPS,
     Certificate,
     Factor,

@@ -20,9 +20,7 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm_frame import FollowsTransformer
-from skunlearn.linear_model._glm_no_pass import measured, step_without_pass
-from skunlearn.linear_model._glm_solver import (
+from skunlearn.linear_model._glm.newton import (
     EPS,
     Certificate,
     Factor,
@@ -33,6 +31,8 @@ from skunlearn.linear_model._glm_solver import (
     polish,
     state_at,
 )
+from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
+from skunlearn.linear_model._glm.push_through import FollowsTransformer
 
 # Relative error to the optimum that a polished model keeps below.
 TOLERANCE = 1e-9

@@ -16,7 +16,7 @@ from scipy.linalg import lapack
 
 from skunlearn._array_api import DeviceTable
 from skunlearn._statistics.column_moments import power_of_two_above
-from skunlearn.linear_model._glm_losses import Slope, n_terms
+from skunlearn.linear_model._glm.losses import Slope, n_terms
 
 EPS = float(np.finfo(np.float64).eps)
 
