@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn.preprocessing._columns import Codes, ColumnTable, as_objects, codes_of, is_nan, items
+from skunlearn.preprocessing._category_columns import (
+    Codes,
+    ColumnTable,
+    as_objects,
+    codes_of,
+    is_nan,
+    items,
+)
 
 _PLAIN = ({str}, {bytes}, {int}, {bool})
 

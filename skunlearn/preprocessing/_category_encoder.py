@@ -15,8 +15,7 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
-from skunlearn.preprocessing._columns import (
+from skunlearn.preprocessing._category_columns import (
     ColumnTable,
     check_categories,
     check_columns,
@@ -24,6 +23,7 @@ from skunlearn.preprocessing._columns import (
     distinct,
     unknown_values,
 )
+from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
 
 NO_ROWS = np.empty(0, dtype=np.intp)
 

@@ -12,9 +12,9 @@ from skunlearn._compat import fit_context
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Swap
 from skunlearn.base import Removal, Self
+from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, count, is_nan
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
-from skunlearn.preprocessing._columns import ColumnTable, codes_of, count, is_nan
 
 
 class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):

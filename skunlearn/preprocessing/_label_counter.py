@@ -14,8 +14,8 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Swap
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin
+from skunlearn.preprocessing._category_columns import ColumnTable, codes_of
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
-from skunlearn.preprocessing._columns import ColumnTable, codes_of
 
 NO_ROWS = np.empty(0, dtype=np.intp)
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import reads_one_version
-from skunlearn.preprocessing._columns import codes_of, distinct, unknown_values
+from skunlearn.preprocessing._category_columns import codes_of, distinct, unknown_values
 from skunlearn.preprocessing._label_counter import LabelCounter
 
 

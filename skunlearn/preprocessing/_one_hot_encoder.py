@@ -22,7 +22,7 @@ from skunlearn._compat import (
     transform_container,
 )
 from skunlearn.base import reads_one_version
-from skunlearn.preprocessing._columns import as_objects, is_nan
+from skunlearn.preprocessing._category_columns import as_objects, is_nan
 from skunlearn.preprocessing._grouping_encoder import GroupingEncoder
 
 _INFREQUENT = "infrequent_sklearn"

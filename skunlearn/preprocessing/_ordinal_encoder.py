@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn.base import reads_one_version
-from skunlearn.preprocessing._columns import is_nan
+from skunlearn.preprocessing._category_columns import is_nan
 from skunlearn.preprocessing._grouping_encoder import GroupingEncoder
 
 

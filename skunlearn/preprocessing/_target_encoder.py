@@ -18,8 +18,8 @@ from skunlearn._samples.hashing import hash_rows_for, mix64
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Swap
 from skunlearn.base import Removal, reads_one_version
+from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, distinct
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
-from skunlearn.preprocessing._columns import ColumnTable, codes_of, distinct
 from skunlearn.preprocessing._target_index import TargetIndex, numbered
 from skunlearn.preprocessing._target_sums import TargetSums, encode
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from skunlearn.preprocessing._category_columns import Codes, ColumnTable, codes_of, items
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
-from skunlearn.preprocessing._columns import Codes, ColumnTable, codes_of, items
 from skunlearn.preprocessing._target_sums import LARGEST, Taken, TargetSums
 
 
