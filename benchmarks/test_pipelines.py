@@ -11,14 +11,7 @@ import sklearn.preprocessing
 from sklearn.base import clone
 
 from benchmarks.forest_tables import REAL, load
-from skunlearn.compose import (
-    _column_transformer,
-    ensemble,
-    impute,
-    linear_model,
-    pipeline,
-    preprocessing,
-)
+from skunlearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
 
 # Model, its counterpart, whether numbers are scaled and categories one-hot, and the mark.
 MODELS = {
@@ -58,7 +51,7 @@ def columns_of(package, X, linear):
     return compose_.ColumnTransformer(parts)
 
 
-OURS = (_column_transformer, impute, pipeline, preprocessing)
+OURS = (compose, impute, pipeline, preprocessing)
 THEIRS = (sklearn.compose, sklearn.impute, sklearn.pipeline, sklearn.preprocessing)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skunlearn._kernels.forest import plan, ratings, splits, tree_parts, trees
+from skunlearn._kernels.forest import grow, plan, split_ratings, splits, tree_parts
 from skunlearn._kernels.forest.layout import rows_by_tree, trees_of_rows
 from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
@@ -71,9 +71,9 @@ def calls(rng):
                 yield goes_left, np.float32(np.nan), threshold, True, categorical
     parts, total = rng.integers(1, 9, (2, 3)), rng.integers(9, 20, 3)
     for criterion in (tree_parts.GINI, tree_parts.ENTROPY, SQUARED_ERROR):
-        yield ratings.merit, parts, 1, total, 3, criterion, np.array([1.0, 0.5, 2.0])
+        yield split_ratings.merit, parts, 1, total, 3, criterion, np.array([1.0, 0.5, 2.0])
     for left in (parts, np.array([[3, 0, 0], [0, 7, 0]])):
-        yield ratings.is_perfect, left, 0, np.array([3, 7, 0]), 3
+        yield split_ratings.is_perfect, left, 0, np.array([3, 7, 0]), 3
     for regresses in (False, True):
         for weighted in (False, True):
             table = draw_table(rng, n, regresses, weighted)
@@ -84,17 +84,17 @@ def calls(rng):
             for feature, threshold in ((0, 0.1), (~0, np.inf), (1, 1e-30), (2, 1.0)):
                 spare, order = np.empty(n, np.int32), rows.copy()
                 limit = np.float32(threshold)
-                yield trees.divide, table, order, 3, 30, feature, limit, True, spare
+                yield grow.divide, table, order, 3, 30, feature, limit, True, spare
     table = draw_table(rng, n, True, False)
     table.targets[rows[:7]] = 1.0
     for some in (rows[:7], holes, rows[:0]):
-        yield trees.targets_differ, table.targets, some, gone
+        yield grow.targets_differ, table.targets, some, gone
         for rules in (Rules(SQUARED_ERROR, 1, 4, 5, 2, 1), Rules(0, 1, 4, 5, 20, 1)):
             arguments = (table.targets, rules, some, gone, 7, np.array([3, 4, 0]), 3)
-            yield trees.is_decided, *arguments, 4
-            yield trees.is_decided, *arguments, 5
-    yield trees.enlarged, table.targets[:, :1].copy(), 2 * n
-    yield trees.copy_into, np.zeros((3, n), np.int32), 1, rows
+            yield grow.is_decided, *arguments, 4
+            yield grow.is_decided, *arguments, 5
+    yield grow.enlarged, table.targets[:, :1].copy(), 2 * n
+    yield grow.copy_into, np.zeros((3, n), np.int32), 1, rows
     yield plan.kept_rows, holes, gone, np.empty(n, np.int32)
     yield plan.kept_rows, holes, gone[:0], np.empty(n, np.int32)
 
@@ -105,14 +105,14 @@ def test_kernels_equal_their_python(global_random_seed):
         same = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
         with np.errstate(over="ignore"):
             ours, plain = kernel(*arguments), kernel.py_func(*same)
-        if kernel is trees.enlarged:  # the rest is whatever was there
+        if kernel is grow.enlarged:  # the rest is whatever was there
             ours, plain = (more[: len(arguments[0])] for more in (ours, plain))
-        if kernel is ratings.merit:  # logarithms come from two libraries
+        if kernel is split_ratings.merit:  # logarithms come from two libraries
             assert_allclose(ours, plain, rtol=1e-14)
         else:
             assert_array_equal(ours, plain, err_msg=kernel.__name__)
         for a, b in zip(arguments, same, strict=True):
-            if isinstance(a, np.ndarray) and kernel not in (trees.divide, plan.kept_rows):
+            if isinstance(a, np.ndarray) and kernel not in (grow.divide, plan.kept_rows):
                 assert_array_equal(a, b, err_msg=kernel.__name__)
 
 
@@ -228,7 +228,7 @@ def test_the_best_candidate_of_two_classes(data):
             merit = np.inf
         if merit > best * (1.0 + 1e-12) if best > 0.0 else merit > best:
             best, first = merit, j
-    for kernel in (ratings.rate_two_classes, ratings.rate_two_classes.py_func):
+    for kernel in (split_ratings.rate_two_classes, split_ratings.rate_two_classes.py_func):
         scratch = np.empty((3, n_grid))
         with np.errstate(invalid="ignore", divide="ignore"):
             assert kernel(sums, scratch, total, weights, size, least, np.inf)[1] == -1

@@ -17,11 +17,8 @@ from skunlearn._kernels.forest import tree_parts
 from skunlearn._kernels.forest.grow import NODE
 from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR
 from skunlearn._kernels.forest.tree_paths import find_leaves, oddities, vote
-from skunlearn.ensemble import (
-    UnlearningForestClassifier,
-    UnlearningForestRegressor,
-    _trees_cuda,
-)
+from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
+from skunlearn.ensemble._forest import cuda
 
 TYPES = {
     "const Node*": "int32",
@@ -39,7 +36,7 @@ TYPES = {
 
 def named(arguments):
     """Name arguments as the kernel does, and check their types."""
-    (inside,) = re.findall(rf"void {_trees_cuda.NAME}\((.*?)\)", _trees_cuda.SOURCE, re.DOTALL)
+    (inside,) = re.findall(rf"void {cuda.NAME}\((.*?)\)", cuda.SOURCE, re.DOTALL)
     parameters = [text.strip().rsplit(" ", 1) for text in inside.split(",")]
     for (kind, name), argument in zip(parameters, arguments, strict=True):
         assert str(argument.dtype).endswith(TYPES[kind]), name
@@ -85,8 +82,8 @@ class StandIn:
 def stand_in(monkeypatch):
     stand_in = StandIn()
     monkeypatch.setattr("skunlearn.ensemble._forest.rows.is_cupy", is_foreign)
-    monkeypatch.setattr(_trees_cuda, "_made_current", lambda X: nullcontext())
-    monkeypatch.setattr(_trees_cuda, "_launch", stand_in.launch)
+    monkeypatch.setattr(cuda, "_made_current", lambda X: nullcontext())
+    monkeypatch.setattr(cuda, "_launch", stand_in.launch)
     return stand_in
 
 
@@ -226,7 +223,7 @@ def test_forests_grow_on_the_host_and_take_no_other_library():
 @pytest.mark.fast
 def test_the_source_hashes_as_the_kernels_do():
     factor = f"(code >> {tree_parts.PLACES}) * {int(tree_parts._ORDER):#x}u;"
-    assert factor in _trees_cuda.SOURCE
+    assert factor in cuda.SOURCE
     last = f">> {tree_parts._NO_PLACE} <= (code & {int(tree_parts.LAST_PLACE):#x});"
-    assert last in _trees_cuda.SOURCE
-    assert f"{np.float32(np.inf).view(np.uint32):#x}u" in _trees_cuda.SOURCE
+    assert last in cuda.SOURCE
+    assert f"{np.float32(np.inf).view(np.uint32):#x}u" in cuda.SOURCE
