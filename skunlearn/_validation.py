@@ -15,15 +15,9 @@ import sklearn.utils.validation
 from sklearn.base import is_classifier
 from sklearn.utils import check_consistent_length
 
-from skunlearn._array_api import (
-    DeviceTable,
-    device_of,
-    is_foreign,
-    namespace,
-    takes_writes,
-    to_host,
-)
+from skunlearn._array_api import device_of, is_foreign, namespace, takes_writes, to_host
 from skunlearn._compat import check_sample_weight, check_y
+from skunlearn._samples.device_table import DeviceTable
 
 _ABSENT = "no_validation"
 

@@ -12,8 +12,9 @@ from scipy import sparse
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._array_api import DeviceTable, is_foreign, to_host
+from skunlearn._array_api import is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._samples.ids import as_keys, check_sample_ids
 from skunlearn._samples.store import SampleStore

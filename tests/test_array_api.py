@@ -20,7 +20,8 @@ import scipy
 from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skunlearn import _array_api
-from skunlearn._array_api import DeviceTable, is_foreign, to_host
+from skunlearn._array_api import is_foreign, to_host
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.kernel_ridge import KernelRidge
 from skunlearn.linear_model import (

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from skunlearn._unlearning.report import StepReport, UnlearningReport
-from skunlearn.compose._propagation import WAYS
+from skunlearn._unlearning.report import WAYS, StepReport, UnlearningReport
 
 MAX_GROUPS = 4
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import special
 
 # The noise is this much wider than asked for, which covers probabilities rounded to 64 bits.
 _SLACK = 1e-6
@@ -75,3 +76,31 @@ def _below(words: np.ndarray, chance: float) -> np.ndarray:
     """Return ones with a probability that is rounded up to a multiple of 2**-64."""
     limit = max(1, int(np.ceil(chance * 2.0**64)))
     return words < np.uint64(limit)
+
+
+def digest(*parts: bytes) -> bytes:
+    """Hash byte strings to 32 bytes."""
+    framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return hashlib.blake2b(framed, digest_size=32).digest()
+
+
+def secret_normal(key: bytes, purpose: bytes, size: int) -> np.ndarray:
+    """Draw standard normal numbers that nobody without the key can tell from random ones.
+
+    Parameters
+    ----------
+    key : bytes
+        Of a fixed length.
+
+    purpose : bytes
+        What the numbers are for; those for different purposes are independent.
+
+    size : int
+        How many.
+
+    Returns
+    -------
+    numbers : ndarray of shape (size,)
+    """
+    words = np.frombuffer(hashlib.shake_256(key + purpose).digest(8 * size), dtype="<u8")
+    return special.ndtri(((words >> np.uint64(12)) + 0.5) * 2.0**-52)

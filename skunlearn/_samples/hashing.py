@@ -47,7 +47,7 @@ def mix64(values: np.ndarray) -> np.ndarray:
 
 
 def canonical_bytes(key: Any) -> bytes:
-    """Encode one canonical id (see :mod:`skunlearn._samples.ids`) so that equal ids give equal bytes."""
+    """Encode a canonical id of :mod:`skunlearn._samples.ids`; equal ids give equal bytes."""
     if isinstance(key, int):
         return b"i%d" % key
     if isinstance(key, str):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._array_api import DeviceTable
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import hash_ids
 from skunlearn._samples.ids import Kind, as_keys, joined_ids, shown
 from skunlearn._samples.tables import hash_rows, rows_equal, take, wipe

@@ -1,9 +1,9 @@
 """Training tables that a model owns: taking rows, overwriting rows, hashing rows.
 
 A table is an ndarray, a CSR array, an array of another library in a
-:class:`~skunlearn._array_api.DeviceTable` or, where an estimator passes frames on to others, a frame
-table of :mod:`skunlearn._samples.dataframes`. Positions are stable: a removed row is overwritten and stays as
-an empty slot until its table is rebuilt from the rows that are left.
+:class:`~skunlearn._samples.device_table.DeviceTable` or, where an estimator passes frames on to
+others, a frame table of :mod:`skunlearn._samples.dataframes`. Positions are stable: a removed row
+is overwritten and stays as an empty slot until its table is rebuilt from the rows that are left.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._array_api import DeviceTable, is_foreign, namespace, to_host
+from skunlearn._array_api import is_foreign, namespace, to_host
 from skunlearn._samples.dataframes import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import mix64
 
 _BLANKS = {"O": None, "U": "", "S": b""}

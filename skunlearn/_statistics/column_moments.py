@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._array_api import DeviceTable, namespace, to_host
+from skunlearn._array_api import namespace, to_host
 from skunlearn._kernels.column_moments import column_moments, remove_rows, two_sum
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.tables import for_kernel
 
 UNIT_WEIGHTS = np.empty(0)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn._array_api import DeviceTable, namespace, to_device, to_host
+from skunlearn._array_api import namespace, to_device, to_host
 from skunlearn._kernels.column_moments import two_sum
 from skunlearn._kernels.least_squares import remove_batch, remove_rows
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.tables import dense, for_kernel
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS, power_of_two_above
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from skunlearn._array_api import beside
-from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import dense
-from skunlearn._statistics.joint_moments import JointMoments
 
 
 class AffineMap(NamedTuple):
@@ -55,70 +52,3 @@ class AffineMap(NamedTuple):
         axes = None if self.axes is None else self.axes.astype(dtype).astype(np.float64)
         shift, scale = (part.astype(dtype).astype(np.float64) for part in self[:2])
         return AffineMap(shift, scale, axes)
-
-
-def moments_seen(
-    moments: JointMoments, place: AffineMap | None, n_features: int
-) -> tuple[JointMoments, np.ndarray]:
-    """Return moments of features and targets behind a map, and what features are divided by yet.
-
-    Parameters
-    ----------
-    moments : JointMoments
-        Of columns before the map and of targets.
-    place : AffineMap or None
-    n_features : int
-        Number of features, where there is no map.
-    """
-    if place is None:
-        return moments, np.ones(n_features)
-    if place.axes is None:
-        return moments, place.scale
-    n_targets = moments.mean.size - place.shift.size
-    turn = linalg.block_diag(place.axes / place.scale, np.eye(n_targets))
-    mean = moments.mean.copy()
-    mean[: place.shift.size] -= place.shift
-    scatter = turn @ moments.scatter @ turn.T
-    seen = JointMoments(
-        moments.weight,
-        turn @ mean,
-        turn @ moments.low,
-        0.5 * (scatter + scatter.T),
-        (np.abs(turn) @ np.sqrt(moments.peak)) ** 2,
-        moments.n_updates,
-    )
-    return seen, np.ones(place.n_features)
-
-
-def find_near(samples: SampleStore, place: AffineMap, X: Any, y: np.ndarray | None) -> np.ndarray:
-    """Find rows whose map equals any of the given ones up to rounding.
-
-    Parameters
-    ----------
-    samples : SampleStore
-        The rows before the map.
-    place : AffineMap
-    X : ndarray or CSR array of shape (n_queries, n_features)
-        Rows after the map.
-    y : ndarray of shape (n_queries,) or (n_queries, n_outputs) or None
-        Where given, targets must be equal too.
-
-    Returns
-    -------
-    slots : ndarray of dtype intp
-        Sorted, without repeats.
-    """
-    slots = samples.slots()
-    held, X = dense(samples.X, slots), X.toarray() if sparse.issparse(X) else X
-    table = place.of(held)
-    longest = (np.abs(held).max(axis=0) + np.abs(place.shift)) / place.scale
-    if place.axes is not None:
-        longest = np.abs(place.axes) @ longest * len(longest)
-    tolerance = 32 * np.finfo(table.dtype).eps * longest
-    found = []
-    for at, row in enumerate(X):
-        near = slots[(np.abs(table - row) <= tolerance).all(axis=1)]
-        if y is not None and samples.y is not None:
-            near = near[[bool(np.all(samples.y[slot] == y[at])) for slot in near]]
-        found.append(near)
-    return np.unique(np.concatenate(found)) if found else slots[:0]

@@ -224,3 +224,36 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e6:.3g} µs"
+
+
+_STRENGTH = ("bitwise", "numerical", "bounded", "certified", "distributional", "none")
+
+
+_MEASURES = {
+    "numerical": ("tolerance", "error"),
+    "bounded": ("bound",),
+    "certified": ("bound", "epsilon", "delta", "n_releases", "composed_epsilon"),
+}
+
+
+# What steps do for a request, from the cheapest to the dearest.
+WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
+
+
+def weakest(guarantees: list[Guarantee]) -> Guarantee:
+    """Combine what the parts of a model promise into what the whole can promise."""
+    if not guarantees:
+        return Guarantee("bitwise")
+    kind = max((g.kind for g in guarantees), key=_STRENGTH.index)
+    scope = "output" if any(g.scope == "output" for g in guarantees) else "state"
+
+    def largest(name: str) -> Any:
+        values = [getattr(g, name) for g in guarantees if getattr(g, name) is not None]
+        return max(values, default=None)
+
+    return Guarantee(kind, scope, **{name: largest(name) for name in _MEASURES.get(kind, ())})
+
+
+def dearest(ways: list[str]) -> str:
+    """Name what parts did for a request by the dearest of it."""
+    return max(ways, key=WAYS.index, default="unchanged")

@@ -17,10 +17,11 @@ from sklearn.utils.metaestimators import available_if
 from skunlearn._array_api import to_host
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Swap, snapshot
+from skunlearn._unlearning.report import weakest
 from skunlearn._unlearning.step_input import Stream
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin, UnlearningReport
-from skunlearn.compose._propagation import forgets, passes_through, weakest
+from skunlearn.compose._propagation import forgets, passes_through
 from skunlearn.exceptions import NotUnlearnableError
 
 

@@ -13,26 +13,17 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils import _safe_indexing, get_tags
 
-from skunlearn._array_api import DeviceTable, is_foreign
+from skunlearn._array_api import is_foreign
 from skunlearn._compat import column_names
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.report import dearest, weakest
 from skunlearn._unlearning.step_input import Source, Stream
 from skunlearn.base import Guarantee, Removal, StepReport, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
-
-_STRENGTH = ("bitwise", "numerical", "bounded", "certified", "distributional", "none")
-_MEASURES = {
-    "numerical": ("tolerance", "error"),
-    "bounded": ("bound",),
-    "certified": ("bound", "epsilon", "delta", "n_releases", "composed_epsilon"),
-}
-
-# What steps do for a request, from the cheapest to the dearest.
-WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
-
 
 # Transformers that say that they have to be fitted and remember no more than the columns.
 _KNOW_COLUMNS_ONLY = (PolynomialFeatures,)
@@ -48,25 +39,6 @@ def passes_through(step: Any) -> bool:
 def forgets(step: Any) -> bool:
     """Tell whether a request can be carried out in a step without refitting it."""
     return isinstance(step, UnlearnerMixin) or passes_through(step)
-
-
-def weakest(guarantees: list[Guarantee]) -> Guarantee:
-    """Combine what the parts of a model promise into what the whole can promise."""
-    if not guarantees:
-        return Guarantee("bitwise")
-    kind = max((g.kind for g in guarantees), key=_STRENGTH.index)
-    scope = "output" if any(g.scope == "output" for g in guarantees) else "state"
-
-    def largest(name: str) -> Any:
-        values = [getattr(g, name) for g in guarantees if getattr(g, name) is not None]
-        return max(values, default=None)
-
-    return Guarantee(kind, scope, **{name: largest(name) for name in _MEASURES.get(kind, ())})
-
-
-def dearest(ways: list[str]) -> str:
-    """Name what parts did for a request by the dearest of it."""
-    return max(ways, key=WAYS.index, default="unchanged")
 
 
 class Passage:

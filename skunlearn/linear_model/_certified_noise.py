@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse, special
 
+from skunlearn.linear_model._glm.certificate import certify
 from skunlearn.linear_model._glm.losses import BLOCK, Slope, n_terms
-from skunlearn.linear_model._glm.newton import EPS, Factor, Problem, State, certify
+from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State
 
 # Largest third derivative of the logistic loss by its predictor.
 LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
@@ -59,37 +59,9 @@ def shortened(X: Any, limit: float) -> Any:
     return X * factors[:, np.newaxis]
 
 
-def digest(*parts: bytes) -> bytes:
-    """Hash byte strings to 32 bytes."""
-    framed = b"".join(b"%d:%b" % (len(part), part) for part in parts)
-    return hashlib.blake2b(framed, digest_size=32).digest()
-
-
 def largest_eigenvalue(matrix: np.ndarray) -> float:
     """Return an upper bound of the largest eigenvalue, close to it."""
     return float(np.linalg.eigvalsh(matrix)[-1]) * (1.0 + 1e-10)
-
-
-def secret_normal(key: bytes, purpose: bytes, size: int) -> np.ndarray:
-    """Draw standard normal numbers that nobody without the key can tell from random ones.
-
-    Parameters
-    ----------
-    key : bytes
-        Of a fixed length.
-
-    purpose : bytes
-        What the numbers are for; those for different purposes are independent.
-
-    size : int
-        How many.
-
-    Returns
-    -------
-    numbers : ndarray of shape (size,)
-    """
-    words = np.frombuffer(hashlib.shake_256(key + purpose).digest(8 * size), dtype="<u8")
-    return special.ndtri(((words >> np.uint64(12)) + 0.5) * 2.0**-52)
 
 
 def sums_of_squares(problem: Problem) -> np.ndarray:

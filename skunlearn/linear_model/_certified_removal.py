@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
+from skunlearn._privacy.noise import digest, secret_normal
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn._unlearning.commit import Removal, Swap
@@ -22,24 +23,16 @@ from skunlearn.linear_model._certified_noise import (
     LOGISTIC_THIRD,
     NORM_SLACK,
     TiltedProblem,
-    digest,
     distance,
     largest_eigenvalue,
     row_norms,
-    secret_normal,
     shortened,
     sums_of_squares,
 )
+from skunlearn.linear_model._glm.certificate import certify
 from skunlearn.linear_model._glm.model import _LONGEST_STEP, _WORN, _at_home
-from skunlearn.linear_model._glm.newton import (
-    EPS,
-    Factor,
-    Problem,
-    State,
-    certify,
-    polish,
-    state_at,
-)
+from skunlearn.linear_model._glm.newton import polish
+from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
 from skunlearn.linear_model._logistic import LogisticRegression
 
 # Share of the distance that the noise covers which either side may use; the rest is for rounding.

@@ -18,9 +18,9 @@ from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
-from skunlearn._unlearning.affine_map import moments_seen
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
+from skunlearn.linear_model._behind_map import moments_seen
 from skunlearn.linear_model._elastic_net_solver import Problem, Solution
 from skunlearn.linear_model._moments_model import EPS, TOLERANCE, MomentsModel
 

@@ -19,7 +19,7 @@ from skunlearn._validation import check_weights, validate_data
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm.losses_array_api import probabilities, single_loss, softmax_loss
 from skunlearn.linear_model._glm.model import GLM
-from skunlearn.linear_model._glm.newton import Problem
+from skunlearn.linear_model._glm.problem import Problem
 
 
 class LogisticRegression(ClassifierMixin, GLM):

@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, to_host
 from skunlearn._samples.store import SampleStore
-from skunlearn._unlearning.affine_map import find_near
 from skunlearn._unlearning.step import FollowsMap
 from skunlearn._unlearning.step_input import Source
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+from skunlearn.linear_model._behind_map import find_near
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
+from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._unlearning.commit import Removal, Swap, reads_one_version
 from skunlearn._unlearning.report import Guarantee
@@ -23,7 +24,6 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._certified_noise import secret_normal
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
 from skunlearn.linear_model._noisy_accounting import Descent
 

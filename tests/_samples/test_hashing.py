@@ -83,7 +83,8 @@ def test_small_and_narrow_integers_hash_by_value():
 
 def test_ids_hash_the_same_in_every_process():
     code = (
-        "from skunlearn._samples.hashing import *; from skunlearn._samples.ids import as_keys; import uuid;"
+        "from skunlearn._samples.hashing import *; import uuid;"
+        "from skunlearn._samples.ids import as_keys;"
         "print(hash_ids(as_keys([1, 'a', 0.5, b'x', ('a', 1), uuid.UUID(int=3)])).tolist(),"
         "derive_seed(3, 'shard', 1))"
     )

@@ -12,7 +12,9 @@ from skunlearn.linear_model import (
     PoissonRegressor,
     TweedieRegressor,
 )
-from skunlearn.linear_model._glm.newton import Factor, certify, polish, state_at
+from skunlearn.linear_model._glm.certificate import certify
+from skunlearn.linear_model._glm.newton import polish
+from skunlearn.linear_model._glm.problem import Factor, state_at
 
 # The full size is run by SKUNLEARN_TEST_SCALE=1.
 N_CASES = max(60, int(2500 * float(os.environ.get("SKUNLEARN_TEST_SCALE", "0.06"))))

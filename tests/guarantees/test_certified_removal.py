@@ -8,7 +8,8 @@ from sklearn.datasets import make_classification
 
 from skunlearn._privacy.accounting import epsilon_lower_bound, gaussian_epsilon
 from skunlearn.linear_model import CertifiedLogisticRegression
-from skunlearn.linear_model._glm.newton import polish, state_at
+from skunlearn.linear_model._glm.newton import polish
+from skunlearn.linear_model._glm.problem import state_at
 
 # The full size is run by SKUNLEARN_TEST_SCALE=1.
 SCALE = float(os.environ.get("SKUNLEARN_TEST_SCALE", "0.06"))

@@ -14,9 +14,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
 from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
+from skunlearn._privacy.noise import secret_normal
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model import CertifiedLogisticRegression, LogisticRegression
-from skunlearn.linear_model._certified_noise import secret_normal
 from skunlearn.linear_model._certified_removal import _shape
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler

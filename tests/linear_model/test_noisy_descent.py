@@ -12,9 +12,9 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
+from skunlearn._privacy.noise import secret_normal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import NoisyDescentClassifier
-from skunlearn.linear_model._certified_noise import secret_normal
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils import get_unlearning_tags

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skunlearn._kernels import column_moments
+from skunlearn._kernels import column_moments as kernels
 from skunlearn._statistics import column_moments
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.preprocessing import StandardScaler
@@ -155,15 +155,13 @@ def test_kernels_equal_their_python_functions(global_random_seed):
     X[rng.random(X.shape) < 0.2] = np.nan
     rows = np.arange(30)
     for weights in (column_moments.UNIT_WEIGHTS, rng.random(30)):
-        moments = column_moments.column_moments(X, weights, rows)
-        assert_array_equal(moments, column_moments.column_moments.py_func(X, weights, rows))
-        left, loss = column_moments.remove_rows(moments, X, weights, rows[:4])
-        left_py, loss_py = column_moments.remove_rows.py_func(moments, X, weights, rows[:4])
+        moments = kernels.column_moments(X, weights, rows)
+        assert_array_equal(moments, kernels.column_moments.py_func(X, weights, rows))
+        left, loss = kernels.remove_rows(moments, X, weights, rows[:4])
+        left_py, loss_py = kernels.remove_rows.py_func(moments, X, weights, rows[:4])
         assert_allclose(left, left_py, rtol=1e-14)
         assert_allclose(loss, loss_py, rtol=1e-14)
-        for a, b in zip(
-            column_moments.scale_of(left), column_moments.scale_of.py_func(left), strict=True
-        ):
+        for a, b in zip(kernels.scale_of(left), kernels.scale_of.py_func(left), strict=True):
             assert_allclose(a, b, rtol=1e-15)
 
 

@@ -79,7 +79,7 @@ N_NODES, N_FREE, N_CACHES, N_FREE_CACHES = range(4)
 
 
 class Trees(NamedTuple):
-    """The trees of a forest in common arrays; see :mod:`skunlearn._kernels.forest.grow` for the types.
+    """The trees of a forest in common arrays; :mod:`skunlearn._kernels.forest.grow` has the types.
 
     Parameters
     ----------

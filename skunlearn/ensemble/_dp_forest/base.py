@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval
 from skunlearn._kernels.forest.layout import trees_of_rows
-from skunlearn._privacy.noise import secret_geometric
+from skunlearn._privacy.noise import digest, secret_geometric
 from skunlearn._samples.hashing import draw_seed, hash_rows_for
 from skunlearn._unlearning.commit import Removal, Swap, commit
 from skunlearn._unlearning.report import Guarantee
@@ -31,7 +31,6 @@ from skunlearn.ensemble._dp_forest.terms import (
 )
 from skunlearn.ensemble._dp_forest.trees import BLOCK, PrivateTrees, grow
 from skunlearn.exceptions import BudgetExhaustedError, PrivacyLeakWarning
-from skunlearn.linear_model._certified_noise import digest
 
 Self = TypeVar("Self", bound="BasePrivateForest")
 

@@ -1,8 +1,8 @@
 """Trees on a GPU: rows that are there go down them there, to the same leaves and the same sums.
 
 One kernel, of which each thread follows a row through all trees in their order. Additions are
-those of :func:`skunlearn._kernels.forest.tree_paths.vote`, in its order and none of them fused with a
-multiplication, so results are equal bit for bit.
+those of :func:`skunlearn._kernels.forest.tree_paths.vote`, in its order and none of them fused with
+a multiplication, so results are equal bit for bit.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm.losses_array_api import single_loss
 from skunlearn.linear_model._glm.model import GLM
-from skunlearn.linear_model._glm.newton import Problem
+from skunlearn.linear_model._glm.problem import Problem
 
 
 class LogLinkRegressor(RegressorMixin, GLM):

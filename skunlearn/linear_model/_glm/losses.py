@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
-from skunlearn._array_api import DeviceTable, namespace
+from skunlearn._array_api import namespace
 from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, for_kernel, take
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from skunlearn._array_api import DeviceTable, namespace, to_host
+from skunlearn._array_api import namespace, to_host
 from skunlearn._kernels.glm import LOGISTIC
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn.linear_model._glm.losses import SingleLoss, Slope, SoftmaxLoss
 
 

@@ -20,18 +20,10 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm.newton import (
-    EPS,
-    Certificate,
-    Factor,
-    Problem,
-    State,
-    certify,
-    largest_norm,
-    polish,
-    state_at,
-)
+from skunlearn.linear_model._glm.certificate import Certificate, certify, largest_norm
+from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
+from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
 
 # Relative error to the optimum that a polished model keeps below.

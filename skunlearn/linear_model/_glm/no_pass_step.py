@@ -9,16 +9,8 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from skunlearn.linear_model._glm.newton import (
-    EPS,
-    Certificate,
-    Factor,
-    Problem,
-    State,
-    distance,
-    norm,
-    wear,
-)
+from skunlearn.linear_model._glm.certificate import Certificate, distance, wear
+from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
 
 # Largest third derivative of the logistic loss by its predictor.
 _LOGISTIC_THIRD = 1.0 / (6.0 * math.sqrt(3.0))

@@ -9,12 +9,14 @@ import numpy as np
 
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, native, own
-from skunlearn._unlearning.affine_map import AffineMap, find_near
+from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.step import FollowsMap
 from skunlearn._unlearning.step_input import Source
 from skunlearn.base import UnlearnerMixin
-from skunlearn.linear_model._glm.newton import Factor, Problem, wear
+from skunlearn.linear_model._behind_map import find_near
+from skunlearn.linear_model._glm.certificate import wear
+from skunlearn.linear_model._glm.problem import Factor, Problem
 
 # How far a transformer's shift and scale may have moved, in units of its former scale.
 _FARTHEST_FRAME = 8.0

@@ -1,0 +1,194 @@
+"""The certificate of how far a point is from the optimum.
+
+Notation as in :mod:`skunlearn.linear_model._glm.problem`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from skunlearn._samples.device_table import DeviceTable
+from skunlearn.linear_model._glm.losses import Slope, n_terms
+from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
+
+# Up to here a bound on the change of predictors is as good as its exact value.
+_NEAR_BY = 0.1
+
+
+def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -> float:
+    """Bound the rounding error of a gradient, in the Euclidean norm.
+
+    It comes from the sums within a block and over blocks, from the predictors, and from the
+    evaluation of the derivative.
+    """
+    predictors = (problem.X.shape[1] + 3) * radius * norm(theta)
+    return EPS / 2 * radius * ((n_terms(problem.X) + 8) * slope.size + predictors * slope.bend)
+
+
+def wear(problem: Problem, state: State) -> float:
+    """Bound the rounding error of the Hessian and of its Cholesky factor, in the spectral norm.
+
+    It comes from the sums over rows, from the predictors, from taking rows out, and from the
+    factorisation, each in proportion to the trace of what was summed.
+    """
+    terms = n_terms(problem.X) + state.n_out + 4 * state.theta.size + 16
+    predictors = (problem.X.shape[1] + 3) * state.radius * norm(state.reference)
+    trace = float(state.peak.sum() + problem.penalty.sum())
+    if problem.pin is not None:
+        trace += float(np.trace(problem.pin))
+    return EPS / 2 * (terms + problem.loss.concordance * predictors) * trace
+
+
+def strain(problem: Problem, state: State) -> float:
+    """Bound the logarithm of the change of H by the change of the weights of classes."""
+    if np.array_equal(problem.loss.class_weight, state.factors):
+        return 0.0
+    return float(np.abs(np.log(problem.loss.class_weight / state.factors)).max())
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What one pass proves.
+
+    Parameters
+    ----------
+    bound : float
+        On the distance to the optimum in the norm of H at theta; infinite if the theorem does not
+        apply.
+
+    stretch : float
+        That norm is at least the one of the factor at hand divided by this.
+
+    gradient : ndarray of shape (n_params,)
+        G at theta, as computed.
+
+    slack : float
+        Bound on the Euclidean norm of what the exact G differs from that by.
+
+    loose : bool
+        Whether the Hessian at theta, or the rows' exact norms, would give a clearly better bound.
+    """
+
+    bound: float
+    stretch: float
+    gradient: np.ndarray
+    slack: float
+    loose: bool
+
+    @property
+    def residual(self) -> float:
+        """Bound on the Euclidean norm of the exact G."""
+        return norm(self.gradient) + self.slack
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def certify(
+    problem: Problem, state: State, factor: Factor, *, sharply: bool = False
+) -> Certificate:
+    """Bound the distance to the optimum by one pass over the rows.
+
+    For a loss whose third derivative is at most c times its second, and rows of norm at most R, let
+    ``kappa = c R / sqrt(l)`` with l the least eigenvalue of H, and ``nu = ||G||_{H^-1}``. If
+    ``kappa nu < 1``, the optimum exists and
+
+        ``||theta - theta*||_H <= -log(1 - kappa nu) / kappa``,
+
+    since on the way to the optimum H shrinks by no more than ``exp(-r)`` where predictors move by
+    r. With H at another point, from which predictors have moved by at most rho, nu and kappa
+    grow by ``exp(rho / 2)``.
+
+    Parameters
+    ----------
+    problem : Problem
+    state : State
+    factor : Factor
+        Of H at ``state.reference``.
+    sharply : bool, default=False
+        Whether to spend another pass on the rows' norms, and an eigenvalue.
+
+    Returns
+    -------
+    certificate : Certificate
+
+    References
+    ----------
+    Sun, Tran-Dinh: Generalized self-concordant functions, Mathematical Programming 178, 2019,
+    section 2, for the class of losses; the bound follows from integrating the Hessian.
+    """
+    radius, inverse_norm = state.radius, factor.inverse_norm
+    if sharply:
+        radius = min(radius, largest_norm(problem))
+        if np.isfinite(inverse_norm):
+            inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
+    way = state.reference - state.theta
+    near = _reach(problem, radius, way, np.inf) <= _NEAR_BY
+    slope = problem.slope(state.theta) if near else problem.slope(state.theta, way)
+    slack = rounding(problem, slope, state.theta, radius)
+    worn = wear(problem, state) * inverse_norm
+    if not worn < 0.5:
+        return Certificate(np.inf, np.inf, slope.gradient, slack, not sharply)
+    inverse_norm /= 1.0 - worn
+    size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
+    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - worn) + slack * math.sqrt(inverse_norm)
+    moved = _reach(problem, radius, way, slope.far) + strain(problem, state)
+    bound, stretch, ratio = distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
+    loose = not sharply and (stretch > 1.1 or ratio > 0.1)
+    return Certificate(bound, stretch / math.sqrt(1.0 - worn), slope.gradient, slack, loose)
+
+
+def largest_norm(problem: Problem) -> float:
+    """Return the largest norm of a row that weighs, intercept included."""
+    X = problem.X
+    if isinstance(X, DeviceTable):
+        squares = X.squares()
+    else:
+        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+    squares = np.asarray(squares, dtype=np.float64).ravel()[problem.weights != 0.0]
+    return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
+
+
+def _reach(problem: Problem, radius: float, way: np.ndarray, far: float) -> float:
+    """Bound the logarithm of the change of H where parameters change by `way`.
+
+    By the norms of the rows, and by the largest change of a predictor where it is known.
+    """
+    longest = radius * norm(way)
+    return problem.loss.concordance * min(longest, far * (1.0 + 1e-6) + 1e-10 * longest)
+
+
+def distance(
+    reach: float, moved: float, inverse_norm: float, nu: float
+) -> tuple[float, float, float]:
+    """Bound the distance to the optimum.
+
+    Parameters
+    ----------
+    reach : float
+        Largest third derivative relative to the second, times the largest norm of a row.
+    moved : float
+        Logarithm of the most that H has changed since it was evaluated.
+    inverse_norm : float
+        Of the inverse of H as it was evaluated.
+    nu : float
+        Norm of the gradient, in that of the inverse of H as it was evaluated.
+
+    Returns
+    -------
+    bound : float
+        In the norm of H.
+    stretch : float
+        By what the norm may have changed.
+    ratio : float
+        ``kappa nu`` of :func:`certify`.
+    """
+    stretch = math.exp(min(0.5 * moved, 300.0))
+    nu *= stretch
+    kappa = reach * math.sqrt(inverse_norm) * stretch
+    if not kappa * nu < 1.0:
+        return np.inf, stretch, np.inf
+    bound = -math.log1p(-kappa * nu) / kappa if kappa > 0.0 else nu
+    return bound, stretch, kappa * nu

@@ -1,0 +1,200 @@
+"""What is minimised, where a model stands, and the inverse of a Hessian.
+
+Notation of the docstrings: F is the penalised loss summed over the rows held, H its Hessian, G its
+gradient, ``||v||_H = sqrt(v' H v)``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+from scipy.linalg import lapack
+
+from skunlearn._statistics.column_moments import power_of_two_above
+from skunlearn.linear_model._glm.losses import Slope
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A penalised loss over some rows.
+
+    Parameters
+    ----------
+    loss : SingleLoss or SoftmaxLoss
+        The loss of a row.
+
+    X : ndarray or CSR array of shape (n_slots, n_features)
+        Rows.
+
+    y, weights : ndarray of shape (n_slots,)
+        Targets and weights; a row of weight zero does not count.
+
+    penalty : ndarray of shape (n_params,)
+        The penalty is half the sum of penalty * theta^2.
+
+    pin : ndarray of shape (n_params, n_params) or None
+        Curvature added along directions in which neither loss nor penalty changes.
+    """
+
+    loss: Any
+    X: Any
+    y: np.ndarray
+    weights: np.ndarray
+    penalty: np.ndarray
+    pin: np.ndarray | None = None
+
+    def slope(self, theta: np.ndarray, way: np.ndarray | None = None) -> Slope:
+        """Compute the gradient of F and what bounds its rounding, in one pass.
+
+        With `way`, also find how far predictors are changed by adding it to `theta`.
+        """
+        slope = self.loss.slope(self.X, self.y, self.weights, theta, way)
+        return replace(slope, gradient=slope.gradient + self.penalty * theta)
+
+    def value(self, theta: np.ndarray) -> float:
+        """Compute F."""
+        loss = self.loss.value(self.X, self.y, self.weights, theta)
+        return loss + 0.5 * float(self.penalty @ theta**2)
+
+    def hessian(self, theta: np.ndarray) -> np.ndarray:
+        """Compute the rows' part of H."""
+        return self.loss.hessian(self.X, self.y, self.weights, theta)
+
+    def full(self, hessian: np.ndarray) -> np.ndarray:
+        """Complete the rows' part of H by the penalty."""
+        matrix = hessian.copy()
+        matrix.flat[:: self.penalty.size + 1] += self.penalty
+        return matrix if self.pin is None else matrix + self.pin
+
+
+@dataclass
+class State:
+    """Where a model stands.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_params,)
+        Parameters.
+
+    reference : ndarray of shape (n_params,)
+        Where `hessian` was evaluated.
+
+    hessian : ndarray of shape (n_params, n_params)
+        The rows' part of H at `reference`.
+
+    gram : ndarray of shape (n_params, n_params) or None
+        Weighted sum of x x', kept where requests are served without a pass.
+
+    radius : float
+        A power of two above the norm of every row.
+
+    penalty : ndarray of shape (n_params,)
+        The penalty under which `theta` was found.
+
+    gradient : ndarray of shape (n_params,)
+        What is known of the gradient at `theta`; zero at an optimum.
+
+    peak : ndarray of shape (n_params,)
+        Powers of two above the diagonal of `hessian` when it was evaluated; they bound what
+        taking rows out of it has lost since.
+
+    residual : float
+        Bound on what the gradient at `theta` differs from `gradient` by, in the norm of the inverse
+        of H at `reference`; infinite where none is known.
+
+    least : float
+        Where the residual is known, a lower bound of the eigenvalues of H at `reference`.
+
+    spread : float
+        Where the residual is known, an upper bound of the eigenvalues of `gram` relative to H.
+
+    n_out : int
+        Rows taken out of `hessian` since it was evaluated.
+
+    factors : ndarray of shape (n_classes,)
+        Weights of classes with which it was evaluated.
+    """
+
+    theta: np.ndarray
+    reference: np.ndarray
+    hessian: np.ndarray
+    gram: np.ndarray | None
+    radius: float
+    penalty: np.ndarray
+    gradient: np.ndarray
+    peak: np.ndarray
+    residual: float = np.inf
+    least: float = 0.0
+    spread: float = np.inf
+    n_out: int = 0
+    factors: np.ndarray = field(default_factory=lambda: np.ones(1))
+
+    def wipe(self) -> None:
+        """Overwrite the state, when another takes its place."""
+        for buffer in (self.theta, self.reference, self.hessian, self.gram, self.gradient):
+            if buffer is not None:
+                buffer.fill(0)
+        self.residual = self.spread = np.inf
+        self.least = 0.0
+
+
+def state_at(problem: Problem, theta: np.ndarray, radius: float) -> State:
+    """Evaluate the Hessian at a point."""
+    hessian = problem.hessian(theta)
+    peak = power_of_two_above(hessian.diagonal())
+    here = theta.copy()
+    return State(
+        here,
+        here.copy(),
+        hessian,
+        None,
+        radius,
+        problem.penalty,
+        np.zeros(here.size),
+        peak,
+        factors=problem.loss.class_weight,
+    )
+
+
+class Factor:
+    """The inverse of a positive definite matrix, or the pseudo-inverse of a semidefinite one.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_params, n_params)
+    """
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+        factor, failed = lapack.dpotrf(matrix.T)
+        if not failed:
+            inverse, failed = lapack.dpotri(factor, overwrite_c=True)
+        self.definite = not failed
+        if failed:
+            values, vectors = linalg.eigh(matrix)
+            kept = values > EPS * values.size * max(values[-1], 0.0)
+            self.inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+        else:
+            self.inverse = np.triu(inverse) + np.triu(inverse, 1).T
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Solve for one right-hand side, with one step of refinement."""
+        solution = self.inverse @ right
+        return solution + self.inverse @ (right - self.matrix @ solution)
+
+    @property
+    def inverse_norm(self) -> float:
+        """An upper bound of the spectral norm of the inverse; infinite if semidefinite."""
+        size = float(np.linalg.norm(self.inverse))
+        return size if self.definite and np.isfinite(size) else np.inf
+
+
+def norm(vector: np.ndarray) -> float:
+    """Return the Euclidean norm."""
+    return math.sqrt(vector @ vector)
