@@ -1,1 +1,1 @@
-"""Benchmarks: what `unlearn` costs against refitting the scikit-learn counterpart."""
+"""Benchmarks: what `unlearn` costs against refitting the scikit-learn namesake."""

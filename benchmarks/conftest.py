@@ -33,17 +33,17 @@ def race(benchmark):
         refit()
         every = max(1, len(requests) // refits)
         pending = iter(requests)
-        theirs = []
+        namesake = []
 
         def next_request():
-            if len(theirs) * every <= len(requests) - pending.__length_hint__():
-                theirs.append(seconds(refit))
+            if len(namesake) * every <= len(requests) - pending.__length_hint__():
+                namesake.append(seconds(refit))
             return (next(pending),), {}
 
         benchmark.pedantic(model.unlearn, setup=next_request, rounds=len(requests))
         ours = benchmark.stats.stats.mean if amortised else benchmark.stats.stats.median
-        benchmark.extra_info["ratio"] = statistics.median(theirs) / ours
-        _ROWS.append((task, ours, statistics.median(theirs), mark, gap()))
+        benchmark.extra_info["ratio"] = statistics.median(namesake) / ours
+        _ROWS.append((task, ours, statistics.median(namesake), mark, gap()))
 
     return run
 
@@ -63,10 +63,10 @@ def pytest_terminal_summary(terminalreporter):
         return
     write("")
     write(f"{'task':<44} {'unlearn':>10} {'refit':>10} {'ratio':>8} {'mark':>6} {'rel. diff':>10}")
-    for task, ours, theirs, mark, gap in _ROWS:
+    for task, ours, namesake, mark, gap in _ROWS:
         write(
-            f"{task:<44} {ours * 1e3:>7.3f} ms {theirs * 1e3:>7.1f} ms "
-            f"{theirs / ours:>7.0f}x {mark:>5}x {gap:>10.1e}"
+            f"{task:<44} {ours * 1e3:>7.3f} ms {namesake * 1e3:>7.1f} ms "
+            f"{namesake / ours:>7.0f}x {mark:>5}x {gap:>10.1e}"
         )
 
 

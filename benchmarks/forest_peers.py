@@ -56,7 +56,7 @@ def _ours(share):
     )
 
 
-def _stock(name, cls, **options):
+def _namesake(name, cls, **options):
     options = {"max_depth": DEPTH, "n_jobs": N_JOBS, "random_state": 0} | options
     return Forest(name, lambda: cls(N_TREES, **options))
 
@@ -64,8 +64,8 @@ def _stock(name, cls, **options):
 def competitors():
     """Return those that can be imported, the first to compare with, and why others cannot."""
     found = [
-        _stock("scikit-learn RF", RandomForestClassifier),
-        _stock("scikit-learn ET", ExtraTreesClassifier),
+        _namesake("scikit-learn RF", RandomForestClassifier),
+        _namesake("scikit-learn ET", ExtraTreesClassifier),
         _ours(1.0),
         _ours(0.3),
         _ours(0.1),
@@ -76,8 +76,10 @@ def competitors():
     except ImportError as error:
         absent.append(f"scikit-learn-intelex: {error}")
     else:
-        found.append(_stock("intelex RF", IntelRandomForest))
-        found.append(_stock("intelex RF, 30% of rows a tree", IntelRandomForest, max_samples=0.3))
+        found.append(_namesake("intelex RF", IntelRandomForest))
+        found.append(
+            _namesake("intelex RF, 30% of rows a tree", IntelRandomForest, max_samples=0.3)
+        )
     try:
         import dare  # noqa: F401
     except ImportError as error:

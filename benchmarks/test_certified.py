@@ -59,8 +59,8 @@ def against(race, task, rng, what, refit, parameters, *, mark, n=60, **options):
 
 
 def default_refit(X, y, C):
-    theirs = sklearn.linear_model.LogisticRegression(C=C, fit_intercept=False)
-    return lambda: theirs.fit(X, y)
+    namesake = sklearn.linear_model.LogisticRegression(C=C, fit_intercept=False)
+    return lambda: namesake.fit(X, y)
 
 
 GUO = {"mechanism": "guo2020", "bound_budget": 2.0}

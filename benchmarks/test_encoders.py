@@ -25,7 +25,7 @@ ENCODERS = (
 def table(rng):
     n = scaled(48_842)
     columns = [
-        np.array([f"category {place}" for place in range(size)], dtype=object)[
+        np.array([f"category {position}" for position in range(size)], dtype=object)[
             np.minimum(rng.geometric(0.3, n), size) - 1
         ]
         for size in SIZES
@@ -38,19 +38,19 @@ def name_of(model):
     return type(model).__name__ + (" (5 at most)" if getattr(model, "max_categories", None) else "")
 
 
-def namesake(model):
-    theirs = getattr(sklearn.preprocessing, type(model).__name__)()
+def namesake_of(model):
+    namesake = getattr(sklearn.preprocessing, type(model).__name__)()
     known = model.get_params()
     skipped = {"shuffle", "random_state"}
-    return theirs.set_params(**{name: known[name] for name in known.keys() - skipped})
+    return namesake.set_params(**{name: known[name] for name in known.keys() - skipped})
 
 
-def gap(model, theirs, X, y):
+def gap(model, namesake, X, y):
     kept = model.sample_ids_
-    theirs.fit(X[kept], y[kept])
-    for ours, known in zip(model.categories_, theirs.categories_, strict=True):
+    namesake.fit(X[kept], y[kept])
+    for ours, known in zip(model.categories_, namesake.categories_, strict=True):
         np.testing.assert_array_equal(ours, known)
-    pairs = zip(getattr(model, "encodings_", []), getattr(theirs, "encodings_", []), strict=True)
+    pairs = zip(getattr(model, "encodings_", []), getattr(namesake, "encodings_", []), strict=True)
     return max((np.abs(a - b).max() / np.abs(b).max() for a, b in pairs), default=0.0)
 
 
@@ -58,43 +58,45 @@ def gap(model, theirs, X, y):
 @pytest.mark.parametrize(("size", "count", "mark"), [(1, 900, 50), (1000, 18, 5)])
 def test_requests(race, rng, table, model, size, count, mark):
     X, y = table
-    theirs = namesake(model)
+    namesake = namesake_of(model)
     race(
         f"{name_of(model)} {len(X):,} x 8, {size:,} row(s)",
         model.fit(X, y),
         requests(rng, len(X), size, count),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=mark,
-        gap=lambda: gap(model, theirs, X, y),
+        gap=lambda: gap(model, namesake, X, y),
     )
 
 
 def test_label_encoder(race, rng, table):
     y = table[0][:, -1]
-    model, theirs = LabelEncoder().fit(y), sklearn.preprocessing.LabelEncoder()
+    model, namesake = LabelEncoder().fit(y), sklearn.preprocessing.LabelEncoder()
     race(
         f"LabelEncoder {len(y):,}, 1 row(s)",
         model,
         requests(rng, len(y), 1, 900),
-        lambda: theirs.fit(y),
+        lambda: namesake.fit(y),
         mark=20,
-        gap=lambda: float(list(model.classes_) != list(theirs.fit(y[model.sample_ids_]).classes_)),
+        gap=lambda: float(
+            list(model.classes_) != list(namesake.fit(y[model.sample_ids_]).classes_)
+        ),
     )
 
 
 @pytest.mark.parametrize("model", ENCODERS, ids=name_of)
 def test_fit_and_transform(note, table, model):
     X, y = table
-    theirs = namesake(model)
+    namesake = namesake_of(model)
     model.fit(X, y)
     times = {"fit": [], "transform": []}
     for _ in range(7):
-        times["fit"].append((seconds(lambda: theirs.fit(X, y)), seconds(lambda: model.fit(X, y))))
+        times["fit"].append((seconds(lambda: namesake.fit(X, y)), seconds(lambda: model.fit(X, y))))
         times["transform"].append(
-            (seconds(lambda: theirs.transform(X)), seconds(lambda: model.transform(X)))
+            (seconds(lambda: namesake.transform(X)), seconds(lambda: model.transform(X)))
         )
     ratios = {
-        what: statistics.median(ours / stock for stock, ours in pairs)
+        what: statistics.median(ours / namesake for namesake, ours in pairs)
         for what, pairs in times.items()
     }
     note(

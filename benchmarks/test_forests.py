@@ -62,10 +62,10 @@ def rows_for(forest, table):
     return table.native if forest.takes_categories else table.codes
 
 
-def megabytes_of_fit(name, place):
+def megabytes_of_fit(name, position):
     """Measure in a new process by how much memory grows at most during a fit."""
     table = load(name)
-    forest = competitors()[0][place]
+    forest = competitors()[0][position]
     X, y = rows_for(forest, table)[0], table.y[0]
     forest.make().fit(X[:200], y[:200])
     gc.collect()
@@ -127,7 +127,7 @@ def compare(table, forests, rng):
             predict = partial(models[name].predict_proba, X_test)
             predict_times.setdefault(name, []).append(seconds(predict))
     reference = statistics.median(times[forests[0].name])
-    for place, forest in enumerate(forests):
+    for position, forest in enumerate(forests):
         model, name = models[forest.name], forest.name
         (X, X_test), y = rows_for(forest, table), table.y[0]
         scores = model.predict_proba(X_test)[:, 1]
@@ -141,7 +141,7 @@ def compare(table, forests, rng):
             "pickle MB": pickle_size(model),
         }
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            cells["peak MB"] = pool.apply(megabytes_of_fit, (table.name, place))
+            cells["peak MB"] = pool.apply(megabytes_of_fit, (table.name, position))
         if isinstance(model, UnlearningForestClassifier):
             cells["trees MB"] = sys.getsizeof(model._forest) / 1e6
             cells["deployed MB"] = pickle_size(model.to_predictor())

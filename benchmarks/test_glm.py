@@ -1,4 +1,4 @@
-"""Generalised linear models: requests against refitting the scikit-learn counterpart."""
+"""Generalised linear models: requests against refitting the scikit-learn namesake."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def against(race, table, task, unlearning, refit, requests, mark):
     X, y = table
     C = 1.0 / (1e-4 * len(X))
     model = LogisticRegression(C=C, unlearning=unlearning).fit(X, y)
-    theirs = sklearn.linear_model.LogisticRegression(C=C, **refit)
+    namesake = sklearn.linear_model.LogisticRegression(C=C, **refit)
 
     def gap():
         kept = model.sample_ids_
@@ -33,7 +33,7 @@ def against(race, table, task, unlearning, refit, requests, mark):
         ).fit(X[kept], y[kept])
         return np.abs(model.coef_ - exact.coef_).max() / np.abs(exact.coef_).max()
 
-    race(task, model, requests, lambda: theirs.fit(X, y), mark=mark, gap=gap)
+    race(task, model, requests, lambda: namesake.fit(X, y), mark=mark, gap=gap)
 
 
 def test_without_a_pass(race, table, rng):
@@ -82,18 +82,18 @@ def test_huber(race, rng, size, count):
     n = scaled(100_000)
     X = rng.normal(size=(n, 50))
     y = X @ rng.normal(size=50) + rng.standard_t(2, size=n)
-    model, theirs = HuberRegressor().fit(X, y), sklearn.linear_model.HuberRegressor()
+    model, namesake = HuberRegressor().fit(X, y), sklearn.linear_model.HuberRegressor()
 
     def gap():
-        theirs.fit(X[model.sample_ids_], y[model.sample_ids_])
-        return np.abs(model.coef_ - theirs.coef_).max() / np.abs(theirs.coef_).max()
+        namesake.fit(X[model.sample_ids_], y[model.sample_ids_])
+        return np.abs(model.coef_ - namesake.coef_).max() / np.abs(namesake.coef_).max()
 
     ids = rng.permutation(n)[: size * count]
     race(
         f"Huber {n:,} x 50, {size:,} row(s); default refit",
         model,
         ids.tolist() if size == 1 else np.split(ids, count),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=3,
         gap=gap,
         refits=5,

@@ -1,4 +1,4 @@
-"""Kernel machines: requests against refitting the scikit-learn counterpart."""
+"""Kernel machines: requests against refitting the scikit-learn namesake."""
 
 import statistics
 
@@ -22,17 +22,17 @@ def relative(left, right):
 def test_kernel_ridge(race, rng):
     X, y = rng.normal(size=(3000, 10)), rng.normal(size=3000)
     params = {"kernel": "rbf", "gamma": 0.1}
-    model, theirs = KernelRidge(**params).fit(X, y), sklearn.kernel_ridge.KernelRidge(**params)
+    model, namesake = KernelRidge(**params).fit(X, y), sklearn.kernel_ridge.KernelRidge(**params)
 
     def gap():
         kept = model.sample_ids_
-        return relative(model.dual_coef_, theirs.fit(X[kept], y[kept]).dual_coef_)
+        return relative(model.dual_coef_, namesake.fit(X[kept], y[kept]).dual_coef_)
 
     race(
         "KernelRidge 3,000, weights",
         model,
         rng.permutation(3000)[:270].tolist(),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=8000,
         gap=gap,
         refits=5,
@@ -42,14 +42,14 @@ def test_kernel_ridge(race, rng):
 def test_kernel_ridge_purge(benchmark, rng):
     X, y = rng.normal(size=(3000, 10)), rng.normal(size=3000)
     params = {"kernel": "rbf", "gamma": 0.1}
-    model, theirs = KernelRidge(**params).fit(X, y), sklearn.kernel_ridge.KernelRidge(**params)
+    model, namesake = KernelRidge(**params).fit(X, y), sklearn.kernel_ridge.KernelRidge(**params)
     model.unlearn(0)
     purges, refits = [], []
     for start in range(1, 200, 40):
         for i in range(start, start + 40):
             model.unlearn(i)
         purges.append(seconds(model.purge))
-        refits.append(seconds(lambda: theirs.fit(X, y)))
+        refits.append(seconds(lambda: namesake.fit(X, y)))
     ratio = statistics.median(refits) / statistics.median(purges)
     benchmark.extra_info["ratio"] = ratio
     print(f"\nKernelRidge 3,000: a refit takes {ratio:.1f} times what a purge takes (mark: 10)")
@@ -58,24 +58,24 @@ def test_kernel_ridge_purge(benchmark, rng):
 
 def path_following(benchmark, rng, task, cls, X, y, mark, **params):
     """Time requests for random rows, some of which cost nothing, and refits."""
-    model, theirs = cls(**params).fit(X, y), getattr(sklearn.svm, cls.__name__)(**params)
+    model, namesake = cls(**params).fit(X, y), getattr(sklearn.svm, cls.__name__)(**params)
     n_margin = int((np.abs(model.dual_coef_) < 1.0).sum())
     ids = rng.permutation(len(X)).tolist()
     first = seconds(lambda: model.unlearn(ids[0]))
     ours = [seconds(lambda i=i: model.unlearn(i)) for i in ids[1:201]]
-    refits = [seconds(lambda: theirs.fit(X, y)) for _ in range(9)]
+    refits = [seconds(lambda: namesake.fit(X, y)) for _ in range(9)]
     fits = [seconds(lambda: cls(**params).fit(X, y)) for _ in range(5)]
     kept = model.sample_ids_
     again = cls(**params).fit(X[kept], y[kept])
     predict = "decision_function" if hasattr(model, "decision_function") else "predict"
     gap = np.abs(getattr(model, predict)(X) - getattr(again, predict)(X)).max()
-    stock = statistics.median(refits)
-    benchmark.extra_info["ratio"] = stock / statistics.mean(ours)
+    namesake = statistics.median(refits)
+    benchmark.extra_info["ratio"] = namesake / statistics.mean(ours)
     print(
         f"\n{task} {len(X):,}, {n_margin} rows on the margin: mean "
         f"{statistics.mean(ours) * 1e3:.2f} ms (mark: {mark}), the first {first * 1e3:.0f} ms, a "
-        f"refit {stock / statistics.mean(ours):.0f} times the mean; decisions within {gap:.1e} of "
-        f"retraining; fit takes {statistics.median(fits) / stock:.2f} times scikit-learn's"
+        f"refit {namesake / statistics.mean(ours):.0f} times the mean; decisions within {gap:.1e} "
+        f"of retraining; fit takes {statistics.median(fits) / namesake:.2f} times scikit-learn's"
     )
     benchmark.pedantic(lambda: None, rounds=1)
 
@@ -97,13 +97,13 @@ def test_linear_svc(race, rng):
     n = scaled(100_000)
     X = rng.normal(size=(n, 50))
     y = (X @ rng.normal(size=50) / 7 + 0.7 * rng.normal(size=n) > 0).astype(int)
-    model, theirs = LinearSVC().fit(X, y), sklearn.svm.LinearSVC()
+    model, namesake = LinearSVC().fit(X, y), sklearn.svm.LinearSVC()
     again = LinearSVC()
     race(
         f"LinearSVC {n:,} x 50, 1 row(s)",
         model,
         rng.permutation(n)[:90].tolist(),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=5,
         gap=lambda: relative(
             model.coef_, again.fit(X[model.sample_ids_], y[model.sample_ids_]).coef_
@@ -118,18 +118,18 @@ def test_gaussian_process(race, rng, size, mark):
     y = X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=2000)
     params = {"kernel": RBF(2.0) + WhiteKernel(0.01), "optimizer": None}
     model = GaussianProcessRegressor(**params).fit(X, y)
-    theirs = sklearn.gaussian_process.GaussianProcessRegressor(**params)
+    namesake = sklearn.gaussian_process.GaussianProcessRegressor(**params)
 
     def gap():
         kept = model.sample_ids_
-        return relative(model.predict(X[:500]), theirs.fit(X[kept], y[kept]).predict(X[:500]))
+        return relative(model.predict(X[:500]), namesake.fit(X[kept], y[kept]).predict(X[:500]))
 
     ids = rng.permutation(2000)[: 30 * size]
     race(
         f"GaussianProcess 2,000, {size} row(s)",
         model,
         ids.tolist() if size == 1 else np.split(ids, 30),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=mark,
         gap=gap,
         refits=5,

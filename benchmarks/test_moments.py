@@ -1,4 +1,4 @@
-"""Learners that rest on moments: requests against refitting the scikit-learn counterpart."""
+"""Learners that rest on moments: requests against refitting the scikit-learn namesake."""
 
 import numpy as np
 import pytest
@@ -34,15 +34,15 @@ def table(rng):
 @pytest.mark.parametrize(("size", "count", "mark"), [(1, 900, 1000), (1000, 18, 250)])
 def test_ridge(race, rng, table, size, count, mark):
     X, y = table
-    model, theirs = Ridge().fit(X, y), sklearn.linear_model.Ridge()
+    model, namesake = Ridge().fit(X, y), sklearn.linear_model.Ridge()
     race(
         f"Ridge {len(X):,} x 50, {size:,} row(s)",
         model,
         requests(rng, len(X), size, count),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=mark,
         gap=lambda: largest_gap(
-            model, theirs.fit(X[model.sample_ids_], y[model.sample_ids_]), ["coef_"]
+            model, namesake.fit(X[model.sample_ids_], y[model.sample_ids_]), ["coef_"]
         ),
     )
 
@@ -51,15 +51,15 @@ def test_ridge_many_columns(race, rng):
     n = scaled(20_000)
     X = rng.normal(size=(n, 500))
     y = X @ rng.normal(size=500) + rng.normal(size=n)
-    model, theirs = Ridge().fit(X, y), sklearn.linear_model.Ridge()
+    model, namesake = Ridge().fit(X, y), sklearn.linear_model.Ridge()
     race(
         f"Ridge {n:,} x 500, 1 row(s)",
         model,
         requests(rng, n, 1, 90),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=30,
         gap=lambda: largest_gap(
-            model, theirs.fit(X[model.sample_ids_], y[model.sample_ids_]), ["coef_"]
+            model, namesake.fit(X[model.sample_ids_], y[model.sample_ids_]), ["coef_"]
         ),
     )
 
@@ -67,42 +67,42 @@ def test_ridge_many_columns(race, rng):
 @pytest.mark.parametrize(("size", "count", "mark"), [(1, 900, 1000), (1000, 18, 250)])
 def test_linear_regression(race, rng, table, size, count, mark):
     X, y = table
-    model, theirs = LinearRegression().fit(X, y), sklearn.linear_model.LinearRegression()
+    model, namesake = LinearRegression().fit(X, y), sklearn.linear_model.LinearRegression()
     race(
         f"LinearRegression {len(X):,} x 50, {size:,} row(s)",
         model,
         requests(rng, len(X), size, count),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=mark,
         gap=lambda: largest_gap(
-            model, theirs.fit(X[model.sample_ids_], y[model.sample_ids_]), ["coef_"]
+            model, namesake.fit(X[model.sample_ids_], y[model.sample_ids_]), ["coef_"]
         ),
     )
 
 
 def test_standard_scaler(race, rng, table):
     X, _ = table
-    model, theirs = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler()
+    model, namesake = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler()
     race(
         f"StandardScaler {len(X):,} x 50, 1 row(s)",
         model,
         requests(rng, len(X), 1, 900),
-        lambda: theirs.fit(X),
+        lambda: namesake.fit(X),
         mark=2000,
-        gap=lambda: largest_gap(model, theirs.fit(X[model.sample_ids_]), ["mean_", "var_"]),
+        gap=lambda: largest_gap(model, namesake.fit(X[model.sample_ids_]), ["mean_", "var_"]),
     )
 
 
 def test_standard_scaler_against_negative_weights(race, rng, table):
     X, _ = table
-    model, theirs = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler().fit(X)
+    model, namesake = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler().fit(X)
     minus = np.array([-1.0])
     ids = iter(rng.permutation(len(X)))
     race(
         "  the same against partial_fit(weight -1)",
         model,
         requests(rng, len(X), 1, 900),
-        lambda: theirs.partial_fit(X[[next(ids)]], sample_weight=minus),
+        lambda: namesake.partial_fit(X[[next(ids)]], sample_weight=minus),
         mark=10,
         gap=lambda: largest_gap(
             model,
@@ -116,15 +116,15 @@ def test_standard_scaler_against_negative_weights(race, rng, table):
 def test_gaussian_naive_bayes(race, rng, table):
     X, y = table
     y = (y > np.median(y)).astype(int)
-    model, theirs = GaussianNB().fit(X, y), sklearn.naive_bayes.GaussianNB()
+    model, namesake = GaussianNB().fit(X, y), sklearn.naive_bayes.GaussianNB()
     race(
         f"GaussianNB {len(X):,} x 50, 1 row(s)",
         model,
         requests(rng, len(X), 1, 900),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=2000,
         gap=lambda: largest_gap(
-            model, theirs.fit(X[model.sample_ids_], y[model.sample_ids_]), ["theta_", "var_"]
+            model, namesake.fit(X[model.sample_ids_], y[model.sample_ids_]), ["theta_", "var_"]
         ),
     )
 
@@ -133,19 +133,19 @@ def test_gaussian_naive_bayes(race, rng, table):
 def test_standard_scaler_and_ridge(race, rng, table, size, count, mark):
     X, y = table
     model = make_pipeline(StandardScaler(), Ridge()).fit(X, y)
-    theirs = sklearn.pipeline.make_pipeline(
+    namesake = sklearn.pipeline.make_pipeline(
         sklearn.preprocessing.StandardScaler(), sklearn.linear_model.Ridge()
     )
 
     def gap():
-        theirs.fit(X[model.sample_ids_], y[model.sample_ids_])
-        return largest_gap(model[-1], theirs[-1], ["coef_"])
+        namesake.fit(X[model.sample_ids_], y[model.sample_ids_])
+        return largest_gap(model[-1], namesake[-1], ["coef_"])
 
     race(
         f"StandardScaler + Ridge {len(X):,} x 50, {size:,} row(s)",
         model,
         requests(rng, len(X), size, count),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=mark,
         gap=gap,
     )

@@ -31,12 +31,12 @@ def requests(rng, n_samples, size, count):
     return ids.tolist() if size == 1 else np.split(ids, count)
 
 
-def run(race, rng, X, model, theirs, names, *, size=1, mark, label=""):
+def run(race, rng, X, model, namesake, names, *, size=1, mark, label=""):
     model.fit(X)
 
     def gap():
-        theirs.fit(X[model.sample_ids_])
-        pairs = [(np.ravel(getattr(model, n)), np.ravel(getattr(theirs, n))) for n in names]
+        namesake.fit(X[model.sample_ids_])
+        pairs = [(np.ravel(getattr(model, n)), np.ravel(getattr(namesake, n))) for n in names]
         flat = [map(np.concatenate, p) if p[0].dtype == object else p for p in pairs]
         return max(np.abs(a - b).max() / np.abs(b).max() for a, b in flat)
 
@@ -44,7 +44,7 @@ def run(race, rng, X, model, theirs, names, *, size=1, mark, label=""):
         f"{type(model).__name__}{label} {len(X):,} x 50, {size:,} row(s)",
         model,
         requests(rng, len(X), size, 200 if size == 1 else 10),
-        lambda: theirs.fit(X),
+        lambda: namesake.fit(X),
         mark=mark,
         gap=gap,
         refits=4,
@@ -52,42 +52,42 @@ def run(race, rng, X, model, theirs, names, *, size=1, mark, label=""):
 
 
 def test_min_max_scaler(race, rng, table):
-    theirs = sklearn.preprocessing.MinMaxScaler()
-    run(race, rng, table, MinMaxScaler(), theirs, ["scale_", "min_"], mark=100)
+    namesake = sklearn.preprocessing.MinMaxScaler()
+    run(race, rng, table, MinMaxScaler(), namesake, ["scale_", "min_"], mark=100)
 
 
 def test_max_abs_scaler(race, rng, table):
-    theirs = sklearn.preprocessing.MaxAbsScaler()
-    run(race, rng, table, MaxAbsScaler(), theirs, ["scale_"], mark=100)
+    namesake = sklearn.preprocessing.MaxAbsScaler()
+    run(race, rng, table, MaxAbsScaler(), namesake, ["scale_"], mark=100)
 
 
 @pytest.mark.parametrize(("size", "mark"), [(1, 300), (1000, 10)])
 def test_robust_scaler(race, rng, table, size, mark):
-    theirs = sklearn.preprocessing.RobustScaler()
+    namesake = sklearn.preprocessing.RobustScaler()
     names = ["center_", "scale_"]
-    run(race, rng, table, RobustScaler(), theirs, names, size=size, mark=mark)
+    run(race, rng, table, RobustScaler(), namesake, names, size=size, mark=mark)
 
 
 def test_quantile_transformer(race, rng, table):
-    theirs = sklearn.preprocessing.QuantileTransformer(subsample=None)
+    namesake = sklearn.preprocessing.QuantileTransformer(subsample=None)
     model = QuantileTransformer(subsample=None)
-    run(race, rng, table, model, theirs, ["quantiles_"], mark=20, label=" (all rows)")
+    run(race, rng, table, model, namesake, ["quantiles_"], mark=20, label=" (all rows)")
 
 
 def test_k_bins_discretizer(race, rng, table):
-    theirs = sklearn.preprocessing.KBinsDiscretizer()
-    run(race, rng, table, KBinsDiscretizer(), theirs, ["bin_edges_"], mark=100)
+    namesake = sklearn.preprocessing.KBinsDiscretizer()
+    run(race, rng, table, KBinsDiscretizer(), namesake, ["bin_edges_"], mark=100)
 
 
 @pytest.mark.parametrize(("strategy", "mark"), [("mean", 500), ("median", 500)])
 def test_simple_imputer(race, rng, gaps, strategy, mark):
-    theirs = sklearn.impute.SimpleImputer(strategy=strategy)
+    namesake = sklearn.impute.SimpleImputer(strategy=strategy)
     model = SimpleImputer(strategy=strategy)
-    run(race, rng, gaps, model, theirs, ["statistics_"], mark=mark, label=f" ({strategy})")
+    run(race, rng, gaps, model, namesake, ["statistics_"], mark=mark, label=f" ({strategy})")
 
 
 def test_most_frequent(race, rng):
     X = rng.integers(0, 20, size=(scaled(100_000), 50)).astype(float)
-    theirs = sklearn.impute.SimpleImputer(strategy="most_frequent")
+    namesake = sklearn.impute.SimpleImputer(strategy="most_frequent")
     model = SimpleImputer(strategy="most_frequent")
-    run(race, rng, X, model, theirs, ["statistics_"], mark=50, label=" (mode)")
+    run(race, rng, X, model, namesake, ["statistics_"], mark=50, label=" (mode)")

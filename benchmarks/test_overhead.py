@@ -43,19 +43,19 @@ def test_fit_and_predict(benchmark, rng, module, name, method):
     X = rng.poisson(3.0, size=(n, 50)).astype(float) + (module != "naive_bayes") * rng.random(50)
     ours = getattr(getattr(skunlearn, module), name)()
     y = (X[:, 0] > 3).astype(int) if is_classifier(ours) else X @ rng.random(50)
-    theirs = getattr(getattr(sklearn, module), name)()
+    namesake = getattr(getattr(sklearn, module), name)()
     times = {"fit": ([], []), method: ([], [])}
-    for model in (ours, theirs):
+    for model in (ours, namesake):
         getattr(model.fit(X, y), method)(X)
 
     def one_round():
-        for place, model in enumerate((ours, theirs)):
-            times["fit"][place].append(seconds(partial(model.fit, X, y)))
-            times[method][place].append(seconds(partial(getattr(model, method), X)))
+        for position, model in enumerate((ours, namesake)):
+            times["fit"][position].append(seconds(partial(model.fit, X, y)))
+            times[method][position].append(seconds(partial(getattr(model, method), X)))
 
     benchmark.pedantic(one_round, rounds=9)
-    for verb, (mine, stock) in times.items():
-        ratio = statistics.median(mine) / statistics.median(stock)
+    for verb, (mine, namesake) in times.items():
+        ratio = statistics.median(mine) / statistics.median(namesake)
         benchmark.extra_info[verb] = ratio
-        stock_ms = statistics.median(stock) * 1e3
-        print(f"\n{name}.{verb}: {ratio:.2f} times scikit-learn's ({stock_ms:.1f} ms)")
+        sklearn_ms = statistics.median(namesake) * 1e3
+        print(f"\n{name}.{verb}: {ratio:.2f} times scikit-learn's ({sklearn_ms:.1f} ms)")

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from benchmarks.forest_tables import REAL, load
 from skunlearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
 
-# Model, its counterpart, whether numbers are scaled and categories one-hot, and the mark.
+# Model, its namesake, whether numbers are scaled and categories one-hot, and the mark.
 MODELS = {
     "Ridge": (linear_model.Ridge(), sklearn.linear_model.Ridge(), True, 100),
     "logistic": (
@@ -77,10 +77,10 @@ def test_mixed_table(race, rng, table, name, share):
         pytest.skip("SKUNLEARN_DATA names no folder with this table")
     X, y = found.native[0], found.y[0]
     X = X.astype(dict.fromkeys(X.select_dtypes("category"), object))
-    ours, theirs, linear, mark = MODELS[name]
+    ours, namesake, linear, mark = MODELS[name]
     target = y.astype(float) if name == "Ridge" else y
     model = pipeline.make_pipeline(columns_of(OURS, X, linear), clone(ours)).fit(X, target)
-    stock = sklearn.pipeline.make_pipeline(columns_of(THEIRS, X, linear), clone(theirs))
+    namesake = sklearn.pipeline.make_pipeline(columns_of(THEIRS, X, linear), clone(namesake))
 
     def gap():
         kept = model.sample_ids_
@@ -94,7 +94,7 @@ def test_mixed_table(race, rng, table, name, share):
         f"{name}, {table} {len(X):,} x {X.shape[1]}, {share}",
         model if share == "1 row" else InBatches(model, len(X) // 100),
         requests,
-        lambda: stock.fit(X, target),
+        lambda: namesake.fit(X, target),
         mark=mark if share == "1 row" else 3,
         gap=gap,
         refits=3,

@@ -18,21 +18,21 @@ from skunlearn.feature_selection import (
 from skunlearn.preprocessing import PowerTransformer
 
 
-def worst_gap(ours, theirs, name):
-    a, b = np.asarray(getattr(ours, name)), np.asarray(getattr(theirs, name))
+def worst_gap(ours, namesake, name):
+    a, b = np.asarray(getattr(ours, name)), np.asarray(getattr(namesake, name))
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 
-def note_ratios(note, task, ours, theirs, X, y=None, *, times=3):
+def note_ratios(note, task, ours, namesake, X, y=None, *, times=3):
     """Say how long `fit` and `transform` take as a part of scikit-learn's."""
     ours.fit(X, y)
     fit, refit = (
-        min(seconds(lambda m=m: m.fit(X, y)) for _ in range(times)) for m in (ours, theirs)
+        min(seconds(lambda m=m: m.fit(X, y)) for _ in range(times)) for m in (ours, namesake)
     )
-    mine, stock = (
-        min(seconds(lambda m=m: m.transform(X)) for _ in range(times)) for m in (ours, theirs)
+    mine, namesake = (
+        min(seconds(lambda m=m: m.transform(X)) for _ in range(times)) for m in (ours, namesake)
     )
-    note(f"{task}: fit {fit / refit:.2f}x, transform {mine / stock:.2f}x of scikit-learn's time")
+    note(f"{task}: fit {fit / refit:.2f}x, transform {mine / namesake:.2f}x of scikit-learn's time")
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +57,16 @@ def texts(rng):
 def test_variance_threshold(race, note, rng, table, threshold):
     X, _ = table
     model = VarianceThreshold(threshold)
-    theirs = sklearn.feature_selection.VarianceThreshold(threshold)
+    namesake = sklearn.feature_selection.VarianceThreshold(threshold)
     task = f"VarianceThreshold({threshold}) {len(X):,} x 50"
-    note_ratios(note, task, model, theirs, X)
+    note_ratios(note, task, model, namesake, X)
     race(
         f"{task}, 1 row",
         model.fit(X),
         rng.permutation(len(X))[:900].tolist(),
-        lambda: theirs.fit(X),
+        lambda: namesake.fit(X),
         mark=100,
-        gap=lambda: worst_gap(model, theirs.fit(X[model.sample_ids_]), "variances_"),
+        gap=lambda: worst_gap(model, namesake.fit(X[model.sample_ids_]), "variances_"),
     )
 
 
@@ -75,19 +75,19 @@ def test_select_k_best(race, note, rng, table, function):
     X, y = table
     X = np.floor(np.abs(X)) if function is chi2 else X
     model = SelectKBest(function)
-    theirs = sklearn.feature_selection.SelectKBest(function)
+    namesake = sklearn.feature_selection.SelectKBest(function)
     task = f"SelectKBest({function.__name__}) {len(X):,} x 50"
-    note_ratios(note, task, model, theirs, X, y)
+    note_ratios(note, task, model, namesake, X, y)
 
     def gap():
         kept = model.sample_ids_
-        return worst_gap(model, theirs.fit(X[kept], y[kept]), "scores_")
+        return worst_gap(model, namesake.fit(X[kept], y[kept]), "scores_")
 
     race(
         f"{task}, 1 row",
         model.fit(X, y),
         rng.permutation(len(X))[:900].tolist(),
-        lambda: theirs.fit(X, y),
+        lambda: namesake.fit(X, y),
         mark=100,
         gap=gap,
     )
@@ -97,16 +97,16 @@ def test_select_k_best(race, note, rng, table, function):
 def test_power_transformer(race, note, rng, method):
     X = rng.gamma(2.0, size=(scaled(10_000), 50))
     model = PowerTransformer(method)
-    theirs = sklearn.preprocessing.PowerTransformer(method=method)
+    namesake = sklearn.preprocessing.PowerTransformer(method=method)
     task = f"PowerTransformer({method}) {len(X):,} x 50"
-    note_ratios(note, task, model, theirs, X, times=1)
+    note_ratios(note, task, model, namesake, X, times=1)
     race(
         f"{task}, 1 row",
         model.fit(X),
         rng.permutation(len(X))[:10].tolist(),
-        lambda: theirs.fit(X),
+        lambda: namesake.fit(X),
         mark=5,
-        gap=lambda: worst_gap(model, theirs.fit(X[model.sample_ids_]), "lambdas_"),
+        gap=lambda: worst_gap(model, namesake.fit(X[model.sample_ids_]), "lambdas_"),
         refits=2,
     )
 
@@ -117,19 +117,19 @@ def test_vectorizers(race, note, rng, texts, name, min_df):
     model = {"CountVectorizer": CountVectorizer, "TfidfVectorizer": TfidfVectorizer}[name](
         min_df=min_df
     )
-    theirs = getattr(sklearn.feature_extraction.text, name)(min_df=min_df)
+    namesake = getattr(sklearn.feature_extraction.text, name)(min_df=min_df)
     task = f"{name}(min_df={min_df}) {len(texts):,}"
-    note_ratios(note, task, model, theirs, texts, times=2)
+    note_ratios(note, task, model, namesake, texts, times=2)
 
     def gap():
-        theirs.fit([texts[i] for i in model.sample_ids_])
-        return 0.0 if theirs.vocabulary_ == model.vocabulary_ else np.inf
+        namesake.fit([texts[i] for i in model.sample_ids_])
+        return 0.0 if namesake.vocabulary_ == model.vocabulary_ else np.inf
 
     race(
         f"{task}, 1 document",
         model.fit(texts),
         rng.permutation(len(texts))[:100].tolist(),
-        lambda: theirs.fit(texts),
+        lambda: namesake.fit(texts),
         mark=20,
         gap=gap,
         refits=3,
@@ -139,14 +139,14 @@ def test_vectorizers(race, note, rng, texts, name, min_df):
 def test_tfidf_transformer(race, note, rng, texts):
     counts = sklearn.feature_extraction.text.CountVectorizer().fit_transform(texts)
     model = TfidfTransformer()
-    theirs = sklearn.feature_extraction.text.TfidfTransformer()
+    namesake = sklearn.feature_extraction.text.TfidfTransformer()
     task = f"TfidfTransformer {len(texts):,}"
-    note_ratios(note, task, model, theirs, counts)
+    note_ratios(note, task, model, namesake, counts)
     race(
         f"{task}, 1 document",
         model.fit(counts),
         rng.permutation(len(texts))[:400].tolist(),
-        lambda: theirs.fit(counts),
+        lambda: namesake.fit(counts),
         mark=5,
-        gap=lambda: worst_gap(model, theirs.fit(counts[model.sample_ids_]), "idf_"),
+        gap=lambda: worst_gap(model, namesake.fit(counts[model.sample_ids_]), "idf_"),
     )

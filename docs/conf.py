@@ -100,7 +100,7 @@ def write_api_page() -> None:
         "Generated from the package: what is not on this page is private and may change.",
     ]
     for module, exported in public_names().items():
-        theirs = [path for name in exported if (path := comes_from(module, name))]
+        namesake = [path for name in exported if (path := comes_from(module, name))]
         lines += [
             *heading(module.removeprefix("skunlearn."), "-"),
             f".. automodule:: {module}",
@@ -114,8 +114,8 @@ def write_api_page() -> None:
             "",
             *(f"   {name}" for name in exported if not comes_from(module, name)),
         ]
-        if theirs:
-            links = ", ".join(f":func:`~{path}`" for path in theirs)
+        if namesake:
+            links = ", ".join(f":func:`~{path}`" for path in namesake)
             lines += ["", f"Also here, from scikit-learn: {links}."]
     write_if_new(DOCS / "api" / "index.rst", "\n".join(lines).lstrip() + "\n")
 

@@ -19,7 +19,7 @@ from skunlearn._samples.hashing import draw_seed
 from skunlearn._samples.ids import as_keys, check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import own
-from skunlearn._unlearning.commit import Removal, Swap, commit, reads_one_version, snapshot
+from skunlearn._unlearning.commit import Removal, Replacement, commit, reads_one_version, snapshot
 from skunlearn._unlearning.metadata_routing import register_verb
 from skunlearn._unlearning.report import (
     ASSUMPTIONS,
@@ -223,10 +223,10 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
         started = perf_counter()
         n_ids, rows, removal = self._work_out(sample_ids, announce)
-        n_left = self._samples.n_samples - rows.size
+        n_remaining = self._samples.n_samples - rows.size
         if rows.size:
-            commit([Swap(self, removal.attributes, rows), *removal.swaps])
-        self.unlearning_report_ = self._report(started, n_ids, rows.size, n_left, removal)
+            commit([Replacement(self, removal.attributes, rows), *removal.replacements])
+        self.unlearning_report_ = self._report(started, n_ids, rows.size, n_remaining, removal)
         return self
 
     def _work_out(self, sample_ids: Any, announce: bool) -> tuple[int, np.ndarray, Removal]:
@@ -247,13 +247,13 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         return n_ids, rows, self._unlearn(rows)
 
     def _report(
-        self, started: float, n_ids: int, n_removed: int, n_left: int, removal: Removal
+        self, started: float, n_ids: int, n_removed: int, n_remaining: int, removal: Removal
     ) -> UnlearningReport:
         return UnlearningReport(
             type(self).__name__,
             n_ids,
             n_removed,
-            n_left,
+            n_remaining,
             perf_counter() - started,
             removal.guarantee or self._static_guarantee(),
             removal.n_refitted,
@@ -281,7 +281,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         samples = self._check_samples()
         with samples.lock:
             ids = samples.ids_of(self._equal_to(X, None if y is None else np.asarray(to_host(y))))
-            first = {key: place for place, key in reversed(list(enumerate(as_keys(ids))))}
+            first = {key: position for position, key in reversed(list(enumerate(as_keys(ids))))}
             return ids[sorted(first.values())]
 
     def _equal_to(self, X: Any, y: np.ndarray | None) -> np.ndarray:
@@ -324,7 +324,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             The same model, without residues and empty slots.
         """
         with self._check_samples().lock:
-            commit([Swap(self, self._purge(), np.empty(0, dtype=np.intp))])
+            commit([Replacement(self, self._purge(), np.empty(0, dtype=np.intp))])
             self._samples.compact()
         return self
 

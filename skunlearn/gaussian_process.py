@@ -223,8 +223,8 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         if self.optimizer is None or not kernel.n_dims:
             return kernel, False
         params = self.get_params(deep=False) | {"kernel": kernel, "random_state": self._seed}
-        stock = sklearn.gaussian_process.GaussianProcessRegressor(**params)
-        return stock.fit(X, y).kernel_, True
+        namesake = sklearn.gaussian_process.GaussianProcessRegressor(**params)
+        return namesake.fit(X, y).kernel_, True
 
     def _solve(self, slots: np.ndarray) -> dict[str, Any]:
         """Fit to the rows in the given slots, as retraining does."""
@@ -286,15 +286,15 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         check_is_fitted(self, "X_train_")
         return super()._check_samples()
 
-    def _stock(self) -> sklearn.gaussian_process.GaussianProcessRegressor:
+    def _namesake(self) -> sklearn.gaussian_process.GaussianProcessRegressor:
         """Return scikit-learn's own process with the same attributes, not copied."""
-        stock = object.__new__(sklearn.gaussian_process.GaussianProcessRegressor)
-        stock.__dict__.update(
+        namesake = object.__new__(sklearn.gaussian_process.GaussianProcessRegressor)
+        namesake.__dict__.update(
             {name: value for name, value in self.__dict__.items() if name[0] != "_"}
         )
         if "_normalization" in self.__dict__:
-            stock._y_train_mean, stock._y_train_std = self._normalization
-        return stock
+            namesake._y_train_mean, namesake._y_train_std = self._normalization
+        return namesake
 
     @reads_one_version
     def predict(self, X: Any, return_std: bool = False, return_cov: bool = False) -> Any:
@@ -322,7 +322,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         y_cov : ndarray of shape (n_samples, n_samples) or (n_samples, n_samples, n_targets)
             Covariance, if asked for.
         """
-        return self._stock().predict(X, return_std=return_std, return_cov=return_cov)
+        return self._namesake().predict(X, return_std=return_std, return_cov=return_cov)
 
     @reads_one_version
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:
@@ -344,7 +344,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         y_samples : ndarray of shape (n_samples_X, n_samples) or (n_samples_X, n_targets, n_samples)
             Values.
         """
-        return self._stock().sample_y(X, n_samples, random_state)
+        return self._namesake().sample_y(X, n_samples, random_state)
 
     @reads_one_version
     def log_marginal_likelihood(
@@ -371,7 +371,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         log_likelihood_gradient : ndarray of shape (n_kernel_params,)
             Its gradient, if asked for.
         """
-        return self._stock().log_marginal_likelihood(theta, eval_gradient, clone_kernel=True)
+        return self._namesake().log_marginal_likelihood(theta, eval_gradient, clone_kernel=True)
 
     def to_predictor(self) -> sklearn.gaussian_process.GaussianProcessRegressor:
         """Return scikit-learn's own process for deployment.

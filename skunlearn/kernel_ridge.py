@@ -286,7 +286,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             scale = np.sqrt(samples.sample_weight[samples.slots_without(rows)])
             scale = scale.reshape(shape)
             gone = np.divide(gone, root, out=np.zeros_like(gone), where=root > 0.0)
-        swaps, error, scope = [], 0.0, "state"
+        replacements, error, scope = [], 0.0, "state"
         for penalty, inverse in self._inverses.items():
             downdate = inverse.take_out(ranks)
             if downdate is None or downdate.error > TOLERANCE:
@@ -296,12 +296,12 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
                 chosen = ..., self._penalties(dual) == penalty
             correction = downdate.correction(gone[chosen])
             dual[chosen] -= correction if scale is None else scale * correction
-            swap, scope = downdate.swap()
-            swaps.append(swap)
+            replacement, scope = downdate.replacement()
+            replacements.append(replacement)
             error = max(error, downdate.error)
         guarantee = Guarantee("numerical", scope, TOLERANCE, error)
         attributes = {"X_fit_": drop(self.X_fit_, ranks), "dual_coef_": samples.publish(dual)}
-        return Removal(attributes, guarantee, swaps=tuple(swaps))
+        return Removal(attributes, guarantee, replacements=tuple(replacements))
 
     def purge(self) -> KernelRidge:
         """Work the inverse out in full, so that nothing of removed rows is left in it.

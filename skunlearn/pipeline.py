@@ -17,11 +17,11 @@ from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import as_table, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
-from skunlearn._unlearning.step_input import Stream
+from skunlearn._unlearning.step_input import StepInput
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.compose._composition import Composition, on_snapshot
 from skunlearn.compose._feature_union import FeatureUnion, make_union
-from skunlearn.compose._propagation import Passage, forgets
+from skunlearn.compose._propagation import Propagation, forgets
 
 __all__ = ["FeatureUnion", "Pipeline", "make_pipeline", "make_union"]
 
@@ -236,26 +236,30 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
     def _with_parts(self, parts: list[tuple[str, Any]]) -> dict[str, Any]:
         return {"steps": parts}
 
-    def _carry(self, rows: np.ndarray, incoming: Stream | None) -> Removal:
-        passage = Passage(self._samples, rows, self.on_memory == "refit")
-        passage.stream = self._unchanged(rows, self._rows_in) if incoming is None else incoming
+    def _carry(self, rows: np.ndarray, incoming: StepInput | None) -> Removal:
+        propagation = Propagation(self._samples, rows, self.on_memory == "refit")
+        propagation.step_input = (
+            self._unchanged(rows, self._rows_in) if incoming is None else incoming
+        )
         for name, step in self.steps:
-            passage.go_through(name, step)
-        attributes = self._with_parts(passage.steps) if passage.replaces(self.steps) else {}
-        return passage.removal(attributes, passage.stream)
+            propagation.go_through(name, step)
+        attributes = self._with_parts(propagation.steps) if propagation.replaces(self.steps) else {}
+        return propagation.removal(attributes, propagation.step_input)
 
-    def _rows_in(self, places: np.ndarray) -> Any:
-        """Return rows as they came in, by place, where no step holds them."""
-        return native(super()._before_map(places))
+    def _rows_in(self, positions: np.ndarray) -> Any:
+        """Return rows as they came in, by position, where no step holds them."""
+        return native(super()._before_map(positions))
 
     def _last_holder(self) -> int | None:
         """Return the number of the last step that holds rows."""
         held = [at for at, (_, step) in enumerate(self.steps) if isinstance(step, UnlearnerMixin)]
         return held[-1] if held else None
 
-    def _outputs_at(self, places: np.ndarray) -> Any:
+    def _outputs_at(self, positions: np.ndarray) -> Any:
         last = self._last_holder()
-        rows = self._rows_in(places) if last is None else self.steps[last][1]._outputs_at(places)
+        rows = (
+            self._rows_in(positions) if last is None else self.steps[last][1]._outputs_at(positions)
+        )
         for _, step in self.steps[0 if last is None else last + 1 :]:
             if step not in (None, "passthrough"):
                 rows = step.transform(rows)
@@ -270,9 +274,9 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
         holder = self._final_map_holder()
         return None if holder is None else holder._as_map()
 
-    def _before_map(self, places: np.ndarray) -> Any:
+    def _before_map(self, positions: np.ndarray) -> Any:
         holder = self._final_map_holder()
-        return super()._before_map(places) if holder is None else holder._before_map(places)
+        return super()._before_map(positions) if holder is None else holder._before_map(positions)
 
     def _matches(self, X: Any) -> list[np.ndarray]:
         for _, step in self.steps:

@@ -77,22 +77,22 @@ def cupy():
     return Place("cupy", cupy.asarray)
 
 
-PLACES = {
+POSITIONS = {
     "strict": lambda: strict("device1"),
     "cupy": cupy,
 }
 if importlib.util.find_spec("torch"):
-    PLACES["torch"] = torch
+    POSITIONS["torch"] = torch
 
 
-@pytest.fixture(params=PLACES)
-def place(request):
-    return PLACES[request.param]()
+@pytest.fixture(params=POSITIONS)
+def position(request):
+    return POSITIONS[request.param]()
 
 
 @pytest.fixture
 def elsewhere():
-    """A place that is neither NumPy nor the default device of its namespace."""
+    """A position that is neither NumPy nor the default device of its namespace."""
     return strict("device1")
 
 
@@ -176,25 +176,25 @@ def assert_alike(there, here, X, put, *, rtol=1e-12, holds=None):
 
 @pytest.mark.fast
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float32, 1e-5)])
-def test_same_model_as_numpy(place, model, dtype, rtol):
+def test_same_model_as_numpy(position, model, dtype, rtol):
     X, y, _ = rows(model, dtype=dtype)
-    there, here = clone(model).fit(place.put(X), place.put(y)), model.fit(X, y)
-    assert_alike(there, here, X, place.put, rtol=rtol, holds=place.holds)
+    there, here = clone(model).fit(position.put(X), position.put(y)), model.fit(X, y)
+    assert_alike(there, here, X, position.put, rtol=rtol, holds=position.holds)
     for request in (7, [3, 59], list(range(20, 50))):
         there.unlearn(request)
         here.unlearn(request)
-        assert_alike(there, here, X, place.put, rtol=rtol, holds=place.holds)
+        assert_alike(there, here, X, position.put, rtol=rtol, holds=position.holds)
     kinds = [m.unlearning_report_.guarantee.kind for m in (there, here)]
     assert kinds[0] == kinds[1]
 
 
-def test_weights(place, model):
+def test_weights(position, model):
     if hasattr(model, "steps"):
         model = model[-1]
     X, y, weight = rows(model)
-    there = clone(model).fit(place.put(X), place.put(y), place.put(weight)).unlearn([1, 5])
+    there = clone(model).fit(position.put(X), position.put(y), position.put(weight)).unlearn([1, 5])
     here = model.fit(X, y, weight).unlearn([1, 5])
-    assert_alike(there, here, X, place.put, holds=place.holds)
+    assert_alike(there, here, X, position.put, holds=position.holds)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -202,7 +202,7 @@ def test_law(elsewhere, model, seed):
     put = elsewhere.put
     X, y, _ = rows(model, seed=seed)
     keep = np.random.default_rng(seed).random(len(X)) < 0.6
-    ids = np.array([f"row {place}" for place in range(len(X))])
+    ids = np.array([f"row {position}" for position in range(len(X))])
     model.fit(put(X), put(y), sample_ids=ids).unlearn(ids[~keep])
     again = clone(model).fit(put(X[keep]), put(y[keep]), sample_ids=ids[keep])
     assert model.sample_ids_.tolist() == again.sample_ids_.tolist()
@@ -268,15 +268,15 @@ def test_user_arrays_are_neither_changed_nor_shared(elsewhere, model):
         np.testing.assert_array_equal(to_host(getattr(model, name)(X)), expected)
 
 
-def test_find_samples(place, model):
+def test_find_samples(position, model):
     X, y, _ = rows(model)
     ids = np.arange(1000, 1000 + len(X))
-    model.fit(place.put(X), place.put(y), sample_ids=ids).unlearn(1003)
-    assert model.find_samples(place.put(X[[9, 3, 4]])).tolist() == [1004, 1009]
+    model.fit(position.put(X), position.put(y), sample_ids=ids).unlearn(1003)
+    assert model.find_samples(position.put(X[[9, 3, 4]])).tolist() == [1004, 1009]
     if model._check_samples().y is not None:
         y = y.copy()
         y[9] += 1
-        found = model.find_samples(place.put(X[[9, 4]]), place.put(y[[9, 4]]))
+        found = model.find_samples(position.put(X[[9, 4]]), position.put(y[[9, 4]]))
         assert found.tolist() == [1004]
 
 
@@ -291,7 +291,7 @@ def test_copies_and_pickles(elsewhere, model):
                 assert elsewhere.holds(value)
                 np.testing.assert_array_equal(to_host(value), to_host(other), err_msg=name)
     model.unlearn(7)
-    assert model.unlearning_report_.n_left == len(X) - 2
+    assert model.unlearning_report_.n_remaining == len(X) - 2
 
 
 def test_predictors_are_of_numpy(elsewhere, model):
@@ -490,10 +490,10 @@ def test_an_older_version_of_the_standard(elsewhere, model):
 
 
 @pytest.mark.parametrize("model", ["Scaler, Logistic", "Scaler, Ridge"])
-def test_pipelines_push_through_and_purge(place, model):
+def test_pipelines_push_through_and_purge(position, model):
     there, here = clone(MODELS[model]), clone(MODELS[model])
     X, y, _ = rows(there)
-    there.fit(place.put(X), place.put(y))
+    there.fit(position.put(X), position.put(y))
     here.fit(X, y)
     for request in (3, [7, 8]):
         there.unlearn(request)
@@ -503,9 +503,9 @@ def test_pipelines_push_through_and_purge(place, model):
             "pushed through",
         ]
     again = clone(here).fit(np.delete(X, [3, 7, 8], axis=0), np.delete(y, [3, 7, 8]))
-    assert_alike(there.purge(), here.purge(), X, place.put, holds=place.holds)
+    assert_alike(there.purge(), here.purge(), X, position.put, holds=position.holds)
     np.testing.assert_allclose(to_host(there[-1].coef_), again[-1].coef_, rtol=1e-8)
-    assert there.unlearn(9).unlearning_report_.n_left == len(X) - 4
+    assert there.unlearn(9).unlearning_report_.n_remaining == len(X) - 4
 
 
 def test_arrays_that_cannot_be_written_to(elsewhere, model, monkeypatch):
@@ -517,27 +517,27 @@ def test_arrays_that_cannot_be_written_to(elsewhere, model, monkeypatch):
 
 @pytest.mark.parametrize("cls", [GaussianNB, LogisticRegression, RidgeClassifier])
 @pytest.mark.parametrize("kind", ["elsewhere", "text", "list"])
-def test_labels(place, kind, cls):
+def test_labels(position, kind, cls):
     X, y, _ = rows(Ridge())
     y = np.digitize(y, [-3.0, 2.0]) * 10
     y[5] = 40
     labels = {"elsewhere": y, "text": y.astype(str), "list": y.tolist()}[kind]
-    there = cls().fit(place.put(X), place.put(y) if kind == "elsewhere" else labels)
+    there = cls().fit(position.put(X), position.put(y) if kind == "elsewhere" else labels)
     here = cls().fit(X, labels)
     for request in ([1, 7], 5):  # the second takes the last row of a class
         there.unlearn(request)
         here.unlearn(request)
         assert is_foreign(there.classes_) == (kind == "elsewhere")
         np.testing.assert_array_equal(to_host(there.classes_), here.classes_)
-        predicted = there.predict(place.put(X))
+        predicted = there.predict(position.put(X))
         assert is_foreign(predicted) == (kind == "elsewhere")
         np.testing.assert_array_equal(to_host(predicted), here.predict(X))
         if hasattr(here, "predict_proba"):
-            chances = there.predict_proba(place.put(X))
+            chances = there.predict_proba(position.put(X))
             np.testing.assert_allclose(to_host(chances), here.predict_proba(X), rtol=1e-9)
-    targets = place.put(y[:1]) if kind == "elsewhere" else labels[:1]
-    assert there.find_samples(place.put(X[:1]), targets).tolist() == [0]
-    assert there.score(place.put(X), labels) == here.score(X, labels)
+    targets = position.put(y[:1]) if kind == "elsewhere" else labels[:1]
+    assert there.find_samples(position.put(X[:1]), targets).tolist() == [0]
+    assert there.score(position.put(X), labels) == here.score(X, labels)
     if cls is not LogisticRegression:
         return
     with pytest.raises(NotUnlearnableError, match="leave one class only"):
@@ -545,12 +545,12 @@ def test_labels(place, kind, cls):
 
 
 @pytest.mark.parametrize("cls", [LogisticRegression, PoissonRegressor])
-def test_certificates(place, cls):
+def test_certificates(position, cls):
     X, y, _ = rows(cls())
-    model = cls(unlearning="bounded", bound_budget=10.0).fit(place.put(X), place.put(y))
-    bounds = model.unlearn(np.arange(15)).prediction_bound(place.put(X))
+    model = cls(unlearning="bounded", bound_budget=10.0).fit(position.put(X), position.put(y))
+    bounds = model.unlearn(np.arange(15)).prediction_bound(position.put(X))
     again = cls().fit(X[15:], y[15:])
-    assert place.holds(bounds)
+    assert position.holds(bounds)
     moved = X @ np.ravel(to_host(model.coef_) - again.coef_)
     moved += np.ravel(to_host(model.intercept_) - again.intercept_)
     assert (np.abs(moved) <= to_host(bounds)).all()
@@ -558,20 +558,20 @@ def test_certificates(place, cls):
 
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf", "poly", "sigmoid", "cosine"])
-def test_kernels(place, kernel):
+def test_kernels(position, kernel):
     X, y, weight = rows(Ridge())
     X = (X - X.mean(axis=0)) / X.std(axis=0) / 3
     y = np.stack([y, -y * y], axis=1)
     model = KernelRidge(alpha=[0.5, 2.0], kernel=kernel, degree=2)
-    there = clone(model).fit(place.put(X), place.put(y), place.put(weight))
+    there = clone(model).fit(position.put(X), position.put(y), position.put(weight))
     here = model.fit(X, y, weight)
     for request in (3, 9, [1, 50], 20, 21, 22, 23, list(range(25, 50))):
         there.unlearn(request)
         here.unlearn(request)
-        assert_alike(there, here, X, place.put, rtol=1e-9, holds=place.holds)
+        assert_alike(there, here, X, position.put, rtol=1e-9, holds=position.holds)
         scopes = [m.unlearning_report_.guarantee.scope for m in (there, here)]
         assert scopes[0] == scopes[1]
-    assert_alike(there.purge(), here.purge(), X, place.put, rtol=1e-9)
+    assert_alike(there.purge(), here.purge(), X, position.put, rtol=1e-9)
     assert there.unlearn(2).unlearning_report_.n_refitted == 0
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import skunlearn._unlearning.commit
 from skunlearn._samples.store import SampleStore
-from skunlearn._unlearning.commit import Swap, commit
+from skunlearn._unlearning.commit import Replacement, commit
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
 from skunlearn.utils import UnlearningTags, get_unlearning_tags
@@ -81,7 +81,7 @@ def test_replaced_private_buffers_are_overwritten_and_others_kept():
 
 def test_report_takes_what_the_hook_says():
     report = fitted().unlearn([3, 3, 0]).unlearning_report_
-    assert (report.n_requested, report.n_removed, report.n_left) == (2, 2, 4)
+    assert (report.n_requested, report.n_removed, report.n_remaining) == (2, 2, 4)
     assert (report.n_refitted, report.n_parts, report.part) == (1, 2, "counter")
     assert report.guarantee == Guarantee("bitwise")
 
@@ -143,7 +143,7 @@ def test_want_of_memory_while_rows_are_removed_changes_nothing(monkeypatch, func
     with monkeypatch.context() as patch:
         break_table(patch, function)
         with pytest.raises(MemoryError):
-            commit([Swap(model, removal.attributes, rows)])
+            commit([Replacement(model, removal.attributes, rows)])
     assert pickle.dumps(model) == before
     assert buffer.all()
     model.unlearn(["b", "c"])
@@ -161,7 +161,7 @@ def test_one_failing_part_stops_a_joint_commit():
 
     second._samples.__class__ = Failing
     with pytest.raises(MemoryError):
-        commit([Swap(m, m._unlearn(rows).attributes, rows) for m in (first, second)])
+        commit([Replacement(m, m._unlearn(rows).attributes, rows) for m in (first, second)])
     assert first.n_ == second.n_ == 6
     assert first.sample_ids_.size == 6
 
@@ -170,7 +170,7 @@ def test_a_complete_new_state_replaces_the_old_one():
     model, fresh = fitted(), fitted(4)
     model.stale_ = 1
     store, buffer = model._samples, model._buffer
-    commit([Swap(model, dict(vars(fresh)), None)])
+    commit([Replacement(model, dict(vars(fresh)), None)])
     assert vars(model) == vars(fresh)
     assert not buffer.any()
     assert not store.X.any()
@@ -291,5 +291,5 @@ def test_ids_are_checked_before_anything_is_kept():
 
 
 def test_the_lock_of_readers_is_reentrant():
-    with skunlearn._unlearning.commit._SWAP:
+    with skunlearn._unlearning.commit._COMMIT:
         assert fitted().transform(None).tolist() == [[6, 6]]

@@ -47,20 +47,20 @@ def test_equal_scikit_learn_before_and_after(kernel, targets, normalize_y, globa
     for request in ([], [39], [0], [20], [1, 2, 30]):
         model.unlearn(request)
         kept = model.sample_ids_
-        theirs = refit(model, X[kept], y[kept])
+        namesake = refit(model, X[kept], y[kept])
         for name in ATTRIBUTES:
-            assert_allclose(getattr(model, name), getattr(theirs, name), rtol=1e-8, atol=1e-9)
+            assert_allclose(getattr(model, name), getattr(namesake, name), rtol=1e-8, atol=1e-9)
         for ours, other in zip(
             (*model.predict(X, return_std=True), model.predict(X, return_cov=True)[1]),
-            (*theirs.predict(X, return_std=True), theirs.predict(X, return_cov=True)[1]),
+            (*namesake.predict(X, return_std=True), namesake.predict(X, return_cov=True)[1]),
             strict=True,
         ):
             assert_allclose(ours, other, rtol=1e-7, atol=1e-7)
-        assert_allclose(model.sample_y(X[:3]), theirs.sample_y(X[:3]), atol=1e-5)
-        theta = theirs.kernel_.theta + 0.1
+        assert_allclose(model.sample_y(X[:3]), namesake.sample_y(X[:3]), atol=1e-5)
+        theta = namesake.kernel_.theta + 0.1
         if theta.size:  # scikit-learn 1.6 cannot clone a kernel whose parameters are all fixed
             value, gradient = model.log_marginal_likelihood(theta, eval_gradient=True)
-            other, other_gradient = theirs.log_marginal_likelihood(theta, eval_gradient=True)
+            other, other_gradient = namesake.log_marginal_likelihood(theta, eval_gradient=True)
             assert_allclose([value, *gradient], [other, *other_gradient])
         assert model.log_marginal_likelihood() == model.log_marginal_likelihood_value_
 
@@ -117,8 +117,8 @@ def test_hyper_parameters_are_chosen_anew_unless_fixed():
     params = {"optimizer": "fmin_l_bfgs_b", "n_restarts_optimizer": 1, "random_state": 0}
     model = make(kernel, **params).fit(X, y).unlearn([0, 1])
     assert model.unlearning_report_.n_refitted == 1
-    theirs = refit(model, X[2:], y[2:])
-    assert_allclose(model.kernel_.theta, theirs.kernel_.theta, atol=1e-3)
+    namesake = refit(model, X[2:], y[2:])
+    assert_allclose(model.kernel_.theta, namesake.kernel_.theta, atol=1e-3)
     again = make(kernel, **params).fit(X[2:], y[2:])
     assert_array_equal(model.kernel_.theta, again.kernel_.theta)
     fixed = make(RBF(1.0, "fixed"), optimizer="fmin_l_bfgs_b").fit(X, y).unlearn(0)
@@ -149,8 +149,8 @@ def test_predictor_is_scikit_learns_own(global_random_seed):
     model = make(RBF(1.0), normalize_y=True).fit(X, y).unlearn(3)
     predictor = model.to_predictor()
     assert type(predictor) is sklearn.gaussian_process.GaussianProcessRegressor
-    for ours, theirs in zip(model.predict(X, True), predictor.predict(X, True), strict=True):
-        assert_array_equal(ours, theirs)
+    for ours, namesake in zip(model.predict(X, True), predictor.predict(X, True), strict=True):
+        assert_array_equal(ours, namesake)
     assert_array_equal(predictor.sample_y(X[:3]), model.sample_y(X[:3]))
 
 

@@ -52,9 +52,9 @@ def test_every_kernel_gives_what_scikit_learn_gives(params, global_random_seed):
     for request in ([], [4], [5, 9, 60], list(range(20, 40))):
         model.unlearn(request)
         kept = model.sample_ids_
-        theirs = scikit_learn(model).fit(X[kept], y[kept])
-        assert_allclose(model.dual_coef_, theirs.dual_coef_, rtol=1e-7, atol=1e-8)
-        assert_allclose(model.predict(X), theirs.predict(X), rtol=1e-7)
+        namesake = scikit_learn(model).fit(X[kept], y[kept])
+        assert_allclose(model.dual_coef_, namesake.dual_coef_, rtol=1e-7, atol=1e-8)
+        assert_allclose(model.predict(X), namesake.predict(X), rtol=1e-7)
         assert_array_equal(model.X_fit_, X[kept])
     assert model.unlearning_report_.n_refitted == 0
 
@@ -74,9 +74,9 @@ def test_targets_weights_and_sparse_rows(weighted, alpha, as_sparse, global_rand
     for request in ([1], [2, 3], [10], list(range(30, 50))):
         model.unlearn(request)
         kept = model.sample_ids_
-        theirs = scikit_learn(model).fit(X[kept], y[kept], sample_weight=weight[kept])
-        assert_allclose(model.dual_coef_, theirs.dual_coef_, rtol=1e-9, atol=1e-10)
-        assert_allclose(model.predict(table), theirs.predict(X), rtol=1e-9)
+        namesake = scikit_learn(model).fit(X[kept], y[kept], sample_weight=weight[kept])
+        assert_allclose(model.dual_coef_, namesake.dual_coef_, rtol=1e-9, atol=1e-10)
+        assert_allclose(model.predict(table), namesake.predict(X), rtol=1e-9)
     assert sparse.issparse(model.X_fit_) == as_sparse
 
 
@@ -166,7 +166,7 @@ def test_a_kernel_that_fails_changes_nothing():
     works[0] = True
     model.unlearn(3)
     works[0] = False
-    assert model.unlearn(4).unlearning_report_.n_left == 10
+    assert model.unlearn(4).unlearning_report_.n_remaining == 10
 
 
 @pytest.mark.fast

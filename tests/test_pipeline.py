@@ -47,13 +47,13 @@ def test_push_through_equals_a_refitted_scikit_learn_pipeline(table, head, weigh
         pipe.unlearn(request)
         assert ways(pipe) == ["unlearned", "pushed through"]
         kept = pipe.sample_ids_
-        theirs = sklearn.pipeline.make_pipeline(
+        namesake = sklearn.pipeline.make_pipeline(
             sklearn.preprocessing.StandardScaler(), sklearn.base.clone(pipe[-1].to_predictor())
         )
-        theirs.fit(X[kept], y[kept], **({k: v[kept] for k, v in params.items()}))
-        assert_allclose(pipe[-1].coef_, theirs[-1].coef_, rtol=1e-7)
-        assert_allclose(pipe[-1].intercept_, theirs[-1].intercept_, rtol=1e-9)
-        assert_allclose(pipe.predict(X), theirs.predict(X), rtol=1e-8)
+        namesake.fit(X[kept], y[kept], **({k: v[kept] for k, v in params.items()}))
+        assert_allclose(pipe[-1].coef_, namesake[-1].coef_, rtol=1e-7)
+        assert_allclose(pipe[-1].intercept_, namesake[-1].intercept_, rtol=1e-9)
+        assert_allclose(pipe.predict(X), namesake.predict(X), rtol=1e-8)
     assert pipe.unlearning_report_.guarantee.kind == "numerical"
     assert pipe.unlearning_report_.n_refitted == 0
 

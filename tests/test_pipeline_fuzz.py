@@ -39,7 +39,7 @@ from skunlearn.preprocessing import (
     TargetEncoder,
 )
 from skunlearn.utils import get_unlearning_tags
-from tests.stock import as_stock, classes_in, has_twin
+from tests.namesake import as_namesake, classes_in, has_twin
 
 WORDS = ["oslo", "rome", "lima", "cairo", "quito", "the", "of", "and", "bergen", "turin"]
 RARE = ["atlantis", "el dorado"]
@@ -189,12 +189,14 @@ def outputs_of(pipe, X):
     raise AssertionError("nothing to compare")
 
 
-def assert_close(ours, theirs, what):
-    ours, theirs = (X.toarray() if sparse.issparse(X) else np.asarray(X) for X in (ours, theirs))
-    assert ours.shape == theirs.shape, what
-    scale = np.nanmax(np.abs(theirs), initial=1.0)
-    gap = np.abs(ours - theirs)
-    assert np.all((gap <= 1e-6 * scale) | (np.isnan(ours) & np.isnan(theirs))), (what, gap.max())
+def assert_close(ours, namesake, what):
+    ours, namesake = (
+        X.toarray() if sparse.issparse(X) else np.asarray(X) for X in (ours, namesake)
+    )
+    assert ours.shape == namesake.shape, what
+    scale = np.nanmax(np.abs(namesake), initial=1.0)
+    gap = np.abs(ours - namesake)
+    assert np.all((gap <= 1e-6 * scale) | (np.isnan(ours) & np.isnan(namesake))), (what, gap.max())
 
 
 def assert_law(data, pipe, X, y, ids):
@@ -246,8 +248,10 @@ def assert_law(data, pipe, X, y, ids):
         seen = rows(keep) if "PCA" in classes_in(pipe) else X
         assert_close(outputs_of(pipe, seen), outputs_of(again, seen), "outputs")
         if has_twin(pipe):
-            stock = as_stock(pipe).fit(rows(keep), y[keep])
-            assert_close(outputs_of(pipe, seen), outputs_of(stock, seen), "scikit-learn's outputs")
+            namesake = as_namesake(pipe).fit(rows(keep), y[keep])
+            assert_close(
+                outputs_of(pipe, seen), outputs_of(namesake, seen), "scikit-learn's outputs"
+            )
         action = data.draw(st.sampled_from(["", "", "pickle", "copy", "purge"]))
         if action == "pickle":
             pipe = pickle.loads(pickle.dumps(pipe))

@@ -66,8 +66,8 @@ def fitted_numbers(model: Any, path: str = "") -> Iterator[tuple[str, np.ndarray
         for name, part in model.items():
             yield from fitted_numbers(part, f"{path}.{name}".lstrip("."))
     elif isinstance(model, list | tuple | np.ndarray):
-        for place, part in enumerate(model):
-            yield from fitted_numbers(part, f"{path}[{place}]")
+        for position, part in enumerate(model):
+            yield from fitted_numbers(part, f"{path}[{position}]")
     elif hasattr(model, "get_params"):
         parts = {n: v for n, v in vars(model).items() if n[0] != "_" and n.endswith("_")}
         parts |= dict(getattr(model, "steps", ()))

@@ -12,7 +12,7 @@ from skunlearn._unlearning.report import duration
 
 INK = "#f000aa"
 GRID = "#f000bb"
-ATTACK_COLOURS = tuple(f"#f0000{place}" for place in range(7))
+ATTACK_COLOURS = tuple(f"#f0000{position}" for position in range(7))
 _EQUAL = 1e-18
 
 
@@ -154,11 +154,11 @@ class AttackRocDisplay:
         )
         (self.diagonal_,) = ax.plot([lowest, 1], [lowest, 1], "--", color=INK, linewidth=1)
         self.lines_ = []
-        for place, (outcome, curve) in enumerate(zip(self.outcomes, curves, strict=True)):
+        for position, (outcome, curve) in enumerate(zip(self.outcomes, curves, strict=True)):
             self.lines_ += ax.plot(
                 np.maximum(curve.fpr, lowest),
                 np.maximum(curve.tpr, lowest),
-                color=ATTACK_COLOURS[place % 7],
+                color=ATTACK_COLOURS[position % 7],
                 linewidth=1.6,
                 label=f"{outcome.model} {curve}",
             )

@@ -66,7 +66,7 @@ class Outcome:
         What it says about the batch.
 
     refit_seconds : ndarray of shape (n_refits,)
-        Seconds of refitting the scikit-learn counterpart, measured between the requests.
+        Seconds of refitting the scikit-learn namesake, measured between the requests.
 
     loss_before, loss_after : Auc
         Forgotten against never-seen rows by the loss on one model.
@@ -133,7 +133,7 @@ def run_experiment(
     Parameters
     ----------
     contender : Contender
-        The model and its counterpart.
+        The model and its namesake.
 
     table : Table
         The rows.
@@ -161,7 +161,7 @@ def run_experiment(
     _warm_up(before, split, heldout)
 
     model = copy.deepcopy(before)
-    stopwatch = _Stopwatch(model, contender.counterpart, table, split, advance)
+    stopwatch = _Stopwatch(model, contender.namesake, table, split, advance)
     never = np.resize(split.never_seen, len(split.singles))
     watched = watch_requests(model, table, split.singles, never, after_each=stopwatch)
     started = perf_counter()
@@ -222,7 +222,7 @@ class _Stopwatch:
     model : estimator
         The model that forgets.
 
-    counterpart : estimator
+    namesake : estimator
         What is refitted between requests.
 
     table : Table
@@ -238,13 +238,13 @@ class _Stopwatch:
     def __init__(
         self,
         model: Any,
-        counterpart: Any,
+        namesake: Any,
         table: Table,
         split: Split,
         advance: Callable[[], None],
     ) -> None:
         self.model = model
-        self.counterpart = counterpart
+        self.namesake = namesake
         self.table = table
         self.split = split
         self.advance = advance
@@ -267,7 +267,7 @@ class _Stopwatch:
         gone = {*self.split.singles[:n_gone], *batch}
         kept = train[[value not in gone for value in ids[train].tolist()]]
         X, y = self.table.rows(kept), self.table.y[kept]
-        estimator = clone(self.counterpart)
+        estimator = clone(self.namesake)
         started = perf_counter()
         estimator.fit(X, y)
         self.refits.append(perf_counter() - started)

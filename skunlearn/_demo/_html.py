@@ -187,14 +187,14 @@ def _ways_table(result: TableResult) -> str:
         "<tr>"
         + (
             f'<th scope="rowgroup" rowspan="{len(groups)}">{html.escape(model)}</th>'
-            if not place
+            if not position
             else ""
         )
         + f'<td class="ways">{_unbroken(html.escape(group.ways))}</td>'
         + f"<td>{f'{group.n_singles} of {n_singles}' if group.n_singles else '–'}</td>"
         + f"<td>{'yes' if group.batch else '–'}</td></tr>"
         for model, groups in ways_table(result)
-        for place, group in enumerate(groups)
+        for position, group in enumerate(groups)
     )
     return _framed(
         "Which way the steps went, per request",

@@ -90,7 +90,7 @@ def watch_requests(
         Ids to unlearn; the first row of each is scored.
 
     never_seen : ndarray of shape (n_ids,), dtype intp
-        Row numbers, each scored under the same two versions as the id at its place.
+        Row numbers, each scored under the same two versions as the id at its position.
 
     after_each : callable, default=None
         Called with the request's number and the seconds that `unlearn` took.
@@ -107,8 +107,8 @@ def watch_requests(
     for start in range(0, len(ids), _PAIRS_ASKED):
         X = table.rows(pairs[start : start + _PAIRS_ASKED].ravel())
         answers = posterior(model, X, n_classes)
-        for place, value in enumerate(ids[start : start + _PAIRS_ASKED]):
-            pair = slice(2 * place, 2 * place + 2)
+        for position, value in enumerate(ids[start : start + _PAIRS_ASKED]):
+            pair = slice(2 * position, 2 * position + 2)
             before.append(answers[pair])
             started = perf_counter()
             model.unlearn(value)
@@ -116,7 +116,7 @@ def watch_requests(
             answers = posterior(model, X, n_classes)
             after.append(answers[pair])
             if after_each is not None:
-                after_each(start + place, seconds)
+                after_each(start + position, seconds)
     return Versions(
         np.concatenate(before),
         np.concatenate(after),
@@ -167,8 +167,8 @@ def true_label_difference(versions: Versions, *, squared: bool) -> np.ndarray:
     before, after, y = versions.before, versions.after, versions.y
     if squared:
         return row_loss(after, y, squared=True) - row_loss(before, y, squared=True)
-    places = np.arange(len(y)), y
-    return before[places] - after[places]
+    positions = np.arange(len(y)), y
+    return before[positions] - after[positions]
 
 
 def sorted_difference(versions: Versions) -> np.ndarray:

@@ -26,7 +26,7 @@ MIN_ROWS = 1000
 
 @dataclass(frozen=True)
 class Contender:
-    """A model of ours and its counterpart.
+    """A model of ours and its namesake.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Contender:
     make : callable
         Returns the unfitted model of ours.
 
-    counterpart : estimator
+    namesake : estimator
         The unfitted scikit-learn model that a user would refit instead.
 
     squared : bool, default=False
@@ -45,7 +45,7 @@ class Contender:
 
     name: str
     make: Callable[[], Any]
-    counterpart: Any
+    namesake: Any
     squared: bool = False
 
 
@@ -95,13 +95,13 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
     texts = list(range(n_numbers, table.X.shape[1]))
     seeded: dict[str, Any] = {"random_state": seed, "n_jobs": jobs}
 
-    def piped(name: str, ours: Callable[[], Any], stock: Any, **options: Any) -> Contender:
+    def piped(name: str, ours: Callable[[], Any], namesake: Any, **options: Any) -> Contender:
         squared = options.pop("squared", False)
-        stock_encoder = options.pop("stock_encoder", options.get("encoder", "one-hot"))
+        namesake_encoder = options.pop("namesake_encoder", options.get("encoder", "one-hot"))
         return Contender(
             name,
             lambda: prepared("skunlearn", ours(), **options),
-            prepared("sklearn", stock, **{**options, "encoder": stock_encoder}),
+            prepared("sklearn", namesake, **{**options, "encoder": namesake_encoder}),
             squared,
         )
 
@@ -109,7 +109,7 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
     if not table.classes:
         small = [ridge]
         our_forest: Any = ensemble.UnlearningForestRegressor
-        stock_forest = sk_trees.RandomForestRegressor(**seeded)
+        sklearn_forest = sk_trees.RandomForestRegressor(**seeded)
         tree = DecisionTreeRegressor(min_samples_leaf=5, random_state=seed)
         name, sisa, base = "SISA of trees", ensemble.SISARegressor, prepared("sklearn", tree)
     else:
@@ -128,7 +128,7 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
             ),
         ]
         our_forest = ensemble.UnlearningForestClassifier
-        stock_forest = sk_trees.RandomForestClassifier(**seeded)
+        sklearn_forest = sk_trees.RandomForestClassifier(**seeded)
         base = prepared("sklearn", logistic, scaler="standard")
         name, sisa = "SISA of logistic", ensemble.SISAClassifier
     if len(table.y) < MIN_ROWS:
@@ -137,9 +137,9 @@ def _pipelines(table: Table, seed: int, jobs: int | None) -> list[Contender]:
     forest = piped(
         "forest",
         lambda: our_forest(categorical_features=texts, **seeded),
-        stock_forest,
+        sklearn_forest,
         encoder=None,
-        stock_encoder="ordinal",
+        namesake_encoder="ordinal",
         squared=squared,
     )
     return [*small, forest, _sharded(name, sisa, base, seed, jobs, squared=squared)]
@@ -152,11 +152,11 @@ def _sharded(
 
 
 def _scaled(
-    name: str, make: Callable[[], Any], counterpart: Any, *, squared: bool = False
+    name: str, make: Callable[[], Any], namesake: Any, *, squared: bool = False
 ) -> Contender:
     return Contender(
         f"scaler+{name}",
         lambda: make_pipeline(preprocessing.StandardScaler(), make()),
-        sklearn.pipeline.make_pipeline(sklearn.preprocessing.StandardScaler(), counterpart),
+        sklearn.pipeline.make_pipeline(sklearn.preprocessing.StandardScaler(), namesake),
         squared,
     )

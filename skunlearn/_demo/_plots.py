@@ -57,12 +57,12 @@ def figures(result: TableResult, number: int) -> str:
         "legend.fontsize": 8,
     }
     shown = []
-    for place, (display, caption) in enumerate(_CAPTIONS.items()):
+    for position, (display, caption) in enumerate(_CAPTIONS.items()):
         with mpl.rc_context(style):
             figure = Figure(figsize=(4.1, 3.3), layout="constrained")
             display(result.outcomes).plot(figure.subplots())
             shown.append(
-                f"<figure>{inline_svg(figure, f't{number}p{place}-', caption)}"
+                f"<figure>{inline_svg(figure, f't{number}p{position}-', caption)}"
                 f"<figcaption>{html.escape(caption)}</figcaption></figure>"
             )
     return "".join(shown)
@@ -97,6 +97,6 @@ def inline_svg(figure: Any, prefix: str, label: str) -> str:
     svg = svg.replace("url(#", f"url(#{prefix}")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = svg.replace(INK, "currentColor").replace(GRID, "var(--line)")
-    for place, colour in enumerate(ATTACK_COLOURS):
-        svg = svg.replace(colour, f"var(--c{place})")
+    for position, colour in enumerate(ATTACK_COLOURS):
+        svg = svg.replace(colour, f"var(--c{position})")
     return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)

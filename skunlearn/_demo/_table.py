@@ -58,9 +58,9 @@ class Table:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def rows(self, places: np.ndarray) -> Any:
+    def rows(self, positions: np.ndarray) -> Any:
         """Return the features of some rows."""
-        return self.X.iloc[places] if hasattr(self.X, "iloc") else self.X[places]
+        return self.X.iloc[positions] if hasattr(self.X, "iloc") else self.X[positions]
 
     @cached_property
     def row_of(self) -> dict[Any, int]:
@@ -171,16 +171,16 @@ def split_table(
         )
     strata = table.y[first_row] if table.classes else np.zeros(n_ids, dtype=np.intp)
     _check_classes(table, strata)
-    place = np.empty(n_ids)
+    position = np.empty(n_ids)
     for value in np.unique(strata):
         members = rng.permutation(np.flatnonzero(strata == value))
-        place[members] = (np.arange(members.size) + rng.random()) / members.size
-    side = np.searchsorted([0.5, 0.75], place, "right")
+        position[members] = (np.arange(members.size) + rng.random()) / members.size
+    side = np.searchsorted([0.5, 0.75], position, "right")
     chosen = find_ids(table, forget) if forget else []
     asked = person[[table.row_of[value] for value in chosen]]
     side[asked] = 0
 
-    order = np.argsort(place, kind="stable")
+    order = np.argsort(position, kind="stable")
     train_ids = np.concatenate([asked, order[(side[order] == 0) & ~np.isin(order, asked)]])
     n_single = asked.size or min(max(10, round(0.01 * train_ids.size)), 100)
     n_batch = max(1, round(0.05 * train_ids.size))

@@ -111,13 +111,13 @@ def _ways(result: TableResult) -> list[str]:
     n_singles = len(result.split.singles)
     rows = [
         (
-            model if not place else "",
+            model if not position else "",
             f"{group.n_singles} of {n_singles}" if group.n_singles else "",
             "yes" if group.batch else "",
             group.ways,
         )
         for model, groups in ways_table(result)
-        for place, group in enumerate(groups)
+        for position, group in enumerate(groups)
     ]
     cells = [("model", "one id", "batch", "which way the steps went"), *rows]
     wide = [max(map(len, column)) for column in zip(*cells, strict=True)]

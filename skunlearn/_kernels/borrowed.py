@@ -20,10 +20,12 @@ def borrowed(arrays: Any) -> Any:
 def _without_owners(_: Any, arrays: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = arguments[0]
-        for place, _ in [((), arrays)] if isinstance(arrays, types.Array) else _arrays_in(arrays):
+        for position, _ in (
+            [((), arrays)] if isinstance(arrays, types.Array) else _arrays_in(arrays)
+        ):
             for member in (0, 1):  # an array begins with its owner and the object behind it
-                nothing = ir.Constant(builder.extract_value(value, (*place, member)).type, None)
-                value = builder.insert_value(value, nothing, (*place, member))
+                nothing = ir.Constant(builder.extract_value(value, (*position, member)).type, None)
+                value = builder.insert_value(value, nothing, (*position, member))
         return value
 
     return arrays(arrays), build

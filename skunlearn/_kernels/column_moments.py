@@ -67,8 +67,8 @@ def column_moments(X, weights, rows):
     shift = np.zeros(n_features)
     for start in range(0, rows.size, BLOCK):
         part[:] = 0.0
-        for place in range(start, min(start + BLOCK, rows.size)):
-            row = rows[place]
+        for position in range(start, min(start + BLOCK, rows.size)):
+            row = rows[position]
             w = weights[row] if weighted else 1.0
             for j in range(n_features):
                 x = np.float64(X[row, j])
@@ -81,8 +81,8 @@ def column_moments(X, weights, rows):
     for start in range(0, rows.size, BLOCK):
         part[:] = 0.0
         part_square[:] = 0.0
-        for place in range(start, min(start + BLOCK, rows.size)):
-            row = rows[place]
+        for position in range(start, min(start + BLOCK, rows.size)):
+            row = rows[position]
             w = weights[row] if weighted else 1.0
             for j in range(n_features):
                 x = np.float64(X[row, j])
@@ -184,14 +184,14 @@ def scale_of(moments):
 
 
 @njit(cache=True)
-def remove_labelled_rows(moments, tally, X, weights, labels, rows):
+def remove_labelled_rows(moments, counts, X, weights, labels, rows):
     """Take rows out of per-class moments and out of the unweighted moments of all rows.
 
     Parameters
     ----------
     moments : ndarray of shape (n_classes + 1, 5, n_features), float64
         One set per class, then one of all rows without weights.
-    tally : ndarray of shape (4, n_classes + 1), float64
+    counts : ndarray of shape (4, n_classes + 1), float64
         For each set: numbers of rows, of rows whose weight is not zero, and of updates since the
         set was last computed from rows; a power of two above its total weight at that time.
     X : ndarray of shape (n_slots, n_features)
@@ -202,10 +202,10 @@ def remove_labelled_rows(moments, tally, X, weights, labels, rows):
 
     Returns
     -------
-    moments, tally : ndarray
+    moments, counts : ndarray
         New arrays.
     """
-    left, tally = moments.copy(), tally.copy()
+    left, counts = moments.copy(), counts.copy()
     everything = moments.shape[0] - 1
     for label in range(everything + 1):
         if label == everything:
@@ -215,10 +215,10 @@ def remove_labelled_rows(moments, tally, X, weights, labels, rows):
         if gone.size == 0:
             continue
         left[label] = remove_rows(moments[label], X, w, gone)[0]
-        tally[0, label] -= gone.size
-        tally[1, label] -= np.count_nonzero(w[gone]) if w.size > 0 else gone.size
-        tally[2, label] += 1
-    return left, tally
+        counts[0, label] -= gone.size
+        counts[1, label] -= np.count_nonzero(w[gone]) if w.size > 0 else gone.size
+        counts[2, label] += 1
+    return left, counts
 
 
 @njit(cache=True)
@@ -249,13 +249,13 @@ def rounding(magnified, n_updates):
 
 
 @njit(cache=True)
-def gaussians_of(moments, tally, smoothing):
+def gaussians_of(moments, counts, smoothing):
     """Derive the parameters of Gaussian naive Bayes.
 
     Parameters
     ----------
     moments : ndarray of shape (n_classes + 1, 5, n_features), float64
-    tally : ndarray of shape (4, n_classes + 1), float64
+    counts : ndarray of shape (4, n_classes + 1), float64
         As in `remove_labelled_rows`.
     smoothing : float
         Part of the largest variance of a column that is added to all variances.
@@ -280,7 +280,7 @@ def gaussians_of(moments, tally, smoothing):
     error[n_classes] = magnification(moments[n_classes, 3].max(), widest)
     for label in range(n_classes):
         total = class_count[label]
-        loss = magnification(tally[3, label], total)
+        loss = magnification(counts[3, label], total)
         for j in range(n_features):
             spread = epsilon
             if total > NO_WEIGHT:
@@ -290,5 +290,5 @@ def gaussians_of(moments, tally, smoothing):
             var[label, j] = spread
         error[label] = loss
     for part in range(n_classes + 1):
-        error[part] = rounding(error[part], tally[2, part])
+        error[part] = rounding(error[part], counts[2, part])
     return theta, var, class_count, class_count / class_count.sum(), epsilon, error

@@ -47,13 +47,13 @@ def carry(totals, label):
 
 
 @njit(cache=True)
-def count_rows(totals, tally, X, weights, labels, rows, threshold, sign):
+def count_rows(totals, counts, X, weights, labels, rows, threshold, sign):
     """Add rows of a dense X to per-class totals, or take them out.
 
     Parameters
     ----------
     totals : ndarray of shape (3, n_classes, n_features + 1), int64
-    tally : ndarray of shape (2, n_classes), int64
+    counts : ndarray of shape (2, n_classes), int64
         Numbers of rows, and of rows whose weight is not zero.
     X : ndarray of shape (n_slots, n_features)
     weights : ndarray of shape (n_slots,) or (0,), float64
@@ -68,10 +68,10 @@ def count_rows(totals, tally, X, weights, labels, rows, threshold, sign):
 
     Returns
     -------
-    totals, tally : ndarray
+    totals, counts : ndarray
         New arrays.
     """
-    totals, tally = totals.copy(), tally.copy()
+    totals, counts = totals.copy(), counts.copy()
     n_classes, width = totals.shape[1:]
     weighted = weights.size > 0
     as_is = np.isnan(threshold)
@@ -79,12 +79,12 @@ def count_rows(totals, tally, X, weights, labels, rows, threshold, sign):
     values = np.empty(width)
     for start in range(0, rows.size, DENSE_BLOCK):
         seen = np.zeros(n_classes, dtype=np.bool_)
-        for place in range(start, min(start + DENSE_BLOCK, rows.size)):
-            row, label = rows[place], labels[place]
+        for position in range(start, min(start + DENSE_BLOCK, rows.size)):
+            row, label = rows[position], labels[position]
             weight = weights[row] if weighted else 1.0
             seen[label] = True
-            tally[0, label] += sign
-            tally[1, label] += sign if weight != 0.0 else 0
+            counts[0, label] += sign
+            counts[1, label] += sign if weight != 0.0 else 0
             if as_is:
                 for j in range(width - 1):
                     values[j] = np.float64(X[row, j]) * weight
@@ -103,17 +103,17 @@ def count_rows(totals, tally, X, weights, labels, rows, threshold, sign):
                     totals[part, label, j] += sign * np.int64(block[part, label, j])
                     block[part, label, j] = 0.0
             carry(totals, label)
-    return totals, tally
+    return totals, counts
 
 
 @njit(cache=True)
-def count_entries(totals, tally, data, indices, indptr, weights, labels, rows, threshold, sign):
+def count_entries(totals, counts, data, indices, indptr, weights, labels, rows, threshold, sign):
     """Add rows of a CSR array to per-class totals, or take them out.
 
     Parameters
     ----------
     totals : ndarray of shape (3, n_classes, n_features + 1), int64
-    tally : ndarray of shape (2, n_classes), int64
+    counts : ndarray of shape (2, n_classes), int64
     data, indices, indptr : ndarray
         The CSR array, in which no entry is stored twice.
     weights, labels, rows, threshold, sign
@@ -121,21 +121,21 @@ def count_entries(totals, tally, data, indices, indptr, weights, labels, rows, t
 
     Returns
     -------
-    totals, tally : ndarray
+    totals, counts : ndarray
         New arrays.
     """
-    totals, tally = totals.copy(), tally.copy()
+    totals, counts = totals.copy(), counts.copy()
     n_classes, width = totals.shape[1:]
     weighted = weights.size > 0
     as_is = np.isnan(threshold)
     for start in range(0, rows.size, SPARSE_BLOCK):
         seen = np.zeros(n_classes, dtype=np.bool_)
-        for place in range(start, min(start + SPARSE_BLOCK, rows.size)):
-            row, label = rows[place], labels[place]
+        for position in range(start, min(start + SPARSE_BLOCK, rows.size)):
+            row, label = rows[position], labels[position]
             weight = weights[row] if weighted else 1.0
             seen[label] = True
-            tally[0, label] += sign
-            tally[1, label] += sign if weight != 0.0 else 0
+            counts[0, label] += sign
+            counts[1, label] += sign if weight != 0.0 else 0
             whole, middle, low = cut(weight)
             totals[0, label, width - 1] += sign * np.int64(whole)
             totals[1, label, width - 1] += sign * np.int64(middle)
@@ -153,7 +153,7 @@ def count_entries(totals, tally, data, indices, indptr, weights, labels, rows, t
                 totals[2, label, j] += sign * np.int64(low)
         for label in np.flatnonzero(seen):
             carry(totals, label)
-    return totals, tally
+    return totals, counts
 
 
 @njit(cache=True)

@@ -45,16 +45,16 @@ def cut(value, lowest, digits):
 
 
 @njit(cache=True)
-def add_rows(sums, squares, lowest, places, y, sign):
-    """Add targets and their squares to the sums of the places of their rows, or take them out.
+def add_rows(sums, squares, lowest, positions, y, sign):
+    """Add targets and their squares to the sums of the positions of their rows, or take them out.
 
     Parameters
     ----------
-    sums : ndarray of shape (n_places, n_digits), int64
-    squares : ndarray of shape (n_places, n_square_digits), int64
+    sums : ndarray of shape (n_positions, n_digits), int64
+    squares : ndarray of shape (n_positions, n_square_digits), int64
     lowest : ndarray of shape (2,), int64
         The units of the first digits of both, as powers of 2**24.
-    places : ndarray of shape (n_rows, n_columns), intp
+    positions : ndarray of shape (n_rows, n_columns), intp
         Negative for none.
     y : ndarray of shape (n_rows,), float64
     sign : int
@@ -69,13 +69,13 @@ def add_rows(sums, squares, lowest, places, y, sign):
         square, error = product(y[i], y[i])
         cut(square, lowest[1], second)
         cut(error, lowest[1], second)
-        for j in range(places.shape[1]):
-            place = places[i, j]
-            if place >= 0:
+        for j in range(positions.shape[1]):
+            position = positions[i, j]
+            if position >= 0:
                 for level in range(first.size):
-                    sums[place, level] += sign * first[level]
+                    sums[position, level] += sign * first[level]
                 for level in range(second.size):
-                    squares[place, level] += sign * second[level]
+                    squares[position, level] += sign * second[level]
 
 
 @njit(cache=True)
@@ -109,24 +109,24 @@ def total(digits, lowest, scratch):
 
 
 @njit(cache=True)
-def sums_and_scatters(sums, squares, lowest, numbers, places):
+def sums_and_scatters(sums, squares, lowest, numbers, positions):
     """Turn exact sums into floats.
 
     Returns
     -------
-    totals, scatters : ndarray of shape (n_places,)
+    totals, scatters : ndarray of shape (n_positions,)
         Sums of the targets, and of their squared differences from their mean; zero for no rows.
     """
-    totals = np.zeros(places.size)
-    scatters = np.zeros(places.size)
+    totals = np.zeros(positions.size)
+    scatters = np.zeros(positions.size)
     scratch = np.empty(max(sums.shape[1], squares.shape[1]), dtype=np.int64)
-    for i in range(places.size):
-        place = places[i]
-        number = np.float64(numbers[place])
+    for i in range(positions.size):
+        position = positions[i]
+        number = np.float64(numbers[position])
         if number == 0.0:
             continue
-        high, low = total(sums[place], lowest[0], scratch)
-        square, rest = total(squares[place], lowest[1], scratch)
+        high, low = total(sums[position], lowest[0], scratch)
+        square, rest = total(squares[position], lowest[1], scratch)
         totals[i] = high
         p, error = product(high, high)
         error += 2.0 * high * low

@@ -73,8 +73,8 @@ def take_out(hessian, gram, X, y, weights, rows, theta, reference, kind, power, 
     sides = np.zeros((1 + rows.size, n_params))
     gradient = sides[0]
     x = np.ones(n_params)
-    for place in range(rows.size):
-        row = rows[place]
+    for position in range(rows.size):
+        row = rows[position]
         now, then = 0.0, 0.0
         for j in range(n_features):
             x[j] = np.float64(X[row, j])
@@ -85,12 +85,12 @@ def take_out(hessian, gram, X, y, weights, rows, theta, reference, kind, power, 
         if kind == LOGISTIC:
             w *= class_weight[1] if y[row] > 0.5 else class_weight[0]
         slope = w * derivatives(kind, power, now, y[row])[0]
-        bend = w * derivatives(kind, power, then, y[row])[1]
-        root = np.sqrt(bend)
+        curvature = w * derivatives(kind, power, then, y[row])[1]
+        root = np.sqrt(curvature)
         for i in range(n_params):
             gradient[i] += slope * x[i]
-            sides[1 + place, i] = root * x[i]
-            scaled = bend * x[i]
+            sides[1 + position, i] = root * x[i]
+            scaled = curvature * x[i]
             for j in range(n_params):
                 hessian[i, j] -= scaled * x[j]
         if gram.size:

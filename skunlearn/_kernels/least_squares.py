@@ -88,18 +88,18 @@ def remove_batch(weight, mean, low, X, y, weights, rows, centred):
     gap = np.empty((rows.size + 1, n_columns))
     total = np.zeros(n_columns)
     left = weight
-    for place in range(rows.size):
-        row = rows[place]
+    for position in range(rows.size):
+        row = rows[position]
         w = weights[row] if weights.size else 1.0
         root = np.sqrt(w)
         left -= w
         for j in range(n_features):
-            gap[place, j] = (np.float64(X[row, j]) - mean[j]) - low[j]
+            gap[position, j] = (np.float64(X[row, j]) - mean[j]) - low[j]
         for j in range(n_features, n_columns):
-            gap[place, j] = (y[row, j - n_features] - mean[j]) - low[j]
+            gap[position, j] = (y[row, j - n_features] - mean[j]) - low[j]
         for j in range(n_columns):
-            total[j] += w * gap[place, j]
-            gap[place, j] *= root
+            total[j] += w * gap[position, j]
+            gap[position, j] *= root
     mean = mean.copy()
     low = low.copy()
     root = np.sqrt(left)

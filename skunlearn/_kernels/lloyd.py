@@ -39,17 +39,17 @@ def gaps_to(X, rows, points):
     gap = np.empty(BLOCK)
     for start in range(0, rows.size, BLOCK):
         size = min(BLOCK, rows.size - start)
-        for place in range(size):
-            row = rows[start + place]
+        for position in range(size):
+            row = rows[start + position]
             for j in range(n_features):
-                block[j, place] = X[row, j]
+                block[j, position] = X[row, j]
         for c in range(n_points):
             gap[:] = 0.0
             for j in range(n_features):
                 x = points[c, j]
-                for place in range(size):
-                    step = block[j, place] - x
-                    gap[place] += step * step
+                for position in range(size):
+                    step = block[j, position] - x
+                    gap[position] += step * step
             gaps[c, start : start + size] = gap[:size]
     return gaps
 
@@ -77,10 +77,10 @@ def nearest(X, rows, centers):
         stop = start + gaps.shape[1]
         least[start:stop] = gaps[0]
         for c in range(1, centers.shape[0]):
-            for place in range(start, stop):
-                nearer = gaps[c, place - start] < least[place]
-                labels[place] = c if nearer else labels[place]
-                least[place] = gaps[c, place - start] if nearer else least[place]
+            for position in range(start, stop):
+                nearer = gaps[c, position - start] < least[position]
+                labels[position] = c if nearer else labels[position]
+                least[position] = gaps[c, position - start] if nearer else least[position]
     return labels, least
 
 
@@ -137,8 +137,8 @@ def take_out(path, totals, X, rows, quantum, phase):
     n_iter, n_features = path.shape[0] - 1, path.shape[2]
     for t in range(n_iter):
         labels, _ = nearest(X, rows, path[t])
-        for place in range(rows.size):
-            row, label = rows[place], labels[place]
+        for position in range(rows.size):
+            row, label = rows[position], labels[position]
             for j in range(n_features + 1):
                 whole, middle, low = cut(np.float64(X[row, j]) if j < n_features else 1.0)
                 left[t, 0, label, j] -= np.int64(whole)

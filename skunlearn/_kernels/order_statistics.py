@@ -42,11 +42,11 @@ def _rank_of(values, starts, at, begin, used, block, value):
             high = middle - 1
     if low < 0:
         return 0
-    place = (begin + low) * block
+    position = (begin + low) * block
     left, right = 0, starts[at + low + 1] - starts[at + low]
     while left < right:
         middle = (left + right) // 2
-        if values[place + middle] < value:
+        if values[position + middle] < value:
             left = middle + 1
         else:
             right = middle
@@ -175,10 +175,10 @@ def take_out(values, starts, first, used, block, gone, cuts):
         for i in range(cuts[j + 1] - 1, cuts[j] - 1, -1):
             b = _block_of(starts, at, used[j], gone[i])
             size = starts[at + b + 1] - starts[at + b]
-            place = (begin + b) * block
-            for k in range(place + gone[i] - starts[at + b], place + size - 1):
+            position = (begin + b) * block
+            for k in range(position + gone[i] - starts[at + b], position + size - 1):
                 values[k] = values[k + 1]
-            values[place + size - 1] = 0
+            values[position + size - 1] = 0
             for k in range(at + b + 1, at + used[j] + 1):
                 starts[k] -= 1
             empty |= size == 1

@@ -27,8 +27,8 @@ def cross_scatter(X, gap, mean, rows):
     part = np.empty(n_features)
     for start in range(0, rows.size, BLOCK):
         part[:] = 0.0
-        for place in range(start, min(start + BLOCK, rows.size)):
-            row, step = rows[place], gap[place]
+        for position in range(start, min(start + BLOCK, rows.size)):
+            row, step = rows[position], gap[position]
             for j in range(n_features):
                 part[j] += (np.float64(X[row, j]) - mean[j]) * step
         scatter += part

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from skunlearn._samples.tables import drop
-from skunlearn._unlearning.commit import Swap, commit
+from skunlearn._unlearning.commit import Replacement, commit
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -89,7 +89,7 @@ class Inverse:
 
     Attributes
     ----------
-    places : ndarray of shape (n_kept,)
+    positions : ndarray of shape (n_kept,)
         Where the rows kept are in the matrix.
 
     n_taken : int
@@ -105,7 +105,7 @@ class Inverse:
         # Zeros, since fresh memory may hold what has just been freed.
         self._taken = np.zeros((int(np.sqrt(n)), n))
         self.n_taken = 0
-        self.places = np.arange(n)
+        self.positions = np.arange(n)
         self.error = error
         self.settled = n > 0
 
@@ -131,9 +131,9 @@ class Inverse:
         downdate : Downdate or None
             None where it would be cheaper or safer to start from the rows that are left.
         """
-        if not self.settled or 3 * ranks.size > self.places.size:
+        if not self.settled or 3 * ranks.size > self.positions.size:
             return None
-        going, taken = self.places[ranks], self._taken[: self.n_taken]
+        going, taken = self.positions[ranks], self._taken[: self.n_taken]
         columns = self._matrix[going]
         before = columns[:, going].diagonal()
         if self.n_taken:
@@ -147,9 +147,9 @@ class Inverse:
         rows = blas.dtrsm(
             1.0, lower, columns.T, side=True, lower=True, trans_a=True, overwrite_b=True
         ).T
-        return Downdate(self, rows, lower, drop(self.places, ranks), self.error / share)
+        return Downdate(self, rows, lower, drop(self.positions, ranks), self.error / share)
 
-    def absorb(self, rows: np.ndarray, places: np.ndarray) -> None:
+    def absorb(self, rows: np.ndarray, positions: np.ndarray) -> None:
         """Subtract what was taken out, so that nothing of it is left; unsettles the inverse.
 
         Parameters
@@ -157,14 +157,14 @@ class Inverse:
         rows : ndarray of shape (k, n)
             What is to be subtracted the square of.
 
-        places : ndarray of shape (n_kept,)
+        positions : ndarray of shape (n_kept,)
             Where the rows are that stay.
         """
         self.settled = False
         matrix = self._matrix
         blas.dgemm(-1.0, rows.T, rows.T, trans_b=True, beta=1.0, c=matrix.T, overwrite_c=True)
         gone = np.ones(len(matrix), dtype=bool)
-        gone[places] = False
+        gone[positions] = False
         matrix[gone] = 0.0
         matrix[:, gone] = 0.0
         self._taken.fill(0.0)
@@ -173,19 +173,19 @@ class Inverse:
         """Copy what is still to be subtracted the square of."""
         return self._taken[: self.n_taken].copy()
 
-    def settling(self, places: np.ndarray) -> Swap:
+    def settling(self, positions: np.ndarray) -> Replacement:
         """Return the change that ends :meth:`absorb`."""
-        state = {"n_taken": 0, "places": places, "error": self.error + EPS, "settled": True}
-        if 2 * places.size < len(self._matrix):
-            matrix = self._matrix.take(places, axis=0).take(places, axis=1)
+        state = {"n_taken": 0, "places": positions, "error": self.error + EPS, "settled": True}
+        if 2 * positions.size < len(self._matrix):
+            matrix = self._matrix.take(positions, axis=0).take(positions, axis=1)
             state = vars(Inverse(matrix, self.error + EPS))
-        return Swap(self, state, NO_ROWS)
+        return Replacement(self, state, NO_ROWS)
 
     def purge(self) -> None:
         """Leave nothing in the inverse of rows that were taken out."""
         if self.settled and self.n_taken:
-            self.absorb(self.taken(), self.places)
-            commit([self.settling(self.places)])
+            self.absorb(self.taken(), self.positions)
+            commit([self.settling(self.positions)])
 
 
 class Inverses(dict[float, Inverse]):
@@ -211,7 +211,7 @@ class Downdate:
     lower : ndarray of shape (k, k)
         Cholesky factor of the block of the inverse that goes.
 
-    places : ndarray of shape (n_kept,)
+    positions : ndarray of shape (n_kept,)
         Where the rows that stay are in the inverse.
 
     error : float
@@ -223,14 +223,14 @@ class Downdate:
         inverse: Inverse,
         rows: np.ndarray,
         lower: np.ndarray,
-        places: np.ndarray,
+        positions: np.ndarray,
         error: float,
     ) -> None:
         self.inverse = inverse
         self.error = error
         self._rows = rows
         self._lower = lower
-        self._places = places
+        self._positions = positions
 
     def correction(self, gone: np.ndarray) -> np.ndarray:
         """Return what to subtract from the solution of the rows that stay.
@@ -241,18 +241,18 @@ class Downdate:
             The solution's entries that go.
         """
         whitened = lapack.dtrtrs(self._lower, gone, lower=True)[0].reshape(gone.shape)
-        return (whitened.T @ self._rows).T[self._places]
+        return (whitened.T @ self._rows).T[self._positions]
 
     def log_determinant(self) -> float:
         """Return what to add to the logarithm of the determinant of the matrix."""
         return 2.0 * float(np.log(self._lower.diagonal()).sum())
 
-    def swap(self) -> tuple[Swap, str]:
+    def replacement(self) -> tuple[Replacement, str]:
         """Prepare the change of the inverse, which is of no use until it is in force.
 
         Returns
         -------
-        swap : Swap
+        replacement : Replacement
             The change.
 
         scope : {'state', 'output'}
@@ -262,9 +262,11 @@ class Downdate:
         n_after = n_taken + len(self._rows)
         if n_after <= len(inverse._taken):
             inverse._taken[n_taken:n_after] = self._rows
-            return Swap(inverse, {"n_taken": n_after, "places": self._places}, NO_ROWS), "output"
-        inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._places)
-        return inverse.settling(self._places), "state"
+            return Replacement(
+                inverse, {"n_taken": n_after, "places": self._positions}, NO_ROWS
+            ), "output"
+        inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._positions)
+        return inverse.settling(self._positions), "state"
 
 
 def _empty() -> Inverse:

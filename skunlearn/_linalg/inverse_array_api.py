@@ -12,7 +12,7 @@ from scipy.linalg import lapack
 from skunlearn._array_api import namespace, to_device, to_host
 from skunlearn._linalg.inverse import EPS, LEAST_SHARE, NO_ROWS, Downdate, Inverse
 from skunlearn._samples.tables import drop
-from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.commit import Replacement
 
 
 def _products(X: Any, Y: Any) -> Any:
@@ -149,7 +149,7 @@ class DeviceInverse(Inverse):
         self._matrix = matrix
         self._taken = to_device(np.zeros((int(np.sqrt(n)), n)), matrix)
         self.n_taken = 0
-        self.places = np.arange(n)
+        self.positions = np.arange(n)
         self.error = error
         self.settled = n > 0
 
@@ -161,9 +161,9 @@ class DeviceInverse(Inverse):
 
     def take_out(self, ranks: np.ndarray) -> DeviceDowndate | None:
         """Work out what changes when rows are taken out; changes nothing."""
-        if not self.settled or 3 * ranks.size > self.places.size:
+        if not self.settled or 3 * ranks.size > self.positions.size:
             return None
-        going = self.places[ranks]
+        going = self.positions[ranks]
         columns = _picked(self._matrix, going, 0)
         before = to_host(_picked(columns, going, 1)).diagonal()
         if self.n_taken:
@@ -177,26 +177,26 @@ class DeviceInverse(Inverse):
             return None
         whitening = linalg.solve_triangular(lower, np.eye(ranks.size), lower=True)
         rows = to_device(whitening, columns) @ columns
-        return DeviceDowndate(self, rows, lower, drop(self.places, ranks), self.error / share)
+        return DeviceDowndate(self, rows, lower, drop(self.positions, ranks), self.error / share)
 
-    def absorb(self, rows: Any, places: np.ndarray) -> None:
+    def absorb(self, rows: Any, positions: np.ndarray) -> None:
         """Subtract what was taken out, so that nothing of it is left; unsettles the inverse."""
         self.settled = False
         keep = np.zeros(self._matrix.shape[0])
-        keep[places] = 1.0
+        keep[positions] = 1.0
         kept = to_device(keep, self._matrix)
         self._matrix -= rows.T @ rows
         self._matrix *= kept[:, None]
         self._matrix *= kept[None, :]
         self._taken[...] = 0.0
 
-    def settling(self, places: np.ndarray) -> Swap:
+    def settling(self, positions: np.ndarray) -> Replacement:
         """Return the change that ends :meth:`absorb`."""
-        state = {"n_taken": 0, "places": places, "error": self.error + EPS, "settled": True}
-        if 2 * places.size < self._matrix.shape[0]:
-            matrix = _picked(_picked(self._matrix, places, 0), places, 1)
+        state = {"n_taken": 0, "places": positions, "error": self.error + EPS, "settled": True}
+        if 2 * positions.size < self._matrix.shape[0]:
+            matrix = _picked(_picked(self._matrix, positions, 0), positions, 1)
             state = vars(DeviceInverse(matrix, self.error + EPS))
-        return Swap(self, state, NO_ROWS)
+        return Replacement(self, state, NO_ROWS)
 
     def taken(self) -> Any:
         """Copy what is still to be subtracted the square of."""
@@ -212,20 +212,22 @@ class DeviceDowndate(Downdate):
         """Return what to subtract from the solution of the rows that stay, on the host."""
         whitened = lapack.dtrtrs(self._lower, gone, lower=True)[0].reshape(gone.shape)
         spread = to_device(np.ascontiguousarray(whitened.T), self._rows) @ self._rows
-        return to_host(spread).T[self._places]
+        return to_host(spread).T[self._positions]
 
-    def swap(self) -> tuple[Swap, str]:
+    def replacement(self) -> tuple[Replacement, str]:
         """Prepare the change of the inverse, which is of no use until it is in force."""
         inverse, n_taken = self.inverse, self.inverse.n_taken
         n_after = n_taken + self._rows.shape[0]
         if n_after <= inverse._taken.shape[0]:
             inverse._taken[n_taken:n_after, :] = self._rows
-            return Swap(inverse, {"n_taken": n_after, "places": self._places}, NO_ROWS), "output"
+            return Replacement(
+                inverse, {"n_taken": n_after, "places": self._positions}, NO_ROWS
+            ), "output"
         xp = namespace(self._rows)
-        inverse.absorb(xp.concat([inverse.taken(), self._rows], axis=0), self._places)
-        return inverse.settling(self._places), "state"
+        inverse.absorb(xp.concat([inverse.taken(), self._rows], axis=0), self._positions)
+        return inverse.settling(self._positions), "state"
 
 
-def _picked(matrix: Any, places: np.ndarray, axis: int) -> Any:
+def _picked(matrix: Any, positions: np.ndarray, axis: int) -> Any:
     """Copy rows or columns."""
-    return namespace(matrix).take(matrix, to_device(places, matrix), axis=axis)
+    return namespace(matrix).take(matrix, to_device(positions, matrix), axis=axis)

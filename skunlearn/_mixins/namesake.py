@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._samples.tables import take
-from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.commit import Replacement
 from skunlearn.base import UnlearnerMixin, reads_one_version
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
@@ -28,22 +28,22 @@ def equal_values(left: Any, right: Any) -> bool:
     return bool(np.all((left == right) | ((left != left) & (right != right))))
 
 
-class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
+class NamesakeTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
     """A namesake that fits and forgets, and leaves transforming to scikit-learn's class.
 
-    A subclass names that class in `_stock_class`, and in `_decisive` the attributes on which the
+    A subclass names that class in `_namesake_class`, and in `_decisive` the attributes on which the
     outputs depend.
     """
 
-    _stock_class: ClassVar[type]
+    _namesake_class: ClassVar[type]
     _decisive: ClassVar[tuple[str, ...]] = ()
 
-    def _stock(self) -> Any:
+    def _namesake(self) -> Any:
         """Return scikit-learn's transformer with this one's attributes, not copied."""
-        stock: Any = object.__new__(self._stock_class)
-        stock.__dict__.update({key: v for key, v in self.__dict__.items() if key[0] != "_"})
-        stock.__dict__.update(self._extras())
-        return stock.set_output(transform="default")
+        namesake: Any = object.__new__(self._namesake_class)
+        namesake.__dict__.update({key: v for key, v in self.__dict__.items() if key[0] != "_"})
+        namesake.__dict__.update(self._extras())
+        return namesake.set_output(transform="default")
 
     def _extras(self) -> dict[str, Any]:
         """Return private attributes that scikit-learn's transformer has as well."""
@@ -64,16 +64,16 @@ class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
             Transformed rows.
         """
         check_is_fitted(self)
-        return self._stock().transform(X)
+        return self._namesake().transform(X)
 
     def _rows_held(self) -> Any:
         """Return the table of the rows held, the store's own where no slot is empty."""
         samples = self._samples
         return take(samples.X, samples.slots()) if samples.n_removed else samples.X
 
-    def _edit(self, edit: contextlib.AbstractContextManager[None]) -> tuple[Swap, ...]:
-        """Wrap a change of a buffer in place, for the swaps of a removal."""
-        return (Swap(self, {}, _NO_ROWS, edit),)
+    def _edit(self, edit: contextlib.AbstractContextManager[None]) -> tuple[Replacement, ...]:
+        """Wrap a change of a buffer in place, for the replacements of a removal."""
+        return (Replacement(self, {}, _NO_ROWS, edit),)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         return all(
@@ -88,7 +88,7 @@ class StockTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
         predictor : transformer
             Of the class of the same name, fitted; holds no training row.
         """
-        predictor = self._as_namesake(self._stock_class)
+        predictor = self._as_namesake(self._namesake_class)
         predictor.__dict__.update(copy.deepcopy(self._extras()))
         return predictor
 
@@ -110,7 +110,7 @@ class NamesMixin:
         feature_names_out : ndarray of str
         """
         check_is_fitted(self)
-        return self._stock().get_feature_names_out(input_features)
+        return self._namesake().get_feature_names_out(input_features)
 
 
 class InverseMixin:
@@ -131,4 +131,4 @@ class InverseMixin:
             Rows in original units.
         """
         check_is_fitted(self)
-        return self._stock().inverse_transform(X)
+        return self._namesake().inverse_transform(X)

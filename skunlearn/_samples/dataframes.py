@@ -72,7 +72,7 @@ class PandasTable(FrameTable):
         """Copy every column of `frame`."""
         import pandas as pd
 
-        columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
+        columns = [frame.iloc[:, position] for position in range(frame.shape[1])]
         arrays = []
         for column in columns:
             if isinstance(column.dtype, pd.CategoricalDtype):
@@ -111,10 +111,10 @@ class PandasTable(FrameTable):
         if rows.shape[1] != len(self.dtypes):
             raise ValueError(f"X has {rows.shape[1]} columns, but {len(self.dtypes)} were fitted.")
         columns = {
-            place: rows.iloc[:, place].astype(dtype)
+            position: rows.iloc[:, position].astype(dtype)
             if isinstance(dtype, np.dtype) and dtype.kind in "fMm"
-            else rows.iloc[:, place]
-            for place, dtype in enumerate(self.dtypes)
+            else rows.iloc[:, position]
+            for position, dtype in enumerate(self.dtypes)
         }
         return PandasTable.from_frame(pd.DataFrame(columns))
 

@@ -82,16 +82,16 @@ def hash_ids(keys: np.ndarray | Sequence[Any]) -> np.ndarray:
         return mix64(keys.astype(np.int64, copy=False).view(np.uint64))
     hashes = np.empty(len(keys), dtype=np.uint64)
     numbers: list[int] = []
-    places: list[int] = []
-    for place, key in enumerate(keys):
+    positions: list[int] = []
+    for position, key in enumerate(keys):
         if isinstance(key, int) and -(1 << 63) <= key < 1 << 63:
             numbers.append(key)
-            places.append(place)
+            positions.append(position)
         else:
             digest = hashlib.blake2b(canonical_bytes(key), digest_size=8).digest()
-            hashes[place] = int.from_bytes(digest, "little")
+            hashes[position] = int.from_bytes(digest, "little")
     if numbers:
-        hashes[places] = mix64(np.array(numbers, dtype=np.int64).view(np.uint64))
+        hashes[positions] = mix64(np.array(numbers, dtype=np.int64).view(np.uint64))
     return hashes
 
 

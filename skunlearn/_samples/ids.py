@@ -208,8 +208,8 @@ def joined_ids(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     if first.dtype.kind == second.dtype.kind:
         return np.concatenate([first, second])
     joined = np.empty(first.size + second.size, dtype=object)
-    for place, key in enumerate([*first, *second]):
-        joined[place] = key
+    for position, key in enumerate([*first, *second]):
+        joined[position] = key
     return joined
 
 

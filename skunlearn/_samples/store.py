@@ -145,7 +145,7 @@ class SampleStore:
         keep[rows] = False
         return np.flatnonzero(keep)
 
-    def places_without(self, rows: np.ndarray) -> np.ndarray:
+    def positions_without(self, rows: np.ndarray) -> np.ndarray:
         """Return where among the rows held those are that stay when the slots `rows` go."""
         keep = np.ones(self.n_slots, dtype=bool)
         keep[rows] = False
@@ -360,13 +360,13 @@ class SampleStore:
         if not self.n_removed:
             return self.with_table(X)
         n_rows = X.shape[0]
-        places = np.full(self.n_slots, n_rows)
-        places[self.slots()] = np.arange(n_rows)
+        positions = np.full(self.n_slots, n_rows)
+        positions[self.slots()] = np.arange(n_rows)
         if sparse.issparse(X):
             blank = sparse.csr_array((1, X.shape[1]), dtype=X.dtype)
-            return self.with_table(sparse.vstack([X, blank], format="csr")[places])
-        table = take(X, np.minimum(places, n_rows - 1))
-        wipe(table, np.flatnonzero(places == n_rows))
+            return self.with_table(sparse.vstack([X, blank], format="csr")[positions])
+        table = take(X, np.minimum(positions, n_rows - 1))
+        wipe(table, np.flatnonzero(positions == n_rows))
         return self.with_table(table)
 
     def with_table(self, X: Any) -> SampleStore:

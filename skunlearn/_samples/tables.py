@@ -97,7 +97,7 @@ def named(table: Any, names: Any) -> Any:
         import pandas as frames
     except ImportError:
         import polars as frames
-    return frames.DataFrame({name: table[:, place] for place, name in enumerate(names)})
+    return frames.DataFrame({name: table[:, position] for position, name in enumerate(names)})
 
 
 def take(table: Any, rows: np.ndarray) -> Any:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from skunlearn._kernels.order_statistics import ranks_of, take_out, values_at
 
-# Methods of `numpy.percentile` by what shifts the place of a quantile, as Hyndman and Fan have it.
+# Methods of `numpy.percentile` by what shifts a quantile's position, as Hyndman and Fan have it.
 _CONTINUOUS = {
     "interpolated_inverted_cdf": (0, 1),
     "hazen": (0.5, 0.5),
@@ -60,7 +60,7 @@ def quantiles(columns: Columns, fractions: np.ndarray, method: str = "linear") -
     quantiles : ndarray of shape (n_columns, n_fractions)
         NaN for a column without values.
     """
-    lower, upper, gamma = _places(columns.n_values, fractions, method)
+    lower, upper, gamma = _positions(columns.n_values, fractions, method)
     both = columns.at(np.concatenate([lower, upper], axis=1))
     low, high = both[:, : fractions.size], both[:, fractions.size :]
     gap = high - low
@@ -92,7 +92,7 @@ def medians(columns: Columns, *, doubled: bool) -> np.ndarray:
     return (middle if doubled else np.where(lower == upper, low, middle)) + low.dtype.type(0)
 
 
-def _places(
+def _positions(
     n_values: np.ndarray, fractions: np.ndarray, method: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return between which ranks each quantile lies, and how far from the lower one.
@@ -110,19 +110,19 @@ def _places(
         lower = np.array(found, dtype=np.int64)[which]
         return lower, lower, np.zeros(lower.shape)
     if method == "linear":
-        place = (n - 1) * fractions
+        position = (n - 1) * fractions
     elif method == "averaged_inverted_cdf":
-        place = n * fractions - 1
+        position = n * fractions - 1
     else:
         alpha, beta = _CONTINUOUS[method]
-        place = n * fractions + (alpha + fractions * (1 - alpha - beta)) - 1
-    lower = np.floor(place)
-    gamma = place - lower
+        position = n * fractions + (alpha + fractions * (1 - alpha - beta)) - 1
+    lower = np.floor(position)
+    gamma = position - lower
     if method == "averaged_inverted_cdf":
         gamma = np.where(gamma == 0, 0.5, 1.0)
     last = np.maximum(n - 1, 0)
-    upper = np.where(place < 0, 0, np.minimum(lower + 1, last))
-    lower = np.where(place >= n - 1, last, np.maximum(lower, 0))
+    upper = np.where(position < 0, 0, np.minimum(lower + 1, last))
+    lower = np.where(position >= n - 1, last, np.maximum(lower, 0))
     none = n == 0
     return (
         np.where(none, -1, lower).astype(np.int64),
@@ -181,14 +181,14 @@ class UnsortedColumns:
             wanted = ranks[j][known]
             below = np.count_nonzero(column < 0) if zeros else 0
             absent = (wanted >= below) & (wanted < below + zeros)
-            places = np.where(wanted >= below + zeros, wanted - zeros, wanted)
-            places[absent] = 0
+            positions = np.where(wanted >= below + zeros, wanted - zeros, wanted)
+            positions[absent] = 0
             if column.size:
-                if places.size > _MANY_RANKS:
+                if positions.size > _MANY_RANKS:
                     column.sort()
-                elif places.size:
-                    column.partition(np.unique(places))
-                out[j, known] = np.where(absent, 0, column[places])
+                elif positions.size:
+                    column.partition(np.unique(positions))
+                out[j, known] = np.where(absent, 0, column[positions])
             else:
                 out[j, known] = 0
         return out

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skunlearn._unlearning.report import Guarantee, StepReport
-from skunlearn._unlearning.step_input import Stream
+from skunlearn._unlearning.step_input import StepInput
 
 # Held while a new model takes the old one's place and while a reader picks up a model: both take
 # a microsecond. It is what makes a pipeline's predictions all-old or all-new.
-_SWAP = threading.RLock()
+_COMMIT = threading.RLock()
 
 
-class Swap(NamedTuple):
+class Replacement(NamedTuple):
     """One estimator's part in a commit: the attributes to set and the rows to overwrite.
 
     Without rows (None) the attributes are the estimator's complete new state. `edit` is entered
@@ -55,10 +55,10 @@ class Removal(NamedTuple):
     steps : tuple of StepReport, default=()
         For compositions, what each step did.
 
-    swaps : tuple of Swap, default=()
+    replacements : tuple of Replacement, default=()
         For compositions, the new states of the parts.
 
-    stream : Stream, default=None
+    step_input : StepInput, default=None
         For compositions that transform, what will come out of them.
     """
 
@@ -68,28 +68,30 @@ class Removal(NamedTuple):
     n_parts: int = 1
     part: str = "model"
     steps: tuple[StepReport, ...] = ()
-    swaps: tuple[Swap, ...] = ()
-    stream: Stream | None = None
+    replacements: tuple[Replacement, ...] = ()
+    step_input: StepInput | None = None
 
 
-def commit(swaps: Iterable[Swap]) -> None:
+def commit(replacements: Iterable[Replacement]) -> None:
     """Put new states in force, all at once, then overwrite the private buffers they replace.
 
     Parameters
     ----------
-    swaps : iterable of Swap
+    replacements : iterable of Replacement
         The new state of each estimator involved.
     """
-    swaps = list(swaps)
+    replacements = list(replacements)
     replaced: list[Any] = []
     removals = [
-        swap.attributes.get("_samples", swap.estimator._samples).removal(swap.rows)
-        for swap in swaps
-        if swap.rows is not None and swap.rows.size
+        replacement.attributes.get("_samples", replacement.estimator._samples).removal(
+            replacement.rows
+        )
+        for replacement in replacements
+        if replacement.rows is not None and replacement.rows.size
     ]
-    edits = [swap.edit for swap in swaps if swap.edit is not None]
-    with _all_of(edits) if edits else _SWAP:
-        for estimator, attributes, rows, _ in swaps:
+    edits = [replacement.edit for replacement in replacements if replacement.edit is not None]
+    with _all_of(edits) if edits else _COMMIT:
+        for estimator, attributes, rows, _ in replacements:
             state = estimator.__dict__
             old = state if rows is None else attributes
             for name in old:
@@ -114,7 +116,7 @@ def _all_of(edits: list[contextlib.AbstractContextManager[None]]) -> Iterator[No
     with contextlib.ExitStack() as entered:
         for edit in edits:
             entered.enter_context(edit)
-        with _SWAP:
+        with _COMMIT:
             yield
 
 
@@ -133,7 +135,7 @@ def _let_go(old: Any, new: Any) -> list[Any]:
 def snapshot(estimator: Any) -> Any:
     """Copy an estimator's attribute table, so that one reader sees one version of the model."""
     view = object.__new__(type(estimator))
-    with _SWAP:
+    with _COMMIT:
         view.__dict__.update(estimator.__dict__)
         if hasattr(view, "_snapshot_parts"):
             view._snapshot_parts()

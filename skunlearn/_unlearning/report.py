@@ -126,7 +126,7 @@ class UnlearningReport:
     n_removed : int
         Training rows removed.
 
-    n_left : int
+    n_remaining : int
         Training rows still held.
 
     seconds : float
@@ -151,7 +151,7 @@ class UnlearningReport:
     estimator: str
     n_requested: int
     n_removed: int
-    n_left: int
+    n_remaining: int
     seconds: float
     guarantee: Guarantee
     n_refitted: int = 0
@@ -163,7 +163,7 @@ class UnlearningReport:
         rows = [
             ("ids requested", f"{self.n_requested:,}"),
             ("rows removed", f"{self.n_removed:,}"),
-            ("rows left", f"{self.n_left:,}"),
+            ("rows left", f"{self.n_remaining:,}"),
             ("time", duration(self.seconds)),
             (f"{self.part}s refitted", f"{self.n_refitted:,} of {self.n_parts:,}"),
             ("guarantee", f"{self.guarantee}: {KINDS[self.guarantee.kind]}"),
@@ -236,7 +236,7 @@ _MEASURES = {
 }
 
 
-# What steps do for a request, from the cheapest to the dearest.
+# What steps do for a request, from the cheapest to the most_expensive.
 WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
 
 
@@ -254,6 +254,6 @@ def weakest(guarantees: list[Guarantee]) -> Guarantee:
     return Guarantee(kind, scope, **{name: largest(name) for name in _MEASURES.get(kind, ())})
 
 
-def dearest(ways: list[str]) -> str:
-    """Name what parts did for a request by the dearest of it."""
+def most_expensive(ways: list[str]) -> str:
+    """Name what parts did for a request by the most_expensive of it."""
     return max(ways, key=WAYS.index, default="unchanged")

@@ -10,8 +10,8 @@ import numpy as np
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import named, take
 from skunlearn._unlearning.affine_map import AffineMap
-from skunlearn._unlearning.commit import Removal, Swap, snapshot
-from skunlearn._unlearning.step_input import Source, Stream
+from skunlearn._unlearning.commit import Removal, Replacement, snapshot
+from skunlearn._unlearning.step_input import Source, StepInput
 
 
 class Step:
@@ -28,9 +28,9 @@ class Step:
         """Return a view of the estimator as it will be once `removal` is in force."""
         view = snapshot(self)
         view.__dict__.update(removal.attributes)
-        for swap in removal.swaps:
-            if swap.estimator is self:
-                view.__dict__.update(swap.attributes)
+        for replacement in removal.replacements:
+            if replacement.estimator is self:
+                view.__dict__.update(replacement.attributes)
         return view
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
@@ -46,40 +46,40 @@ class Step:
         """
         return False
 
-    def _adopt(self: Any, fresh: Any) -> list[Swap]:
-        """Return the swaps by which this object becomes a freshly fitted clone of it."""
+    def _adopt(self: Any, fresh: Any) -> list[Replacement]:
+        """Return the replacements by which this object becomes a freshly fitted clone of it."""
         fresh._samples.lock = self._samples.lock
         state = fresh.__dict__ | self.get_params(deep=False)
         if "_skl_callbacks" in self.__dict__:
             state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
-        return [Swap(self, state, None)]
+        return [Replacement(self, state, None)]
 
     def _hand_on(self, fresh: Any) -> None:
         """Give a clone that is to be fitted in this one's place what should stay, or saves work."""
         fresh._seed_to_keep = self.__dict__.get("_seed")
 
-    def _outputs_at(self: Any, places: np.ndarray) -> Any:
-        """Return what `fit_transform` made of rows held, by their places in training order."""
+    def _outputs_at(self: Any, positions: np.ndarray) -> Any:
+        """Return what `fit_transform` made of rows held, by their positions in training order."""
         names = getattr(self, "feature_names_in_", None)
-        return self.transform(named(self._before_map(places), names))
+        return self.transform(named(self._before_map(positions), names))
 
     def _as_map(self) -> AffineMap | None:
         """Return what `transform` does to the rows of `_before_map`, where that is affine."""
         return self._affine_map() if hasattr(self, "_affine_map") else None
 
-    def _before_map(self, places: np.ndarray) -> Any:
-        """Return a table of rows held, by their places in training order."""
-        return take(self._samples.X, self._samples.slots()[places])
+    def _before_map(self, positions: np.ndarray) -> Any:
+        """Return a table of rows held, by their positions in training order."""
+        return take(self._samples.X, self._samples.slots()[positions])
 
     def _matches(self: Any, X: Any) -> list[np.ndarray]:
-        """Return for each query the places, in training order, of the rows held that equal it."""
+        """Return the positions, in training order, of the rows held that equal each query."""
         query, slots = self._as_stored(X), self._samples.slots()
         return [
             slots.searchsorted(self._find(take(query, np.array([at])), None))
             for at in range(query.shape[0])
         ]
 
-    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
+    def _follow_input(self, rows: np.ndarray, step_input: StepInput) -> Removal | None:
         """Unlearn where what comes in has changed; None if only a refit can follow that.
 
         Parameters
@@ -87,7 +87,7 @@ class Step:
         rows : ndarray of dtype intp
             As for :meth:`_unlearn`, and possibly empty.
 
-        stream : Stream
+        step_input : StepInput
             The rows that will be left, as they come in.
         """
         return None
@@ -108,16 +108,16 @@ class Step:
 class FollowsMap(Step, metaclass=ABCMeta):
     """A step that can follow a change of an affine map in front of it by algebra.
 
-    `_frame` is the map by which it sees the rows it holds; None until it has followed one.
+    `_map` is the map by which it sees the rows it holds; None until it has followed one.
     """
 
-    _frame: Any
+    _map: Any
 
-    def _follow_stream(self: Any, rows: np.ndarray, stream: Stream) -> Removal | None:
-        source = stream.source
+    def _follow_input(self: Any, rows: np.ndarray, step_input: StepInput) -> Removal | None:
+        source = step_input.source
         if source is None or not self._unlearning_tags.pushes_affine:
             return None
-        if self._frame is None and not np.array_equal(self._samples.ids, source.ids()):
+        if self._map is None and not np.array_equal(self._samples.ids, source.ids()):
             return None
         return self._push_affine(rows, source)
 

@@ -22,7 +22,7 @@ class Source(NamedTuple):
         Returns the ids of the rows, those to be removed included, in training order.
 
     rows : callable
-        Takes places among these rows, an ndarray of dtype intp, and returns a table of them.
+        Takes positions among these rows, an ndarray of dtype intp, and returns a table of them.
     """
 
     before: AffineMap
@@ -31,7 +31,7 @@ class Source(NamedTuple):
     rows: Callable[[np.ndarray], Any]
 
 
-class Stream:
+class StepInput:
     """The rows that a request leaves, as they will reach a step.
 
     Parameters
@@ -64,11 +64,11 @@ class Stream:
             self._found = self._compute()
         return self._found
 
-    def through(self, function: Callable[[Any], Any]) -> Stream:
-        """Return the stream of what a function makes of the rows, that function being unchanged."""
+    def through(self, function: Callable[[Any], Any]) -> StepInput:
+        """Return the input that a function, which has not changed, makes of this one."""
 
         def compute() -> tuple[Any, np.ndarray]:
             rows, ids = self.get()
             return function(rows), ids
 
-        return Stream(compute, self.changed)
+        return StepInput(compute, self.changed)

@@ -62,7 +62,7 @@ class QuantizedKMeans(
         faster with a larger one, inertia is less with a smaller one.
 
     random_state : int, RandomState instance or None, default=None
-        Determines seeds and the place of the lattice.
+        Determines seeds and the position of the lattice.
 
     Attributes
     ----------
@@ -241,11 +241,11 @@ class QuantizedKMeans(
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
-        n_left = samples.n_samples - rows.size
-        if n_left < self.n_clusters:
+        n_remaining = samples.n_samples - rows.size
+        if n_remaining < self.n_clusters:
             raise NotUnlearnableError(
-                f"The request would leave {n_left} rows for {self.n_clusters} clusters. Nothing "
-                "was changed."
+                f"The request would leave {n_remaining} rows for {self.n_clusters} clusters. "
+                "Nothing was changed."
             )
         sums = self._add_up(self._sums, rows, -1)
         lattice = self._choose_lattice(sums)

@@ -10,7 +10,7 @@ from skunlearn._kernels.lloyd import gaps_to
 from skunlearn._samples.hashing import hash_rows_for, mix64
 from skunlearn.cluster._sums import add_up_gaps, no_sums, sums_of_gaps
 
-# Rounding of a logarithm may depend on the place in an array; a round too many does no harm.
+# Rounding of a logarithm may depend on the position in an array; a round too many does no harm.
 _SLACK = 1.0 + 1e-9
 
 
@@ -51,7 +51,7 @@ class Seeding:
         return cls(np.empty(0), np.empty((0, 0, n_features)), no_sums(0, 0))
 
     def choices(self) -> np.ndarray:
-        """Return the place of each seed among its candidates."""
+        """Return the position of each seed among its candidates."""
         return sums_of_gaps(self.sums).argmin(axis=1)
 
     def seeds(self) -> np.ndarray:

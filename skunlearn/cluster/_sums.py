@@ -20,8 +20,8 @@ def add_up(
     sums: np.ndarray, X: np.ndarray, labels: np.ndarray, rows: np.ndarray, sign: int = 1
 ) -> np.ndarray:
     """Add rows to exact sums per label, or take them out; returns new sums."""
-    tally = np.zeros((2, sums.shape[1]), dtype=np.int64)
-    return count_rows(sums, tally, X, UNIT_WEIGHTS, labels, rows, np.nan, sign)[0]
+    counts = np.zeros((2, sums.shape[1]), dtype=np.int64)
+    return count_rows(sums, counts, X, UNIT_WEIGHTS, labels, rows, np.nan, sign)[0]
 
 
 def add_up_gaps(

@@ -13,14 +13,14 @@ from sklearn.utils import _safe_indexing, check_array
 from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, native, take
-from skunlearn._unlearning.step_input import Stream
+from skunlearn._unlearning.step_input import StepInput
 from skunlearn.compose._propagation import saw_columns_of
-from skunlearn.compose._stacked import SideBySide
+from skunlearn.compose._stacked import StackedTransformers
 
 __all__ = ["ColumnTransformer", "make_column_selector", "make_column_transformer"]
 
 
-class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
+class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
     """A :class:`sklearn.compose.ColumnTransformer` whose `unlearn` reaches every transformer.
 
     A request goes to each transformer of this package with its columns. Where all rows left come
@@ -111,7 +111,7 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         "on_memory": [StrOptions({"raise", "refit"})],
     }
 
-    _stock = sklearn.compose.ColumnTransformer
+    _namesake_class = sklearn.compose.ColumnTransformer
     # A parameter of releases before 1.9, at what later ones do.
     force_int_remainder_cols = FORCE_INT_REMAINDER_COLS
 
@@ -184,17 +184,17 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
     def _columns_for(self, name: str, X: Any) -> Any:
         return _safe_indexing(_as_indexable(X), self._spec(name), axis=1)
 
-    def _held_places(self) -> list[int]:
+    def _held_positions(self) -> list[int]:
         parts = [name for name, part in self._parts() if self._keeps_in(part)]
         return sorted({c for name in parts for c in self._transformer_to_input_indices[name]})
 
     def _columns_held(self, X: Any) -> Any:
-        return as_table(_safe_indexing(_as_indexable(X), self._held_places(), axis=1))
+        return as_table(_safe_indexing(_as_indexable(X), self._held_positions(), axis=1))
 
-    def _held_for(self, name: str, places: np.ndarray) -> Any:
-        samples, held = self._samples, self._held_places()
-        columns = [held.index(place) for place in self._transformer_to_input_indices[name]]
-        X = native(take(samples.X, samples.slots()[places]))
+    def _held_for(self, name: str, positions: np.ndarray) -> Any:
+        samples, held = self._samples, self._held_positions()
+        columns = [held.index(position) for position in self._transformer_to_input_indices[name]]
+        X = native(take(samples.X, samples.slots()[positions]))
         return _safe_indexing(X, columns[0] if np.isscalar(self._spec(name)) else columns, axis=1)
 
     def _width(self, name: str) -> int:
@@ -208,19 +208,19 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         return saw_columns_of(self, X)
 
     def _reshaped(
-        self, rows: np.ndarray, streams: dict[str, Stream]
+        self, rows: np.ndarray, step_inputs: dict[str, StepInput]
     ) -> tuple[dict[str, Any], bool]:
-        if not streams:
+        if not step_inputs:
             return {}, False
-        anew = {n: s.get()[0] for n, s in streams.items() if s.changed and s.source is None}
-        widths = {name: self._width(name) for name in streams}
+        anew = {n: s.get()[0] for n, s in step_inputs.items() if s.changed and s.source is None}
+        widths = {name: self._width(name) for name in step_inputs}
         widths |= {name: outputs.shape[1] for name, outputs in anew.items()}
         state: dict[str, Any] = {}
         if anew:
             sparse_parts = _sparse_among(anew) | (self._sparse_parts - anew.keys())
             state = {"output_indices_": self._spans(widths), "_sparse_parts": sparse_parts}
             if sparse_parts or self._sparse_parts:
-                outputs = [streams[name].get()[0] for name in sparse_parts]
+                outputs = [step_inputs[name].get()[0] for name in sparse_parts]
                 state["_samples"] = self._recounted(rows, outputs)
         is_sparse = self._is_sparse(rows, widths, state)
         state["sparse_output_"] = is_sparse
@@ -244,10 +244,10 @@ class ColumnTransformer(SideBySide, sklearn.compose.ColumnTransformer):
         if not sparse_parts:
             return False
         stored = samples.sample_weight
-        n_left = samples.n_samples - rows.size
+        n_remaining = samples.n_samples - rows.size
         full = sum(width for name, width in widths.items() if name not in sparse_parts)
-        entries = stored.sum() - stored[rows].sum() + n_left * full
-        return bool(entries / (n_left * sum(widths.values())) < self.sparse_threshold)
+        entries = stored.sum() - stored[rows].sum() + n_remaining * full
+        return bool(entries / (n_remaining * sum(widths.values())) < self.sparse_threshold)
 
     def _spans(self, widths: dict[str, int]) -> dict[str, slice]:
         """Return `output_indices_` for parts that make so many columns."""

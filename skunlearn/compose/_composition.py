@@ -16,18 +16,18 @@ from sklearn.utils.metaestimators import available_if
 
 from skunlearn._array_api import to_host
 from skunlearn._samples.store import SampleStore
-from skunlearn._unlearning.commit import Swap, snapshot
+from skunlearn._unlearning.commit import Replacement, snapshot
 from skunlearn._unlearning.report import weakest
-from skunlearn._unlearning.step_input import Stream
+from skunlearn._unlearning.step_input import StepInput
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin, UnlearningReport
 from skunlearn.compose._propagation import forgets, passes_through
 from skunlearn.exceptions import NotUnlearnableError
 
 
-def on_snapshot(stock: type, name: str) -> Any:
+def on_snapshot(namesake: type, name: str) -> Any:
     """Make a method of scikit-learn's composition see one version of all parts."""
-    method = getattr(stock, name)
+    method = getattr(namesake, name)
 
     @functools.wraps(method)
     def seen(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -35,7 +35,7 @@ def on_snapshot(stock: type, name: str) -> Any:
             return method(snapshot(self), *args, **kwargs)
 
     def offered(self: Any) -> bool:
-        inspect.getattr_static(stock, name).__get__(self, type(self))  # says why where it is not
+        inspect.getattr_static(namesake, name).__get__(self, type(self))  # says why where it is not
         return True
 
     return available_if(offered)(seen)
@@ -59,7 +59,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         """Return the attributes that put other parts in the place of these."""
 
     @abstractmethod
-    def _carry(self, rows: np.ndarray, incoming: Stream | None) -> Removal:
+    def _carry(self, rows: np.ndarray, incoming: StepInput | None) -> Removal:
         """Take a request through the parts.
 
         Parameters
@@ -67,25 +67,25 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         rows : ndarray of dtype intp
             Slots of the composition's store.
 
-        incoming : Stream or None
+        incoming : StepInput or None
             The rows that will be left, where they come in changed.
         """
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         return self._carry(rows, None)
 
-    def _unchanged(self, rows: np.ndarray, rows_in: Callable[[np.ndarray], Any]) -> Stream:
-        """Return the stream of rows left that come in as before, given what returns them."""
+    def _unchanged(self, rows: np.ndarray, rows_in: Callable[[np.ndarray], Any]) -> StepInput:
+        """Return the input of rows left that come in as before, given what returns them."""
         samples = self._samples
 
         def compute() -> tuple[Any, np.ndarray]:
-            places = samples.places_without(rows)
-            return rows_in(places), samples.ids_of(samples.slots()[places])
+            positions = samples.positions_without(rows)
+            return rows_in(positions), samples.ids_of(samples.slots()[positions])
 
-        return Stream(compute, changed=False)
+        return StepInput(compute, changed=False)
 
-    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
-        return self._carry(rows, stream)
+    def _follow_input(self, rows: np.ndarray, step_input: StepInput) -> Removal | None:
+        return self._carry(rows, step_input)
 
     def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
         with self._locked_parts():
@@ -114,8 +114,8 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         with samples.lock, self._locked_parts():
             started = perf_counter()
             n_ids, rows, removal = self._work_out(sample_ids, announce=False)
-            n_left = samples.n_samples - rows.size
-            return self._report(started, n_ids, rows.size, n_left, removal)
+            n_remaining = samples.n_samples - rows.size
+            return self._report(started, n_ids, rows.size, n_remaining, removal)
 
     def _locked_parts(self) -> ExitStack:
         with ExitStack() as locks:
@@ -169,7 +169,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         for name, part in view._parts():
             old = was[name]
             if isinstance(old, UnlearnerMixin):
-                part = old._after(Removal({}, swaps=removal.swaps))
+                part = old._after(Removal({}, replacements=removal.replacements))
             parts.append((name, part))
         view.__dict__.update(view._with_parts(parts))
         return view
@@ -193,8 +193,8 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         if y is not None and len(y) != len(matches):
             raise ValueError(f"X has {len(matches)} rows, but y has {len(y)}.")
         found = []
-        for at, places in enumerate(matches):
-            slots = samples.slots()[places]
+        for at, positions in enumerate(matches):
+            slots = samples.slots()[positions]
             if y is not None and samples.y is not None:
                 slots = slots[[bool(np.all(samples.y[slot] == y[at])) for slot in slots]]
             found.append(slots)
@@ -220,17 +220,17 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
                 names.append(name)
         return names
 
-    def _adopt(self, fresh: Any) -> list[Swap]:
-        swaps = super()._adopt(fresh)
+    def _adopt(self, fresh: Any) -> list[Replacement]:
+        replacements = super()._adopt(fresh)
         held, parts = dict(self._parts()), []
         for name, new in fresh._parts():
             old = held.get(name)
             if isinstance(old, UnlearnerMixin):
-                swaps += old._adopt(new)
+                replacements += old._adopt(new)
                 new = old
             parts.append((name, new))
-        swaps[0].attributes.update(fresh._with_parts(parts))
-        return swaps
+        replacements[0].attributes.update(fresh._with_parts(parts))
+        return replacements
 
     def get_metadata_routing(self) -> Any:
         """Get the metadata routing of this composition, which takes `sample_ids` itself.

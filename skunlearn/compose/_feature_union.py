@@ -9,11 +9,11 @@ import sklearn.pipeline
 
 from skunlearn._compat import StrOptions
 from skunlearn._samples.tables import as_table, native, take
-from skunlearn._unlearning.step_input import Stream
-from skunlearn.compose._stacked import SideBySide
+from skunlearn._unlearning.step_input import StepInput
+from skunlearn.compose._stacked import StackedTransformers
 
 
-class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
+class FeatureUnion(StackedTransformers, sklearn.pipeline.FeatureUnion):
     """A :class:`sklearn.pipeline.FeatureUnion` whose `unlearn` reaches every transformer.
 
     Parameters
@@ -76,7 +76,7 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
         "on_memory": [StrOptions({"raise", "refit"})],
     }
 
-    _stock = sklearn.pipeline.FeatureUnion
+    _namesake_class = sklearn.pipeline.FeatureUnion
 
     def __init__(
         self,
@@ -127,8 +127,8 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
     def _columns_held(self, X: Any) -> Any:
         return as_table(X)
 
-    def _held_for(self, name: str, places: np.ndarray) -> Any:
-        return native(take(self._samples.X, self._samples.slots()[places]))
+    def _held_for(self, name: str, positions: np.ndarray) -> Any:
+        return native(take(self._samples.X, self._samples.slots()[positions]))
 
     def _width(self, name: str) -> int:
         return self._widths[name]
@@ -140,12 +140,12 @@ class FeatureUnion(SideBySide, sklearn.pipeline.FeatureUnion):
         return True
 
     def _reshaped(
-        self, rows: np.ndarray, streams: dict[str, Stream]
+        self, rows: np.ndarray, step_inputs: dict[str, StepInput]
     ) -> tuple[dict[str, Any], bool]:
         anew = {
-            name: stream.get()[0].shape[1]
-            for name, stream in streams.items()
-            if stream.changed and stream.source is None
+            name: step_input.get()[0].shape[1]
+            for name, step_input in step_inputs.items()
+            if step_input.changed and step_input.source is None
         }
         return ({"_widths": self._widths | anew} if anew else {}), False
 

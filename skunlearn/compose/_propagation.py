@@ -19,9 +19,9 @@ from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import take
-from skunlearn._unlearning.commit import Swap
-from skunlearn._unlearning.report import dearest, weakest
-from skunlearn._unlearning.step_input import Source, Stream
+from skunlearn._unlearning.commit import Replacement
+from skunlearn._unlearning.report import most_expensive, weakest
+from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn.base import Guarantee, Removal, StepReport, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -41,7 +41,7 @@ def forgets(step: Any) -> bool:
     return isinstance(step, UnlearnerMixin) or passes_through(step)
 
 
-class Passage:
+class Propagation:
     """A request on its way through the steps of a composition, nothing of it in force yet.
 
     Parameters
@@ -57,14 +57,14 @@ class Passage:
 
     Attributes
     ----------
-    stream : Stream
+    step_input : StepInput
         The rows that will be left, as they reach the next step; to be set before the first one.
 
     steps : list of (str, estimator)
         The steps gone through, as they will be.
     """
 
-    stream: Stream
+    step_input: StepInput
 
     def __init__(self, whole: SampleStore, rows: np.ndarray, refits_others: bool) -> None:
         self.whole = whole
@@ -72,7 +72,7 @@ class Passage:
         self.refits_others = refits_others
         self.removals: list[Removal] = []
         self.reports: list[StepReport] = []
-        self.swaps: list[Swap] = []
+        self.replacements: list[Replacement] = []
         self.guarantees: list[Guarantee] = []
         self.steps: list[tuple[str, Any]] = []
 
@@ -106,7 +106,7 @@ class Passage:
         pairs = zip(self.steps, steps, strict=True)
         return any(new is not old for (_, new), (_, old) in pairs)
 
-    def removal(self, attributes: dict[str, Any], stream: Stream) -> Removal:
+    def removal(self, attributes: dict[str, Any], step_input: StepInput) -> Removal:
         """Return what the composition does, given its own attributes and what comes out of it."""
         return Removal(
             attributes,
@@ -115,8 +115,8 @@ class Passage:
             sum(removal.n_parts for removal in self.removals),
             "part",
             tuple(self.reports),
-            tuple(self.swaps),
-            stream,
+            tuple(self.replacements),
+            step_input,
         )
 
     def _passed(self, name: str, step: Any) -> tuple[str, Any]:
@@ -125,10 +125,16 @@ class Passage:
         if not hasattr(step, "transform"):
             return "unchanged", step
         after = step
-        if self.stream.changed and not frozen and not saw_columns_of(step, self.stream.get()[0]):
-            after = _shown_to(name, step, clone(step).fit, self.stream.get()[0])
+        if (
+            self.step_input.changed
+            and not frozen
+            and not saw_columns_of(step, self.step_input.get()[0])
+        ):
+            after = _shown_to(name, step, clone(step).fit, self.step_input.get()[0])
         way = "frozen" if frozen else "unchanged" if after is step else "refitted"
-        self.stream = self.stream.through(lambda rows: _shown_to(name, step, after.transform, rows))
+        self.step_input = self.step_input.through(
+            lambda rows: _shown_to(name, step, after.transform, rows)
+        )
         return way, after
 
     def _unlearner(self, name: str, step: UnlearnerMixin) -> tuple[str, tuple[StepReport, ...]]:
@@ -141,8 +147,8 @@ class Passage:
             )
         removal: Removal | None
         with _naming(name, step):
-            if self.stream.changed:
-                way, removal = "pushed through", step._follow_stream(rows, self.stream)
+            if self.step_input.changed:
+                way, removal = "pushed through", step._follow_input(rows, self.step_input)
             elif rows.size:
                 way, removal = "unlearned", step._unlearn(rows)
             else:
@@ -150,13 +156,13 @@ class Passage:
         if removal is None:
             self._refit_unlearner(name, step, store, rows)
             return "refitted", ()
-        self.swaps += [Swap(step, removal.attributes, rows), *removal.swaps]
+        self.replacements += [Replacement(step, removal.attributes, rows), *removal.replacements]
         self.removals.append(removal)
         self.guarantees.append(removal.guarantee or step._static_guarantee())
         if hasattr(step, "transform"):
-            self.stream = stream_after(step, removal, rows, self.stream.changed)
+            self.step_input = step_input_after(step, removal, rows, self.step_input.changed)
         if removal.steps:
-            way = dearest([part.way for part in removal.steps])
+            way = most_expensive([part.way for part in removal.steps])
         return way, removal.steps
 
     def _rows_of(self, store: SampleStore) -> np.ndarray:
@@ -182,10 +188,10 @@ class Passage:
             **arguments,
         )
         fresh.__dict__.pop("_seed_to_keep", None)
-        self.swaps += step._adopt(fresh)
+        self.replacements += step._adopt(fresh)
         self.guarantees.append(fresh._guarantee_of_fit())
         self.removals.append(Removal({}, n_refitted=1))
-        self.stream = Stream(lambda: (fresh._outputs_at(np.arange(kept.size)), ids))
+        self.step_input = StepInput(lambda: (fresh._outputs_at(np.arange(kept.size)), ids))
 
     def _other(self, name: str, step: Any) -> Any:
         fresh = clone(step)
@@ -195,7 +201,7 @@ class Passage:
         if hasattr(step, "transform"):
             makes = getattr(fresh, "fit_transform", lambda X, y: fresh.fit(X, y).transform(X))
             outputs = _shown_to(name, step, makes, rows, y)
-            self.stream = Stream(lambda: (outputs, ids))
+            self.step_input = StepInput(lambda: (outputs, ids))
         else:
             _shown_to(name, step, fresh.fit, rows, y)
         self.guarantees.append(Guarantee("distributional"))
@@ -204,11 +210,11 @@ class Passage:
 
     def _rows_now(self, name: str, ids: np.ndarray) -> Any:
         """Return the rows with the given ids as they reach the next step now."""
-        rows, held = self.stream.get()
+        rows, held = self.step_input.get()
         if np.array_equal(ids, held):
             return rows
         wanted = set(as_keys(ids))
-        chosen = [place for place, key in enumerate(as_keys(held)) if key in wanted]
+        chosen = [position for position, key in enumerate(as_keys(held)) if key in wanted]
         if not np.array_equal(held[chosen], ids):
             raise NotUnlearnableError(
                 f"Step {name!r} holds rows that a step before it has forgotten or never seen, so "
@@ -219,7 +225,7 @@ class Passage:
         return _safe_indexing(rows, chosen)
 
 
-def stream_after(step: Any, removal: Removal, rows: np.ndarray, changed: bool) -> Stream:
+def step_input_after(step: Any, removal: Removal, rows: np.ndarray, changed: bool) -> StepInput:
     """Return what will come out of a transformer that forgets.
 
     Parameters
@@ -233,22 +239,22 @@ def stream_after(step: Any, removal: Removal, rows: np.ndarray, changed: bool) -
     changed : bool
         Whether other rows than before came in.
     """
-    if removal.stream is not None:
-        return removal.stream
+    if removal.step_input is not None:
+        return removal.step_input
     samples = step._samples
     after = step._after(removal)
 
     def compute() -> tuple[Any, np.ndarray]:
-        places = samples.places_without(rows)
-        return after._outputs_at(places), samples.ids_of(samples.slots()[places])
+        positions = samples.positions_without(rows)
+        return after._outputs_at(positions), samples.ids_of(samples.slots()[positions])
 
     if not changed and (not rows.size or step._keeps_outputs(after, rows)):
-        return Stream(compute, changed=False)
+        return StepInput(compute, changed=False)
     before, present = step._as_map(), after._as_map()
     source = None
     if before is not None and present is not None and not changed:
         source = Source(before, present, lambda: samples.ids, step._before_map)
-    return Stream(compute, source=source)
+    return StepInput(compute, source=source)
 
 
 def saw_columns_of(step: Any, X: Any) -> bool:

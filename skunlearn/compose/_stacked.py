@@ -17,25 +17,25 @@ from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
-from skunlearn._unlearning.step_input import Source, Stream
+from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin
 from skunlearn.compose._composition import Composition
-from skunlearn.compose._propagation import Passage, forgets
+from skunlearn.compose._propagation import Propagation, forgets
 from skunlearn.exceptions import NotUnlearnableError
 
 # Attributes that scikit-learn's own compositions do not have.
 _OURS = ("_samples", "_sparse_parts", "_widths", "on_memory", "unlearning_report_")
 
 
-class SideBySide(Composition):
+class StackedTransformers(Composition):
     """Transformers that take the same rows, or columns of them, and whose outputs are stacked.
 
     The store holds those columns that parts take in which hold none themselves: a stateless part
     can be asked again for what it made of a row.
     """
 
-    _stock: ClassVar[Any]  # scikit-learn's class of the same name
+    _namesake_class: ClassVar[Any]  # scikit-learn's class of the same name
     transformer_weights: dict[str, float] | None
 
     @abstractmethod
@@ -51,7 +51,7 @@ class SideBySide(Composition):
         """Return a table of the columns that the store is to hold."""
 
     @abstractmethod
-    def _held_for(self, name: str, places: np.ndarray) -> Any:
+    def _held_for(self, name: str, positions: np.ndarray) -> Any:
         """Return what a part took in that does not hold its rows."""
 
     @abstractmethod
@@ -64,7 +64,7 @@ class SideBySide(Composition):
 
     @abstractmethod
     def _reshaped(
-        self, rows: np.ndarray, streams: dict[str, Stream]
+        self, rows: np.ndarray, step_inputs: dict[str, StepInput]
     ) -> tuple[dict[str, Any], bool]:
         """Return attributes that tell of the outputs, and whether their container changes.
 
@@ -73,7 +73,7 @@ class SideBySide(Composition):
         rows : ndarray of dtype intp
             Slots that are removed.
 
-        streams : dict of Stream
+        step_inputs : dict of StepInput
             What will come out of each part.
         """
 
@@ -146,7 +146,7 @@ class SideBySide(Composition):
             )
         self._ids_to_hand_on = None if routed else ids
         try:
-            outputs = self._stock.fit_transform(self, X, y, **params)
+            outputs = self._namesake_class.fit_transform(self, X, y, **params)
         finally:
             del self._ids_to_hand_on
         keeps_in = any(self._keeps_in(part) for _, part in self._parts())
@@ -205,109 +205,111 @@ class SideBySide(Composition):
             for name, part in view._parts()
         ]
         state = view.__dict__ | view._with_parts(parts)
-        predictor: Any = object.__new__(self._stock)
+        predictor: Any = object.__new__(self._namesake_class)
         predictor.__dict__.update(
             {name: copy.deepcopy(value) for name, value in state.items() if name not in _OURS}
         )
         return predictor
 
-    def _carry(self, rows: np.ndarray, incoming: Stream | None) -> Removal:
-        passage = Passage(self._samples, rows, self.on_memory == "refit")
+    def _carry(self, rows: np.ndarray, incoming: StepInput | None) -> Removal:
+        propagation = Propagation(self._samples, rows, self.on_memory == "refit")
         parts = self._parts()
-        streams = {}
+        step_inputs = {}
         for name, part in parts:
-            passage.stream = self._into(name, rows, incoming)
-            passage.go_through(name, part)
-            streams[name] = self._weighed(name, passage.stream)
-        attributes = self._with_parts(passage.steps) if passage.replaces(parts) else {}
-        shape, differs = self._reshaped(rows, streams)
+            propagation.step_input = self._into(name, rows, incoming)
+            propagation.go_through(name, part)
+            step_inputs[name] = self._weighed(name, propagation.step_input)
+        attributes = self._with_parts(propagation.steps) if propagation.replaces(parts) else {}
+        shape, differs = self._reshaped(rows, step_inputs)
         attributes |= shape
-        later = Removal(attributes, swaps=tuple(passage.swaps))
-        stream = self._stream_out(later, rows, streams, differs or incoming is not None)
-        return passage.removal(attributes, stream)
+        later = Removal(attributes, replacements=tuple(propagation.replacements))
+        step_input = self._next_input(later, rows, step_inputs, differs or incoming is not None)
+        return propagation.removal(attributes, step_input)
 
-    def _follow_stream(self, rows: np.ndarray, stream: Stream) -> Removal | None:
-        return self._carry(rows, stream) if self._takes(stream.get()[0]) else None
+    def _follow_input(self, rows: np.ndarray, step_input: StepInput) -> Removal | None:
+        return self._carry(rows, step_input) if self._takes(step_input.get()[0]) else None
 
-    def _into(self, name: str, rows: np.ndarray, incoming: Stream | None) -> Stream:
+    def _into(self, name: str, rows: np.ndarray, incoming: StepInput | None) -> StepInput:
         """Return what reaches a part."""
         if incoming is not None:
             return incoming.through(lambda X: self._columns_for(name, X))
-        return self._unchanged(rows, lambda places: self._held_for(name, places))
+        return self._unchanged(rows, lambda positions: self._held_for(name, positions))
 
-    def _weighed(self, name: str, stream: Stream) -> Stream:
+    def _weighed(self, name: str, step_input: StepInput) -> StepInput:
         weight = self._weight(name)
         if weight is None:
-            return stream
-        weighed = stream.through(lambda X: X * weight)
-        weighed.source = stream.source
+            return step_input
+        weighed = step_input.through(lambda X: X * weight)
+        weighed.source = step_input.source
         return weighed
 
     def _weight(self, name: str) -> float | None:
         return (self.transformer_weights or {}).get(name)
 
-    def _stream_out(
-        self, later: Removal, rows: np.ndarray, streams: dict[str, Stream], differs: bool
-    ) -> Stream:
+    def _next_input(
+        self, later: Removal, rows: np.ndarray, step_inputs: dict[str, StepInput], differs: bool
+    ) -> StepInput:
         """Return what will come out, given the new state and what comes out of each part."""
         samples = self._samples
 
         def compute() -> tuple[Any, np.ndarray]:
             view = self._after(later)
-            outputs = [stream.get()[0] for stream in streams.values()]
+            outputs = [step_input.get()[0] for step_input in step_inputs.values()]
             ids = samples.ids_of(samples.slots_without(rows))
             return wrap_output(view, view._stacked(outputs, ids.size)), ids
 
         parts = dict(self._parts())
-        changed = [name for name, stream in streams.items() if stream.changed]
+        changed = [name for name, step_input in step_inputs.items() if step_input.changed]
         if not changed and not differs:
-            return Stream(compute, changed=False)
+            return StepInput(compute, changed=False)
         follows = not differs and all(
-            streams[name].source is not None and _affine_by_column(parts[name]) is not None
+            step_inputs[name].source is not None and _affine_by_column(parts[name]) is not None
             for name in changed
         )
         if not follows or not self._is_in_step():
-            return Stream(compute)
+            return StepInput(compute)
         maps = self._as_map(), self._after(later)._as_map()
-        return Stream(compute, source=Source(*maps, lambda: samples.ids, self._before_map))
+        return StepInput(compute, source=Source(*maps, lambda: samples.ids, self._before_map))
 
-    def _part_outputs(self, name: str, part: Any, places: np.ndarray) -> Any:
+    def _part_outputs(self, name: str, part: Any, positions: np.ndarray) -> Any:
         """Return what a part made of rows held."""
         if isinstance(part, UnlearnerMixin):
-            outputs = part._outputs_at(places)
+            outputs = part._outputs_at(positions)
         else:
-            outputs = part.transform(self._held_for(name, places))
+            outputs = part.transform(self._held_for(name, positions))
         weight = self._weight(name)
         return outputs if weight is None else outputs * weight
 
-    def _outputs_at(self, places: np.ndarray) -> Any:
+    def _outputs_at(self, positions: np.ndarray) -> Any:
         view = snapshot(self)
-        outputs = [view._part_outputs(name, part, places) for name, part in view._parts()]
-        return wrap_output(view, view._stacked(outputs, places.size))
+        outputs = [view._part_outputs(name, part, positions) for name, part in view._parts()]
+        return wrap_output(view, view._stacked(outputs, positions.size))
 
     def _as_map(self) -> AffineMap:
         """Return the map that is affine, column by column, where parts are, else the identity."""
         shifts, scales = [], []
         for name, part in self._parts():
-            place = self._map_of(name, part)
+            affine_map = self._map_of(name, part)
             width = self._width(name)
-            shifts.append(np.zeros(width) if place is None else place.shift)
-            scales.append(np.ones(width) if place is None else place.scale)
+            shifts.append(np.zeros(width) if affine_map is None else affine_map.shift)
+            scales.append(np.ones(width) if affine_map is None else affine_map.scale)
         return AffineMap(np.concatenate(shifts), np.concatenate(scales))
 
     def _map_of(self, name: str, part: Any) -> AffineMap | None:
-        place, weight = _affine_by_column(part), self._weight(name)
-        if place is None or weight == 0:
+        affine_map, weight = _affine_by_column(part), self._weight(name)
+        if affine_map is None or weight == 0:
             return None
-        return place if weight is None else AffineMap(place.shift, place.scale / weight)
+        return (
+            affine_map if weight is None else AffineMap(affine_map.shift, affine_map.scale / weight)
+        )
 
-    def _before_map(self, places: np.ndarray) -> Any:
+    def _before_map(self, positions: np.ndarray) -> Any:
         tables = []
         for name, part in self._parts():
             if self._map_of(name, part) is None:
-                table = self._part_outputs(name, part, places)
+                table = self._part_outputs(name, part, positions)
             else:
-                table = part._before_map(places)
+                table = part._before_map(positions)
             tables.append(table if sparse.issparse(table) else np.asarray(table))
         if any(map(sparse.issparse, tables)):
             return sparse.csr_array(sparse.hstack(tables, format="csr"))
@@ -323,7 +325,9 @@ class SideBySide(Composition):
             found.append(super()._matches(X))
         if not found:
             raise NotUnlearnableError("No part of this composition holds training rows.")
-        return [functools.reduce(np.intersect1d, places) for places in zip(*found, strict=True)]
+        return [
+            functools.reduce(np.intersect1d, positions) for positions in zip(*found, strict=True)
+        ]
 
     def _as_stored(self, X: Any) -> Any:
         held, query = self._samples.X, self._columns_held(X)
@@ -331,5 +335,5 @@ class SideBySide(Composition):
 
 
 def _affine_by_column(part: Any) -> AffineMap | None:
-    place = part._as_map() if isinstance(part, UnlearnerMixin) else None
-    return None if place is None or place.axes is not None else place
+    affine_map = part._as_map() if isinstance(part, UnlearnerMixin) else None
+    return None if affine_map is None or affine_map.axes is not None else affine_map

@@ -247,12 +247,12 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return self._attributes(moments, mean, sizes**2, axes, rows.size)[0]
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        n_left = self._samples.n_samples - rows.size
+        n_remaining = self._samples.n_samples - rows.size
         try:
-            if self._moments is not None and n_left > self.n_features_in_:
+            if self._moments is not None and n_remaining > self.n_features_in_:
                 moments = moments_without(self._moments, self._samples.X, None, rows)
                 values, axes = spectrum(moments.scatter)
-                state, error = self._attributes(moments, moments.mean, values, axes, n_left)
+                state, error = self._attributes(moments, moments.mean, values, axes, n_remaining)
                 if error <= TOLERANCE:
                     return Removal(state, Guarantee("numerical", "state", TOLERANCE, error))
             state = self._from_rows(self._samples.slots_without(rows))

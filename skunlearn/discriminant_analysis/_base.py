@@ -193,7 +193,7 @@ def thin_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, vectors
 
 
-def wear(moments: ClassMoments, peak: np.ndarray, variance: np.ndarray) -> float:
+def scatter_error(moments: ClassMoments, peak: np.ndarray, variance: np.ndarray) -> float:
     """Estimate the rounding error of a covariance, each entry relative to the two variances."""
     loss = np.divide(peak, variance, out=np.full(peak.size, np.inf), where=variance > 0.0)
     loss[peak == 0.0] = 1.0

@@ -25,9 +25,9 @@ from skunlearn.discriminant_analysis._base import (
     EPS,
     DiscriminantAnalysis,
     Rows,
+    scatter_error,
     shrunk_towards_sphere,
     thin_svd,
-    wear,
 )
 
 # Relative float error above which moments are computed anew from the rows that are left.
@@ -275,7 +275,7 @@ class LinearDiscriminantAnalysis(
             raise ValueError("No column of X varies within classes.")
         std = np.sqrt(np.where(varies, variance, 1.0))
         to_sphere, condition = _whitening(covariance, std, varies)
-        error = condition * wear(moments, peak, np.maximum(variance, floor))
+        error = condition * scatter_error(moments, peak, np.maximum(variance, floor))
         if condition * max(self.tol**2, 4.0 * EPS / TOLERANCE) >= 1.0:
             if rows is None:
                 return {}, np.inf
@@ -304,13 +304,13 @@ class LinearDiscriminantAnalysis(
     ) -> np.ndarray:
         """Do without the scatter where squaring would lose the digits that tell the rank."""
         gaps = self._samples.X[rows].astype(np.float64)
-        gaps -= means[self._places(rows)]
+        gaps -= means[self._positions_of(rows)]
         gaps /= std * np.sqrt(rows.size)
         _, values, axes = linalg.svd(gaps, full_matrices=False)
         rank = int((values > self.tol).sum())
         return (axes[:rank] / std).T / values[:rank]
 
-    def _places(self, rows: np.ndarray) -> np.ndarray:
+    def _positions_of(self, rows: np.ndarray) -> np.ndarray:
         y = self._fit_targets(rows)
         return np.unique(y, return_inverse=True)[1].reshape(-1)
 
@@ -320,14 +320,18 @@ class LinearDiscriminantAnalysis(
         """Return the covariance within classes, its whitening, its condition and its error."""
         if self._needs_rows:
             kept = rows()
-            places = self._places(kept)
-            parts = [self._covariance_of(kept[places == place]) for place in range(len(priors))]
+            positions = self._positions_of(kept)
+            parts = [
+                self._covariance_of(kept[positions == position]) for position in range(len(priors))
+            ]
             within = np.tensordot(priors, np.stack(parts), axes=1)
             worn = EPS
         else:
             within = pooled(moments, priors / counts, "scatter")
             within = shrunk_towards_sphere(within, self.shrinkage)
-            worn = wear(moments, pooled(moments, priors / counts, "peak"), within.diagonal())
+            worn = scatter_error(
+                moments, pooled(moments, priors / counts, "peak"), within.diagonal()
+            )
         variance = within.diagonal()
         varies = variance > 0.0
         to_sphere, condition = _whitening(within, np.sqrt(np.where(varies, variance, 1.0)), varies)

@@ -214,24 +214,24 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
         changed: dict[int, _Gaussian] = {}
         slots = rows() if fresh else None
         n_refitted = 0
-        for place in touched:
-            if parts[place].weight == 1.0:
+        for position in touched:
+            if parts[position].weight == 1.0:
                 raise ValueError(
-                    f"y has only 1 sample in class {classes[place]}, covariance is ill defined."
+                    f"y has only 1 sample in class {classes[position]}, covariance is ill defined."
                 )
             if not (fresh or self._needs_rows):
-                gaussian = self._gaussian(parts[place])
+                gaussian = self._gaussian(parts[position])
                 if gaussian.error <= TOLERANCE:
-                    changed[place] = self._checked(gaussian, parts[place], classes[place])
+                    changed[position] = self._checked(gaussian, parts[position], classes[position])
                     continue
             if slots is None:
                 slots = rows()
-            own = slots[self._samples.y[slots] == classes[place]]
+            own = slots[self._samples.y[slots] == classes[position]]
             if not fresh:
-                parts[place] = moments_of(self._samples.X, None, own)
+                parts[position] = moments_of(self._samples.X, None, own)
                 n_refitted += 1
-            gaussian = self._gaussian_from_rows(parts[place], own)
-            changed[place] = self._checked(gaussian, parts[place], classes[place])
+            gaussian = self._gaussian_from_rows(parts[position], own)
+            changed[position] = self._checked(gaussian, parts[position], classes[position])
         state = {
             "_moments": tuple(parts),
             "classes_": classes,
@@ -242,8 +242,8 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
         for name in names:
             held = [] if fresh else getattr(self, _ATTRIBUTES[name])
             state[_ATTRIBUTES[name]] = [
-                getattr(changed[place], name) if place in changed else held[place]
-                for place in range(len(parts))
+                getattr(changed[position], name) if position in changed else held[position]
+                for position in range(len(parts))
             ]
         return state, max(gaussian.error for gaussian in changed.values()), n_refitted
 
@@ -307,11 +307,11 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         joint = np.empty((len(X), self.classes_.size))
-        for place, (mean, axes, values) in enumerate(
+        for position, (mean, axes, values) in enumerate(
             zip(self.means_, self.rotations_, self.scalings_, strict=True)
         ):
             standard = (X - mean) @ (axes / np.sqrt(values))
-            joint[:, place] = -0.5 * (
+            joint[:, position] = -0.5 * (
                 np.einsum("ij,ij->i", standard, standard) + np.log(values).sum()
             )
         return joint + np.log(self.priors_)

@@ -251,15 +251,15 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         labels: Any = self._samples.y
         return np.unique(labels[rows])
 
-    def _tally(
-        self, described: dict[str, Any], rows: np.ndarray, places: np.ndarray, n_places: int
+    def _row_counts(
+        self, described: dict[str, Any], rows: np.ndarray, positions: np.ndarray, n_positions: int
     ) -> np.ndarray:
         labels: Any = self._samples.y
         n_classes = described["classes_"].size
         codes = np.searchsorted(described["classes_"], labels[rows])
-        cells = places * n_classes + codes[:, None]
-        counts = np.bincount(cells.ravel(), minlength=n_places * n_classes)
-        return counts.reshape(n_places, n_classes)
+        cells = positions * n_classes + codes[:, None]
+        counts = np.bincount(cells.ravel(), minlength=n_positions * n_classes)
+        return counts.reshape(n_positions, n_classes)
 
     def _scores(
         self, described: dict[str, Any], released: np.ndarray, noise: float

@@ -225,16 +225,16 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
         targets: Any = self._samples.y
         return np.array([targets[rows].min(), targets[rows].max()])
 
-    def _tally(
-        self, described: dict[str, Any], rows: np.ndarray, places: np.ndarray, n_places: int
+    def _row_counts(
+        self, described: dict[str, Any], rows: np.ndarray, positions: np.ndarray, n_positions: int
     ) -> np.ndarray:
         targets: Any = self._samples.y
         low, high = described["target_bounds_"]
         share = (np.clip(targets[rows], low, high) - low) / ((high - low) or 1.0)
-        units = np.repeat(np.rint(share * self._unit), places.shape[1])
-        cells = places.ravel()
-        upper = np.bincount(cells, units, minlength=n_places).astype(np.int64)
-        every = np.bincount(cells, minlength=n_places) * self._unit
+        units = np.repeat(np.rint(share * self._unit), positions.shape[1])
+        cells = positions.ravel()
+        upper = np.bincount(cells, units, minlength=n_positions).astype(np.int64)
+        every = np.bincount(cells, minlength=n_positions) * self._unit
         return np.stack([every - upper, upper], axis=1)
 
     def _scores(

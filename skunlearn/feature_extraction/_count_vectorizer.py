@@ -151,7 +151,7 @@ class CountVectorizer(BaseVectorizer):
         self.binary = binary
         self.dtype = dtype
 
-    def _namesake(self) -> type:
+    def _namesake_class(self) -> type:
         return sklearn.feature_extraction.text.CountVectorizer
 
     def _counter(self) -> Any:

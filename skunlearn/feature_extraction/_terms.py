@@ -52,18 +52,18 @@ class Limits:
         lowest, highest = self._bounds(n_documents)
         return (documents <= highest) & (documents >= lowest)
 
-    def crossed(self, n_before: int, n_left: int) -> np.ndarray:
+    def crossed(self, n_before: int, n_remaining: int) -> np.ndarray:
         """List the numbers of documents that come to be admitted, or not to be.
 
         Parameters
         ----------
-        n_before, n_left : int
+        n_before, n_remaining : int
             Number of documents before and after a request.
         """
-        ends = zip(self._bounds(n_left), self._bounds(n_before), strict=True)
+        ends = zip(self._bounds(n_remaining), self._bounds(n_before), strict=True)
         near = np.concatenate([np.arange(floor(a), ceil(b) + 1) for a, b in ends])
-        near = np.unique(near[(near > 0) & (near <= n_left)])
-        return near[self.admit(near, n_before) != self.admit(near, n_left)]
+        near = np.unique(near[(near > 0) & (near <= n_remaining)])
+        return near[self.admit(near, n_before) != self.admit(near, n_remaining)]
 
     def choose(
         self, documents: np.ndarray, occurrences: np.ndarray, n_documents: int
@@ -84,9 +84,9 @@ class Limits:
         if self.most is not None and np.count_nonzero(chosen) > self.most:
             weights = (documents if self.binary else occurrences).astype(_of_sums(self.dtype))
             first = (-weights[chosen]).argsort()[: self.most]
-            places = np.flatnonzero(chosen)[first]
+            positions = np.flatnonzero(chosen)[first]
             chosen = np.zeros(chosen.size, dtype=bool)
-            chosen[places] = True
+            chosen[positions] = True
         if not chosen.any():
             raise ValueError(
                 "After pruning, no terms remain. Try a lower min_df or a higher max_df."
@@ -98,44 +98,44 @@ class Terms:
     """Every term of the documents held, before any is left out of the vocabulary.
 
     Counts follow requests in place. A term that vanishes and was not in the vocabulary leaves an
-    empty place behind, so that the others keep theirs.
+    empty position behind, so that the others keep theirs.
 
     Parameters
     ----------
-    places : dict
-        From terms, in their order, to places in the arrays, which ascend.
+    positions : dict
+        From terms, in their order, to positions in the arrays, which ascend.
 
-    documents : ndarray of shape (n_places,), int64
+    documents : ndarray of shape (n_positions,), int64
         Documents that contain each term.
 
-    occurrences : ndarray of shape (n_places,), int64
+    occurrences : ndarray of shape (n_positions,), int64
         Occurrences of each term in all documents.
 
     Attributes
     ----------
-    chosen : ndarray of shape (n_places,), bool
+    chosen : ndarray of shape (n_positions,), bool
         Which terms make up the vocabulary; all until `choose` has been called.
     """
 
     def __init__(
-        self, places: dict[Any, int], documents: np.ndarray, occurrences: np.ndarray
+        self, positions: dict[Any, int], documents: np.ndarray, occurrences: np.ndarray
     ) -> None:
-        self.places = places
+        self.positions = positions
         self.documents = documents
         self.occurrences = occurrences
         self.chosen = np.ones(documents.size, dtype=bool)
         self._n_terms: np.ndarray | None = None
 
     @classmethod
-    def of_counts(cls, places: dict[Any, int], counts: Any) -> Terms:
+    def of_counts(cls, positions: dict[Any, int], counts: Any) -> Terms:
         """Count terms by a document-term matrix."""
         n_terms = counts.shape[1]
         documents = np.bincount(counts.indices, minlength=n_terms).astype(np.int64, copy=False)
         occurrences = np.bincount(counts.indices, weights=counts.data, minlength=n_terms)
-        return cls(places, documents, occurrences.astype(np.int64))
+        return cls(positions, documents, occurrences.astype(np.int64))
 
     def choose(self, limits: Limits, n_documents: int) -> dict[Any, int]:
-        """Choose the vocabulary and return it, numbered; no place may be empty.
+        """Choose the vocabulary and return it, numbered; no position may be empty.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Terms:
             If there is none.
         """
         self.chosen = limits.choose(self.documents, self.occurrences, n_documents)
-        return self.places if self.chosen.all() else numbered(self.places, self.chosen)
+        return self.positions if self.chosen.all() else numbered(self.positions, self.chosen)
 
     def of_vocabulary(self) -> np.ndarray:
         """Return in how many documents each term of the vocabulary is."""
@@ -159,11 +159,11 @@ class Terms:
         self, texts: Iterable[Any], analyze: Callable[[Any], Any], *, drop: bool
     ) -> TermsLeft:
         """Prepare to take documents out, and to `drop` terms that no other one contains."""
-        places = self.places
+        positions = self.positions
         documents: Counter[Any] = Counter()
         occurrences: Counter[Any] = Counter()
         for text in texts:
-            counted = Counter(term for term in analyze(text) if term in places)
+            counted = Counter(term for term in analyze(text) if term in positions)
             documents.update(counted.keys())
             occurrences.update(counted)
         return TermsLeft(self, documents, occurrences, drop)
@@ -200,14 +200,14 @@ class TermsLeft:
         self._drop = drop
         self._touched = list(documents)
         size = len(self._touched)
-        places = (terms.places[term] for term in self._touched)
-        self._at = np.fromiter(places, np.intp, size)
+        positions = (terms.positions[term] for term in self._touched)
+        self._at = np.fromiter(positions, np.intp, size)
         self._before = terms.documents[self._at]
         self._documents = self._before - np.fromiter(documents.values(), np.int64, size)
         gone = np.fromiter((occurrences[term] for term in self._touched), np.int64, size)
         self._occurrences = terms.occurrences[self._at] - gone
 
-    def keep_vocabulary(self, limits: Limits, n_before: int, n_left: int) -> bool:
+    def keep_vocabulary(self, limits: Limits, n_before: int, n_remaining: int) -> bool:
         """Tell whether the vocabulary is of the same terms as before.
 
         Raises
@@ -219,12 +219,12 @@ class TermsLeft:
         if limits.most is not None:
             documents = self.documents()
             held = documents > 0
-            chosen = limits.choose(documents[held], self._all_occurrences()[held], n_left)
+            chosen = limits.choose(documents[held], self._all_occurrences()[held], n_remaining)
             return not terms.chosen[~held].any() and np.array_equal(chosen, terms.chosen[held])
-        admitted = limits.admit(self._documents, n_left) & (self._documents > 0)
+        admitted = limits.admit(self._documents, n_remaining) & (self._documents > 0)
         if not np.array_equal(admitted, terms.chosen[self._at]):
             return False
-        crossed = limits.crossed(n_before, n_left)
+        crossed = limits.crossed(n_before, n_remaining)
         if not crossed.size:
             return True
         n_terms = terms.n_terms()
@@ -247,16 +247,16 @@ class TermsLeft:
         return self.documents()[self._terms.chosen]
 
     def renumbered(self) -> Terms:
-        """Return the terms in arrays of their own, without empty places."""
+        """Return the terms in arrays of their own, without empty positions."""
         documents = self.documents()
         held = documents > 0
-        places = numbered(self._terms.places, held)
-        return Terms(places, documents[held], self._all_occurrences()[held])
+        positions = numbered(self._terms.positions, held)
+        return Terms(positions, documents[held], self._all_occurrences()[held])
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Take the documents out when the new model is in force."""
-        terms, tally = self._terms, self._tally()
+        terms, counts = self._terms, self._counts()
         vanished = [
             term
             for term, number in zip(self._touched, self._documents.tolist(), strict=True)
@@ -265,12 +265,12 @@ class TermsLeft:
         yield
         terms.documents[self._at] = self._documents
         terms.occurrences[self._at] = self._occurrences
-        if tally is not None:
-            terms.n_terms()[tally[0]] = tally[1]
+        if counts is not None:
+            terms.n_terms()[counts[0]] = counts[1]
         for term in vanished:
-            del terms.places[term]
+            del terms.positions[term]
 
-    def _tally(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def _counts(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Return which entries of `Terms.n_terms` change and what they will be."""
         if self._terms._n_terms is None:
             return None
@@ -280,18 +280,18 @@ class TermsLeft:
         return entries, self._terms._n_terms[entries] + change.astype(np.int64)
 
 
-def in_order(places: dict[Any, int]) -> dict[Any, int]:
-    """List terms by their places, which are 0, 1, ..."""
-    terms: list[Any] = [None] * len(places)
-    for term, place in places.items():
-        terms[place] = term
+def in_order(positions: dict[Any, int]) -> dict[Any, int]:
+    """List terms by their positions, which are 0, 1, ..."""
+    terms: list[Any] = [None] * len(positions)
+    for term, position in positions.items():
+        terms[position] = term
     return dict(zip(terms, range(len(terms)), strict=True))
 
 
-def numbered(places: dict[Any, int], chosen: np.ndarray) -> dict[Any, int]:
-    """Give those terms whose places are chosen the numbers 0, 1, ... in their order."""
-    marks = chosen[np.fromiter(places.values(), np.intp, len(places))]
-    return dict(zip(itertools.compress(places, marks.tolist()), itertools.count(), strict=False))
+def numbered(positions: dict[Any, int], chosen: np.ndarray) -> dict[Any, int]:
+    """Give those terms whose positions are chosen the numbers 0, 1, ... in their order."""
+    marks = chosen[np.fromiter(positions.values(), np.intp, len(positions))]
+    return dict(zip(itertools.compress(positions, marks.tolist()), itertools.count(), strict=False))
 
 
 def _of_sums(dtype: Any) -> np.dtype:

@@ -185,11 +185,11 @@ class TfidfTransformer(
             In CSR format.
         """
         check_is_fitted(self)
-        stock = sklearn.feature_extraction.text.TfidfTransformer(**self.get_params())
+        namesake = sklearn.feature_extraction.text.TfidfTransformer(**self.get_params())
         for name in ("idf_", "n_features_in_", "feature_names_in_"):
             if name in vars(self):
-                setattr(stock, name, getattr(self, name))
-        return stock.transform(X, copy=copy)
+                setattr(namesake, name, getattr(self, name))
+        return namesake.transform(X, copy=copy)
 
     @available_if(_only_scales)
     def _affine_map(self) -> AffineMap:

@@ -185,7 +185,7 @@ class TfidfVectorizer(BaseVectorizer):
         self.smooth_idf = smooth_idf
         self.sublinear_tf = sublinear_tf
 
-    def _namesake(self) -> type:
+    def _namesake_class(self) -> type:
         return sklearn.feature_extraction.text.TfidfVectorizer
 
     def _counter(self) -> Any:

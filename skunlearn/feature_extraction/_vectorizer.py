@@ -22,7 +22,7 @@ from skunlearn._compat import (
     text_vectorizer,
 )
 from skunlearn._samples.tables import take
-from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
@@ -80,7 +80,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
     max_features: int | None
 
     @abstractmethod
-    def _namesake(self) -> type:
+    def _namesake_class(self) -> type:
         """Return scikit-learn's class of the same name."""
 
     @abstractmethod
@@ -163,18 +163,18 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         if terms is None:
             return Removal({})
         fixed, limits = self.fixed_vocabulary_, self._limits()
-        n_left = samples.n_samples - rows.size
+        n_remaining = samples.n_samples - rows.size
         left = terms.taking(take(samples.X, rows), self._analyze(), drop=not fixed)
         try:
-            if fixed or left.keep_vocabulary(limits, samples.n_samples, n_left):
-                edit = Swap(self, {}, np.empty(0, dtype=np.intp), left.in_force())
-                return Removal(self._weights(left, n_left), swaps=(edit,))
+            if fixed or left.keep_vocabulary(limits, samples.n_samples, n_remaining):
+                edit = Replacement(self, {}, np.empty(0, dtype=np.intp), left.in_force())
+                return Removal(self._weights(left, n_remaining), replacements=(edit,))
             terms = left.renumbered()
-            vocabulary = terms.choose(limits, n_left)
+            vocabulary = terms.choose(limits, n_remaining)
         except ValueError as refusal:
             raise NotUnlearnableError(f"{refusal} Nothing was changed.") from refusal
         state = {"_terms": terms, "vocabulary_": vocabulary}
-        return Removal(state | self._weights(terms, n_left))
+        return Removal(state | self._weights(terms, n_remaining))
 
     def _analyze(self) -> Callable[[Any], Any]:
         """Return what makes terms of a document held."""
@@ -182,10 +182,10 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         fitted = {"vocabulary_": self.vocabulary_, "fixed_vocabulary_": self.fixed_vocabulary_}
         return text_vectorizer(type(self._counter()), params, fitted).build_analyzer()
 
-    def _stock(self) -> Any:
+    def _namesake(self) -> Any:
         """Return scikit-learn's vectorizer with the attributes of this one."""
         fitted = {name: v for name, v in vars(self).items() if name in _FITTED}
-        return text_vectorizer(self._namesake(), self.get_params(), fitted)
+        return text_vectorizer(self._namesake_class(), self.get_params(), fitted)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         return self.vocabulary_ is after.vocabulary_ or self.vocabulary_ == after.vocabulary_
@@ -194,8 +194,8 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         return as_documents(X)
 
-    def _outputs_at(self, places: np.ndarray) -> Any:
-        return self._stock().set_params(input="content").transform(self._before_map(places))
+    def _outputs_at(self, positions: np.ndarray) -> Any:
+        return self._namesake().set_params(input="content").transform(self._before_map(positions))
 
     @reads_one_version
     def transform(self, raw_documents: Any) -> Any:
@@ -211,7 +211,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         X : sparse matrix of shape (n_samples, n_features)
             In CSR format.
         """
-        return self._stock().transform(raw_documents)
+        return self._namesake().transform(raw_documents)
 
     @reads_one_version
     def inverse_transform(self, X: Any) -> list[np.ndarray]:
@@ -226,7 +226,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         -------
         X_original : list of arrays of shape (n_terms,)
         """
-        return self._stock().inverse_transform(X)
+        return self._namesake().inverse_transform(X)
 
     @reads_one_version
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -242,7 +242,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         feature_names_out : ndarray of str objects
             In the order of columns.
         """
-        return self._stock().get_feature_names_out(input_features)
+        return self._namesake().get_feature_names_out(input_features)
 
     def decode(self, doc: Any) -> str:
         """Decode a document into a string, as `input`, `encoding` and `decode_error` say.
@@ -303,7 +303,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
             Fitted; holds no document, but the terms that are its vocabulary.
         """
         self._check_samples()
-        return copy.deepcopy(self._stock())
+        return copy.deepcopy(self._namesake())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

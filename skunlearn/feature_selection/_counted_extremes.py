@@ -44,9 +44,9 @@ def _count(part: np.ndarray, extremes: np.ndarray) -> np.ndarray:
 
 def without_rows(extremes: np.ndarray, X: Any, left: RowsLeft) -> np.ndarray:
     """Count rows out; look through the rows left of columns that lose the last at an extreme."""
-    part, places = for_kernel(X, left.gone)
+    part, positions = for_kernel(X, left.gone)
     extremes = extremes.copy()
-    gone = _count(part[places], extremes[:2])
+    gone = _count(part[positions], extremes[:2])
     extremes[2:] -= gone
     columns = np.flatnonzero((gone > 0).any(axis=0) & (extremes[2:] == 0).any(axis=0))
     if columns.size:

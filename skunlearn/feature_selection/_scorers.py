@@ -29,7 +29,7 @@ from skunlearn._kernels.univariate_scores import cross_scatter
 from skunlearn._samples.tables import for_kernel, wipe
 from skunlearn._statistics import column_moments
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS
-from skunlearn.feature_selection._selector import wear
+from skunlearn.feature_selection._selector import relative_error
 
 # Rounding that squares of a constant column may leave, in units of EPS times the square of the
 # largest error of its mean.
@@ -169,7 +169,9 @@ class AnovaScorer(_OfClasses):
 
     def error(self, scores: np.ndarray) -> np.ndarray:
         """Estimate the relative rounding error of each column's score."""
-        error = wear(self.moments[:, 3].sum(axis=0), self.moments[:, 2].sum(axis=0), self.updates)
+        error = relative_error(
+            self.moments[:, 3].sum(axis=0), self.moments[:, 2].sum(axis=0), self.updates
+        )
         n_samples, mean = self.moments[:, 0, 0].sum(), np.abs(self.moments[:, 1]).max(axis=0)
         constant = self.moments[:, 3].sum(axis=0) <= _dust(n_samples, mean)
         return np.where(constant, PER_UPDATE * EPS, error)
@@ -196,11 +198,11 @@ class AnovaScorer(_OfClasses):
 class ChiSquareScorer(_OfClasses):
     """`chi2`: the sum of each column in each class, exact."""
 
-    def __init__(self, classes: np.ndarray, totals: np.ndarray, tally: np.ndarray) -> None:
+    def __init__(self, classes: np.ndarray, totals: np.ndarray, counts: np.ndarray) -> None:
         self._check_classes(classes.size)
         self.classes = classes
         self.totals = totals  # as in skunlearn._kernels.counts
-        self.tally = tally
+        self.counts = counts
 
     @classmethod
     def from_rows(cls, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
@@ -218,15 +220,15 @@ class ChiSquareScorer(_OfClasses):
             )
         classes, labels = np.unique(y[rows], return_inverse=True)
         totals = np.zeros((3, classes.size, X.shape[1] + 1), dtype=np.int64)
-        tally = np.zeros((2, classes.size), dtype=np.int64)
-        return cls(classes, *_counted(totals, tally, X, labels, rows, 1))
+        counts = np.zeros((2, classes.size), dtype=np.int64)
+        return cls(classes, *_counted(totals, counts, X, labels, rows, 1))
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
         """Make the scorer without the given rows."""
         labels = self._labels(y[rows])
-        totals, tally = _counted(self.totals, self.tally, X, labels, rows, -1)
-        keep = tally[0] > 0
-        return ChiSquareScorer(self.classes[keep], totals[:, keep], tally[:, keep])
+        totals, counts = _counted(self.totals, self.counts, X, labels, rows, -1)
+        keep = counts[0] > 0
+        return ChiSquareScorer(self.classes[keep], totals[:, keep], counts[:, keep])
 
     def scores(self) -> Scores:
         """Compute chi-squared statistics and their p-values."""
@@ -251,16 +253,16 @@ class ChiSquareScorer(_OfClasses):
         """Overwrite the state, when another takes its place."""
         wipe(self.classes, np.arange(self.classes.size))
         self.totals.fill(0)
-        self.tally.fill(0)
+        self.counts.fill(0)
 
 
 def _counted(
-    totals: np.ndarray, tally: np.ndarray, X: Any, labels: np.ndarray, rows: np.ndarray, sign: int
+    totals: np.ndarray, counts: np.ndarray, X: Any, labels: np.ndarray, rows: np.ndarray, sign: int
 ) -> tuple[np.ndarray, np.ndarray]:
     rest = (UNIT_WEIGHTS, labels, rows, np.nan, sign)
     if sparse.issparse(X):
-        return count_entries(totals, tally, X.data, X.indices, X.indptr, *rest)
-    return count_rows(totals, tally, X, *rest)
+        return count_entries(totals, counts, X.data, X.indices, X.indptr, *rest)
+    return count_rows(totals, counts, X, *rest)
 
 
 class CorrelationScorer(Scorer):
@@ -284,8 +286,8 @@ class CorrelationScorer(Scorer):
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> CorrelationScorer:
         """Make the scorer without the given rows."""
-        part, places = for_kernel(X, rows)
-        gap = part[places] - self.moments[1] - self.moments[4]
+        part, positions = for_kernel(X, rows)
+        gap = part[positions] - self.moments[1] - self.moments[4]
         step = y[rows] - self.target[1] - self.target[4]
         kept = self.target[0, 0] - rows.size
         return CorrelationScorer(
@@ -326,8 +328,8 @@ class CorrelationScorer(Scorer):
     def error(self, scores: np.ndarray) -> np.ndarray:
         """Estimate the relative rounding error of each column's score."""
         n_samples = self.target[0, 0]
-        error = wear(self.moments[3], self.moments[2], self.updates)
-        of_target = wear(self.target[3], self.target[2], self.updates)
+        error = relative_error(self.moments[3], self.moments[2], self.updates)
+        of_target = relative_error(self.target[3], self.target[2], self.updates)
         worst = np.maximum(error, of_target)
         with np.errstate(over="ignore", divide="ignore"):
             # What a column leaves of the scatter of y is a small difference where scores are large.

@@ -19,7 +19,7 @@ from skunlearn.base import UnlearnerMixin, reads_one_version
 NEAR = 10.0 * TOLERANCE
 
 
-def wear(peak: np.ndarray, left: np.ndarray, n_updates: np.ndarray) -> np.ndarray:
+def relative_error(peak: np.ndarray, left: np.ndarray, n_updates: np.ndarray) -> np.ndarray:
     """Estimate the relative rounding error of sums of squares, column by column.
 
     Parameters

@@ -17,7 +17,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.feature_selection import _counted_extremes
-from skunlearn.feature_selection._selector import NEAR, BaseSelector, RowsLeft, wear
+from skunlearn.feature_selection._selector import NEAR, BaseSelector, RowsLeft, relative_error
 
 
 class VarianceThreshold(BaseSelector):
@@ -178,7 +178,7 @@ class VarianceThreshold(BaseSelector):
         samples = self._samples
         moments = column_moments.without_rows(self._moments, samples.X, None, rows)[0]
         updates = self._updates + 1
-        error = wear(moments[3], moments[2], updates)
+        error = relative_error(moments[3], moments[2], updates)
         stale = error > column_moments.TOLERANCE
         if self.threshold > 0:
             near = np.abs(self._variances(moments) - self.threshold) <= NEAR * self.threshold
@@ -188,7 +188,9 @@ class VarianceThreshold(BaseSelector):
         if columns.size:
             moments[:, columns] = column_moments.from_rows(samples.X[:, columns], None, left.slots)
             updates[columns] = 0
-            error[columns] = wear(moments[3, columns], moments[2, columns], updates[columns])
+            error[columns] = relative_error(
+                moments[3, columns], moments[2, columns], updates[columns]
+            )
         extremes = self._extremes
         if extremes is not None:
             extremes = _counted_extremes.without_rows(extremes, samples.X, left)

@@ -96,11 +96,11 @@ class NumberCounts:
         else:
             self._values, self._times = np.unique(column, return_counts=True)
         if zeros:
-            place = int(np.searchsorted(self._values, 0))
-            if place == self._values.size or self._values[place] != 0:
-                self._values = np.insert(self._values, place, 0)
-                self._times = np.insert(self._times, place, 0)
-            self._times[place] += zeros
+            position = int(np.searchsorted(self._values, 0))
+            if position == self._values.size or self._values[position] != 0:
+                self._values = np.insert(self._values, position, 0)
+                self._times = np.insert(self._times, position, 0)
+            self._times[position] += zeros
 
     def __contains__(self, value: Any) -> bool:
         return value is not None and value in self._values

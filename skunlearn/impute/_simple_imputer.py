@@ -13,7 +13,7 @@ from scipy import sparse
 
 from skunlearn._compat import MissingValues, StrOptions, fit_context, fitted_indicator, missing_mask
 from skunlearn._kernels.column_moments import rounding
-from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
+from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer, NamesMixin
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
 from skunlearn._statistics.order_statistics import (
@@ -34,7 +34,7 @@ _KINDS = (
 )
 
 
-class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
+class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
     """Replace missing values by a statistic of each column, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.impute.SimpleImputer`. For k
@@ -112,7 +112,7 @@ class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
-    _stock_class = sklearn.impute.SimpleImputer
+    _namesake_class = sklearn.impute.SimpleImputer
 
     def __init__(
         self,
@@ -295,9 +295,9 @@ class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
         if empty.any():
             rows[:, empty] = np.nan if self._marks_nan() else self.missing_values
         parameters = self.get_params(deep=False) | {"add_indicator": False}
-        stock = self._stock_class(**parameters)
-        stock.fit(sparse.csc_matrix(rows) if sparse.issparse(held) else rows)
-        return {"_empty": empty, "statistics_": stock.statistics_}
+        namesake = self._namesake_class(**parameters)
+        namesake.fit(sparse.csc_matrix(rows) if sparse.issparse(held) else rows)
+        return {"_empty": empty, "statistics_": namesake.statistics_}
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -310,12 +310,14 @@ class SimpleImputer(NamesMixin, InverseMixin, StockTransformer):
             if not self._order.is_built:
                 self._order.build(self._numbers(self._rows_held()))
             columns = self._order.without(self._numbers(gone))
-            return Removal(self._medians(columns) | missing, swaps=self._edit(columns.edit()))
+            return Removal(
+                self._medians(columns) | missing, replacements=self._edit(columns.edit())
+            )
         if self.strategy == "most_frequent":
             if not self._modes.is_built:
                 self._modes.build(*self._columns(self._rows_held()))
             found, edit = self._modes.without(self._found, *self._columns(gone))
-            return Removal(self._most_frequent(found) | missing, swaps=self._edit(edit))
+            return Removal(self._most_frequent(found) | missing, replacements=self._edit(edit))
         if self.strategy == "constant" and not sparse.issparse(samples.X):
             empty = missing["_n_missing"] == samples.n_samples - rows.size
             if np.array_equal(empty, self._empty):

@@ -14,7 +14,7 @@ from skunlearn._unlearning.affine_map import AffineMap
 
 
 def moments_seen(
-    moments: JointMoments, place: AffineMap | None, n_features: int
+    moments: JointMoments, affine_map: AffineMap | None, n_features: int
 ) -> tuple[JointMoments, np.ndarray]:
     """Return moments of features and targets behind a map, and what features are divided by yet.
 
@@ -22,18 +22,18 @@ def moments_seen(
     ----------
     moments : JointMoments
         Of columns before the map and of targets.
-    place : AffineMap or None
+    map : AffineMap or None
     n_features : int
         Number of features, where there is no map.
     """
-    if place is None:
+    if affine_map is None:
         return moments, np.ones(n_features)
-    if place.axes is None:
-        return moments, place.scale
-    n_targets = moments.mean.size - place.shift.size
-    turn = linalg.block_diag(place.axes / place.scale, np.eye(n_targets))
+    if affine_map.axes is None:
+        return moments, affine_map.scale
+    n_targets = moments.mean.size - affine_map.shift.size
+    turn = linalg.block_diag(affine_map.axes / affine_map.scale, np.eye(n_targets))
     mean = moments.mean.copy()
-    mean[: place.shift.size] -= place.shift
+    mean[: affine_map.shift.size] -= affine_map.shift
     scatter = turn @ moments.scatter @ turn.T
     seen = JointMoments(
         moments.weight,
@@ -43,17 +43,19 @@ def moments_seen(
         (np.abs(turn) @ np.sqrt(moments.peak)) ** 2,
         moments.n_updates,
     )
-    return seen, np.ones(place.n_features)
+    return seen, np.ones(affine_map.n_features)
 
 
-def find_near(samples: SampleStore, place: AffineMap, X: Any, y: np.ndarray | None) -> np.ndarray:
+def find_near(
+    samples: SampleStore, affine_map: AffineMap, X: Any, y: np.ndarray | None
+) -> np.ndarray:
     """Find rows whose map equals any of the given ones up to rounding.
 
     Parameters
     ----------
     samples : SampleStore
         The rows before the map.
-    place : AffineMap
+    map : AffineMap
     X : ndarray or CSR array of shape (n_queries, n_features)
         Rows after the map.
     y : ndarray of shape (n_queries,) or (n_queries, n_outputs) or None
@@ -66,10 +68,10 @@ def find_near(samples: SampleStore, place: AffineMap, X: Any, y: np.ndarray | No
     """
     slots = samples.slots()
     held, X = dense(samples.X, slots), X.toarray() if sparse.issparse(X) else X
-    table = place.of(held)
-    longest = (np.abs(held).max(axis=0) + np.abs(place.shift)) / place.scale
-    if place.axes is not None:
-        longest = np.abs(place.axes) @ longest * len(longest)
+    table = affine_map.of(held)
+    longest = (np.abs(held).max(axis=0) + np.abs(affine_map.shift)) / affine_map.scale
+    if affine_map.axes is not None:
+        longest = np.abs(affine_map.axes) @ longest * len(longest)
     tolerance = 32 * np.finfo(table.dtype).eps * longest
     found = []
     for at, row in enumerate(X):

@@ -31,9 +31,9 @@ class TiltedProblem(Problem):
 
     tilt: np.ndarray | float = 0.0
 
-    def slope(self, theta: np.ndarray, way: np.ndarray | None = None) -> Slope:
+    def slope(self, theta: np.ndarray, direction: np.ndarray | None = None) -> Slope:
         """Compute the gradient and what bounds its rounding, in one pass."""
-        slope = super().slope(theta, way)
+        slope = super().slope(theta, direction)
         return replace(slope, gradient=slope.gradient + self.tilt)
 
     def value(self, theta: np.ndarray) -> float:
@@ -154,9 +154,9 @@ def _sharp_distance(problem: Problem, state: State, shape: np.ndarray) -> float:
         bulk = np.abs(part)
         shift = (theta.size + 3) * (bulk @ size)
         chance = special.expit(eta)
-        bend = chance * special.expit(-eta) * np.exp(EPS * shift)
+        curvature = chance * special.expit(-eta) * np.exp(EPS * shift)
         # each row's slope is off by its own rounding and by that of its predictor
-        slack += (w * (n_added * np.abs(chance - y) + 8.0 * chance + bend * shift)) @ bulk
+        slack += (w * (n_added * np.abs(chance - y) + 8.0 * chance + curvature * shift)) @ bulk
         leverages = np.einsum("ij,ij->i", part @ factor.inverse, part)
         leverage = max(leverage, float(leverages.max(initial=0.0)))
     nu = float(np.sqrt(max(gradient @ factor.inverse @ gradient, 0.0))) * (1.0 + 1e-8)

@@ -15,7 +15,7 @@ from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
 from skunlearn._privacy.noise import digest, secret_normal
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._statistics.column_moments import power_of_two_above
-from skunlearn._unlearning.commit import Removal, Swap
+from skunlearn._unlearning.commit import Removal, Replacement
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
@@ -239,10 +239,10 @@ class CertifiedRemoval(LogisticRegression):
                 "Parameters were set after fit, but the noise was drawn for the former ones: fit "
                 "anew, or set them back. Nothing was changed."
             )
-        tally = self._tally_without(rows)
-        assert tally is not None
+        counts = self._counts_without(rows)
+        assert counts is not None
         if self._is_tilted:
-            return self._unlearn_within_budget(rows, tally)
+            return self._unlearn_within_budget(rows, counts)
         problem = self._problem(self._weights_without(rows))
         state, sums = self._step_without(rows, problem)
         squares, n_refitted = sums["_squares"], 0
@@ -256,15 +256,15 @@ class CertifiedRemoval(LogisticRegression):
                 f"The solution on the rows left is certified to {spent:.2g} of the optimum, but "
                 f"the noise covers {self._limit():.2g}; fit would refuse them. Nothing was changed."
             )
-        attributes = {**tally, **sums, **self._account(spent)}
+        attributes = {**counts, **sums, **self._account(spent)}
         return self._release(problem, state, attributes, min(n_refitted, 1))
 
-    def _unlearn_within_budget(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
+    def _unlearn_within_budget(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
         problem = self._problem(self._weights())
         state, sums = self._step_without(rows, problem)
         spent = self._spent(problem, state, sums["_squares"])
         if spent <= self._budget():
-            attributes = {**tally, **sums, **self._account(spent, self._n_steps + 1, self._rate)}
+            attributes = {**counts, **sums, **self._account(spent, self._n_steps + 1, self._rate)}
             return self._release(problem, state, attributes, 0)
         if self.on_exhausted == "raise":
             raise BudgetExhaustedError(
@@ -287,7 +287,7 @@ class CertifiedRemoval(LogisticRegression):
                 f"The solver left {spent:.2g} of the {self._limit():.2g} that the noise covers for "
                 "it; fit would refuse the rows left. Nothing was changed."
             )
-        attributes = {**tally, **sums, **self._account(spent, 0, sums["_rate"])}
+        attributes = {**counts, **sums, **self._account(spent, 0, sums["_rate"])}
         return self._release(problem, state, attributes | {"_tilt": tilt, "_n_refits": n_refits}, 1)
 
     def _step_without(self, rows: np.ndarray, problem: Problem) -> tuple[State, dict[str, Any]]:
@@ -329,12 +329,14 @@ class CertifiedRemoval(LogisticRegression):
         """Bound the gradient that a Newton step leaves, and its rounding."""
         before, size = self._state, step.size
         moved = before.theta - state.reference
-        reach = math.sqrt(moved @ moved) + 0.5 * length
+        self_concordance = math.sqrt(moved @ moved) + 0.5 * length
         across = math.sqrt(max(step @ state.gram @ step, 0.0))
-        error = LOGISTIC_THIRD * state.radius * reach * math.sqrt(self._spectrum) * across
+        error = (
+            LOGISTIC_THIRD * state.radius * self_concordance * math.sqrt(self._spectrum) * across
+        )
         weight = float(self._weights()[rows].sum()) * self._heaviest
-        bend = state.radius * math.sqrt(before.theta @ before.theta) * size
-        rounding = state.radius * weight * (rows.size + size + bend)
+        curvature = state.radius * math.sqrt(before.theta @ before.theta) * size
+        rounding = state.radius * weight * (rows.size + size + curvature)
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
         return float(error + EPS * rounding)
 
@@ -350,8 +352,8 @@ class CertifiedRemoval(LogisticRegression):
         """Tell whether subtraction has cost the sums over rows too many digits."""
         unit = EPS * state.theta.size / _WORN
         penalty = problem.penalty
-        worn = unit * (state.peak + penalty) > state.hessian.diagonal() + penalty
-        return bool((worn | (unit * self._peak > squares + 4.0 * penalty)).any())
+        error = unit * (state.peak + penalty) > state.hessian.diagonal() + penalty
+        return bool((error | (unit * self._peak > squares + 4.0 * penalty)).any())
 
     def _summed_anew(self, problem: Problem, state: State) -> tuple[State, dict[str, Any]]:
         """Sum over the rows at the state's parameters."""
@@ -395,7 +397,7 @@ class CertifiedRemoval(LogisticRegression):
         state = self.__dict__
         return self._guarantee(state.get("n_releases_", 0), state.get("budget_spent_"))
 
-    def _adopt(self, fresh: Any) -> list[Swap]:
+    def _adopt(self, fresh: Any) -> list[Replacement]:
         fresh.n_releases_ = self.n_releases_ + 1
         return super()._adopt(fresh)
 

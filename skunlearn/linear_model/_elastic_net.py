@@ -244,12 +244,12 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         self._fit(X, y, sample_weight, sample_ids)
         return self
 
-    def _refit(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
             raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
         moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
-        solutions = self._solve(moments, frame, None)
+        solutions = self._solve(moments, affine_map, None)
         squares = moments.scatter.diagonal()[-len(solutions) :]
         if any(s.gap > self.tol * square for s, square in zip(solutions, squares, strict=True)):
             warnings.warn(
@@ -258,32 +258,34 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        return self._solved(moments, solutions, rows.size, frame, EPS, refitted=True)
+        return self._solved(moments, solutions, rows.size, affine_map, EPS, refitted=True)
 
-    def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _unlearn_mapped(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         moments, weight = self._moments, samples.sample_weight
         if weight is None or weight[rows].sum() < (1.0 - 1e-6) * moments.weight:
             moments = moments.without(samples.X, samples.y, weight, rows, self.fit_intercept)
             starts = np.atleast_2d(to_host(self.coef_)).astype(np.float64)
-            solutions = self._solve(moments, frame, starts)
+            solutions = self._solve(moments, affine_map, starts)
             error = max(solution.error for solution in solutions)
             if error <= TOLERANCE:
-                n_left = samples.n_samples - rows.size
-                return self._solved(moments, solutions, n_left, frame, error, refitted=False)
-        return self._refit(samples, samples.slots_without(rows), frame)
+                n_remaining = samples.n_samples - rows.size
+                return self._solved(
+                    moments, solutions, n_remaining, affine_map, error, refitted=False
+                )
+        return self._refit(samples, samples.slots_without(rows), affine_map)
 
     def _solved(
         self,
         moments: JointMoments,
         solutions: list[Solution],
         n_samples: int,
-        frame: Any,
+        affine_map: Any,
         error: float,
         *,
         refitted: bool,
     ) -> Removal:
         coef = np.stack([solution.coef for solution in solutions])
-        removal = self._removal(moments, coef, moments.mean, frame, error, refitted=refitted)
+        removal = self._removal(moments, coef, moments.mean, affine_map, error, refitted=refitted)
         gaps = np.array([solution.gap for solution in solutions]) / n_samples
         n_iter = [solution.n_iter for solution in solutions]
         single = len(solutions) == 1
@@ -292,11 +294,11 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         return removal
 
     def _solve(
-        self, moments: JointMoments, frame: Any, starts: np.ndarray | None
+        self, moments: JointMoments, affine_map: Any, starts: np.ndarray | None
     ) -> list[Solution]:
         """Solve for each target, from the given weights or from zero."""
         n_features = self.n_features_in_
-        moments, scale = moments_seen(moments, frame, n_features)
+        moments, scale = moments_seen(moments, affine_map, n_features)
         gram, right = normal_equations(moments.scatter, scale, 0.0)
         solutions = []
         for target in range(len(right)):

@@ -63,7 +63,7 @@ class Problem(NamedTuple):
         Their products with the target.
 
     target : int
-        The target's place in the moments.
+        The target's position in the moments.
 
     l1, l2 : float
         Penalties of the sum of squares.

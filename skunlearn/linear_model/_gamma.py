@@ -79,7 +79,7 @@ class GammaRegressor(LogLinkRegressor):
     >>> from skunlearn.linear_model import GammaRegressor
     >>> X, y = np.arange(6.0)[:, None], [0.5, 1, 1, 3, 5, 90]
     >>> model = GammaRegressor(alpha=0.1).fit(X, y, sample_ids=list("abcdef")).unlearn("f")
-    >>> model.unlearning_report_.n_left
+    >>> model.unlearning_report_.n_remaining
     5
     """
 

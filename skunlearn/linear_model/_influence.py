@@ -280,7 +280,7 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
             fresh.feature_names_in_ = names
-        return Removal({}, n_refitted=1, swaps=tuple(self._adopt(fresh)))
+        return Removal({}, n_refitted=1, replacements=tuple(self._adopt(fresh)))
 
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian on the rows held."""

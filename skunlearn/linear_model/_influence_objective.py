@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sklearn.linear_model as theirs
+import sklearn.linear_model as namesake
 from sklearn.utils import compute_class_weight
 
 from skunlearn.linear_model._gamma import GammaRegressor
@@ -134,7 +134,7 @@ def encode(estimator: Any, y: np.ndarray, classes: np.ndarray | None) -> np.ndar
     if classes is None:
         return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     codes = np.searchsorted(classes, y)
-    if isinstance(estimator, theirs.RidgeClassifier | RidgeClassifier):
+    if isinstance(estimator, namesake.RidgeClassifier | RidgeClassifier):
         if classes.size == 2:
             return 2.0 * codes[:, None] - 1.0
         return 2.0 * (codes[:, None] == np.arange(classes.size)) - 1.0
@@ -174,18 +174,18 @@ def _log_link(power: float | None) -> Callable[[Any, int], tuple[Any, Any, float
 
 
 SUPPORTED: dict[type, Callable[[Any, int], tuple[Any, Any, float]]] = {
-    theirs.LogisticRegression: _logistic,
+    namesake.LogisticRegression: _logistic,
     LogisticRegression: _logistic,
-    theirs.LinearRegression: _least_squares,
+    namesake.LinearRegression: _least_squares,
     LinearRegression: _least_squares,
-    theirs.Ridge: _least_squares,
+    namesake.Ridge: _least_squares,
     Ridge: _least_squares,
-    theirs.RidgeClassifier: _least_squares,
+    namesake.RidgeClassifier: _least_squares,
     RidgeClassifier: _least_squares,
-    theirs.PoissonRegressor: _log_link(1.0),
+    namesake.PoissonRegressor: _log_link(1.0),
     PoissonRegressor: _log_link(1.0),
-    theirs.GammaRegressor: _log_link(2.0),
+    namesake.GammaRegressor: _log_link(2.0),
     GammaRegressor: _log_link(2.0),
-    theirs.TweedieRegressor: _log_link(None),
+    namesake.TweedieRegressor: _log_link(None),
     TweedieRegressor: _log_link(None),
 }

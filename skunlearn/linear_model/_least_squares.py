@@ -39,7 +39,7 @@ class LeastSquares(MomentsModel):
     def _solve_from_rows(self, X: np.ndarray, y: np.ndarray, penalties: list[float]) -> np.ndarray:
         """Solve on centred, weighted rows; returns shape (n_targets, n_features)."""
 
-    def _refit(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         """Solve anew on the given rows, as retraining does.
 
         Tables that are not longer than wide have no use for moments.
@@ -49,22 +49,22 @@ class LeastSquares(MomentsModel):
             raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
         if rows.size > self.n_features_in_:
             moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
-            penalties, chosen = self._choose_penalties(samples, moments, lambda: rows, frame)
-            coef, _ = self._solve(moments, frame, penalties)
+            penalties, chosen = self._choose_penalties(samples, moments, lambda: rows, affine_map)
+            coef, _ = self._solve(moments, affine_map, penalties)
             if coef is not None:
-                removal = self._removal(moments, coef, moments.mean, frame, EPS, refitted=True)
+                removal = self._removal(moments, coef, moments.mean, affine_map, EPS, refitted=True)
                 removal.attributes.update(chosen)
                 return removal
         else:
             moments = None
-            penalties, chosen = self._choose_penalties(samples, None, lambda: rows, frame)
-        X, y, mean = self._centred_rows(samples, rows, frame)
+            penalties, chosen = self._choose_penalties(samples, None, lambda: rows, affine_map)
+        X, y, mean = self._centred_rows(samples, rows, affine_map)
         coef = self._solve_from_rows(X, y, penalties)
-        removal = self._removal(moments, coef, mean, frame, EPS, refitted=True)
+        removal = self._removal(moments, coef, mean, affine_map, EPS, refitted=True)
         removal.attributes.update(chosen)
         return removal
 
-    def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _unlearn_mapped(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         moments, weight = self._moments, samples.sample_weight
         if (
             moments is not None
@@ -73,21 +73,23 @@ class LeastSquares(MomentsModel):
         ):
             moments = moments.without(samples.X, samples.y, weight, rows, self.fit_intercept)
             penalties, chosen = self._choose_penalties(
-                samples, moments, lambda: samples.slots_without(rows), frame
+                samples, moments, lambda: samples.slots_without(rows), affine_map
             )
-            coef, error = self._solve(moments, frame, penalties)
+            coef, error = self._solve(moments, affine_map, penalties)
             if coef is not None and error <= TOLERANCE:
-                removal = self._removal(moments, coef, moments.mean, frame, error, refitted=False)
+                removal = self._removal(
+                    moments, coef, moments.mean, affine_map, error, refitted=False
+                )
                 removal.attributes.update(chosen)
                 return removal
-        return self._refit(samples, samples.slots_without(rows), frame)
+        return self._refit(samples, samples.slots_without(rows), affine_map)
 
     def _choose_penalties(
         self,
         samples: SampleStore,
         moments: JointMoments | None,
         rows: Callable[[], np.ndarray],
-        frame: Any,
+        affine_map: Any,
     ) -> tuple[list[float], dict[str, Any]]:
         """Return the penalty of each target, and the attributes that tell of a choice.
 
@@ -97,11 +99,11 @@ class LeastSquares(MomentsModel):
         return self._penalties(samples.y.shape[1]), {}
 
     def _solve(
-        self, moments: JointMoments, frame: Any, penalties: list[float]
+        self, moments: JointMoments, affine_map: Any, penalties: list[float]
     ) -> tuple[np.ndarray | None, float]:
         """Solve the normal equations; the solution is None where they are not to be trusted."""
         n_features = self.n_features_in_
-        moments, scale = moments_seen(moments, frame, n_features)
+        moments, scale = moments_seen(moments, affine_map, n_features)
         n_targets = moments.mean.size - n_features
         scatter, peak, n_updates = moments.scatter, moments.peak, moments.n_updates
         if penalties.count(penalties[0]) == n_targets:
@@ -137,7 +139,7 @@ class LeastSquares(MomentsModel):
         return solution.coef, solution.error
 
     def _centred_rows(
-        self, samples: SampleStore, rows: np.ndarray, frame: Any
+        self, samples: SampleStore, rows: np.ndarray, affine_map: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return rows and targets less their mean, times the root of their weight, and the mean."""
         y, weight = self._taken(samples, rows)
@@ -146,8 +148,8 @@ class LeastSquares(MomentsModel):
         if self.fit_intercept:
             mean = np.average(np.hstack([X, y]), axis=0, weights=weight)
         X, y = X - mean[: X.shape[1]], y - mean[X.shape[1] :]
-        if frame is not None:
-            X = frame.steps(X)
+        if affine_map is not None:
+            X = affine_map.steps(X)
         if weight is not None:
             root = np.sqrt(weight)[:, None]
             X, y = X * root, y * root

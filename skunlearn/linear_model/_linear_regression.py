@@ -160,7 +160,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
         if samples is None or self.positive or sparse.issparse(samples.X):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'singular_'")
         with samples.lock:
-            X = self._centred_rows(self._samples, samples.slots(), self._frame)[0]
+            X = self._centred_rows(self._samples, samples.slots(), self._map)[0]
         return samples.publish(linalg.svdvals(X))
 
     @property

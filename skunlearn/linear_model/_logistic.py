@@ -305,7 +305,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         totals = np.bincount(self._samples.y.astype(np.intp), weights, n_classes)
         return weights.sum() / (n_classes * totals)
 
-    def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+    def _counts_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         n_classes = self._n_per_class.size
         codes = self._samples.y[rows].astype(np.intp)
         left = counted = self._n_per_class - np.bincount(codes, minlength=n_classes)

@@ -28,7 +28,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
     """A linear model of targets that follows from joint moments of rows and targets.
 
     Rows are held in the coordinates they came in; behind an affine transformer that forgets too, a
-    pipeline puts the raw rows here and `_frame`, the transformer's present map, in between, so that
+    pipeline puts the raw rows here and `_map`, the transformer's present map, in between, so that
     a change of the transformer costs no pass over the rows.
     """
 
@@ -41,11 +41,11 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
     positive: bool
 
     @abstractmethod
-    def _refit(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         """Solve anew on the given rows, as retraining does."""
 
     @abstractmethod
-    def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _unlearn_mapped(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         """Solve without the given rows, behind a transformer of the given form."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, sample_ids: Any, **checks: Any) -> None:
@@ -73,19 +73,19 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             sources=(sources[0], None, sources[2]),
             sample_ids=sample_ids,
         )
-        self._frame = None
+        self._map = None
         self.__dict__.update(self._refit(self._samples, self._samples.slots(), None).attributes)
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        return self._unlearn_framed(self._samples, rows, self._frame)
+        return self._unlearn_mapped(self._samples, rows, self._map)
 
     def _removal(
         self,
         moments: Any,
         coef: np.ndarray,
         mean: np.ndarray,
-        frame: Any,
+        affine_map: Any,
         error: float,
         *,
         refitted: bool,
@@ -93,8 +93,8 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         intercept: Any = 0.0
         if self.fit_intercept:
             centre, target = mean[: -len(coef)], mean[-len(coef) :]
-            if frame is not None:
-                centre = frame.of(centre)
+            if affine_map is not None:
+                centre = affine_map.of(centre)
             intercept = target - coef @ centre
             if self._single:
                 intercept = intercept[0]
@@ -105,7 +105,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         publish = self._samples.publish
         attributes = {
             "_moments": moments,
-            "_frame": frame,
+            "_map": affine_map,
             "coef_": publish(coef[0] if flat else coef),
             "intercept_": publish(intercept) if self.fit_intercept else 0.0,
         }
@@ -131,15 +131,15 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             place of the transformed ones, so that nothing is kept in the coordinates of a former
             transformer.
         """
-        frame = source.after
-        if frame.n_features != self.n_features_in_ or (
-            frame.shift.any() and not self.fit_intercept
+        affine_map = source.after
+        if affine_map.n_features != self.n_features_in_ or (
+            affine_map.shift.any() and not self.fit_intercept
         ):
             return None
-        if self._frame is not None:
-            return self._unlearn_framed(self._samples, rows, frame)
+        if self._map is not None:
+            return self._unlearn_mapped(self._samples, rows, affine_map)
         raw = self._samples.with_rows(source.rows(np.arange(self._samples.n_samples)))
-        removal = self._refit(raw, raw.slots_without(rows), frame)
+        removal = self._refit(raw, raw.slots_without(rows), affine_map)
         removal.attributes["_samples"] = raw
         return removal
 
@@ -173,9 +173,9 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         return super().find_samples(X, y)
 
     def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
-        if self._frame is None:
+        if self._map is None:
             return super()._find(X, y)
-        return find_near(self._samples, self._frame, X, y)
+        return find_near(self._samples, self._map, X, y)
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:

@@ -18,7 +18,7 @@ from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
-from skunlearn._unlearning.commit import Removal, Swap, reads_one_version
+from skunlearn._unlearning.commit import Removal, Replacement, reads_one_version
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -415,7 +415,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
             return self.coef_.ravel()
         return np.hstack([self.coef_, self.intercept_[:, None]]).ravel()
 
-    def _adopt(self, fresh: Any) -> list[Swap]:
+    def _adopt(self, fresh: Any) -> list[Replacement]:
         """Go on with the account where a pipeline refits."""
         fresh._spent = float(np.hypot(fresh._spent, self._spent))
         fresh.epsilon_spent_ = gaussian_epsilon(fresh.delta, fresh._spent)

@@ -200,13 +200,13 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         self._single = False
         self._labels_elsewhere = labels_elsewhere
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        self._frame = None
+        self._map = None
         self.__dict__.update(self._refit(self._samples, self._samples.slots(), None).attributes)
         self._name_solver()
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
-    def _refit(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
             raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
@@ -217,15 +217,17 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             moments = class_moments(samples.X, labels, classes.size, weight, rows)
             joint = self._joined(moments, classes, counts)
             coef, _ = self._solve(
-                joint, frame, self._penalties(len(joint.mean) - samples.X.shape[1])
+                joint, affine_map, self._penalties(len(joint.mean) - samples.X.shape[1])
             )
             if coef is not None:
-                return self._classifying(moments, classes, counts, coef, joint.mean, frame, None)
-        X, y, mean = self._centred_rows(samples, rows, frame)
+                return self._classifying(
+                    moments, classes, counts, coef, joint.mean, affine_map, None
+                )
+        X, y, mean = self._centred_rows(samples, rows, affine_map)
         coef = self._solve_from_rows(X, y, self._penalties(y.shape[1]))
-        return self._classifying(moments, classes, counts, coef, mean, frame, None)
+        return self._classifying(moments, classes, counts, coef, mean, affine_map, None)
 
-    def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _unlearn_mapped(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         weight, classes = samples.sample_weight, to_host(self.classes_)
         labels = classes.searchsorted(samples.y[rows])
         counts = self._counts - np.bincount(labels, minlength=classes.size)
@@ -240,13 +242,13 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             else:
                 joint = self._joined(tuple(moments), classes, counts)
                 n_targets = len(joint.mean) - samples.X.shape[1]
-                coef, error = self._solve(joint, frame, self._penalties(n_targets))
+                coef, error = self._solve(joint, affine_map, self._penalties(n_targets))
                 if coef is not None and error <= TOLERANCE:
                     return self._classifying(
-                        tuple(moments), classes, counts, coef, joint.mean, frame, error
+                        tuple(moments), classes, counts, coef, joint.mean, affine_map, error
                     )
         try:
-            return self._refit(samples, samples.slots_without(rows), frame)
+            return self._refit(samples, samples.slots_without(rows), affine_map)
         except ValueError as error:
             raise NotUnlearnableError(
                 f"RidgeClassifier cannot be fitted on the rows that would be left: {error}"
@@ -259,11 +261,11 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         counts: np.ndarray,
         coef: np.ndarray,
         mean: np.ndarray,
-        frame: Any,
+        affine_map: Any,
         error: float | None,
     ) -> Removal:
         removal = self._removal(
-            moments, coef, mean, frame, EPS if error is None else error, refitted=error is None
+            moments, coef, mean, affine_map, EPS if error is None else error, refitted=error is None
         )
         removal.attributes.update(classes_=self._published(classes), _counts=counts)
         return removal

@@ -197,14 +197,14 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         samples: SampleStore,
         moments: JointMoments | None,
         rows: Callable[[], np.ndarray],
-        frame: Any,
+        affine_map: Any,
     ) -> tuple[list[float], dict[str, Any]]:
         n_targets = samples.y.shape[1]
         alphas = self._alphas()
         if self.cv is None:
-            scores, chosen = self._leave_one_out(samples, moments, rows(), frame, alphas)
+            scores, chosen = self._leave_one_out(samples, moments, rows(), affine_map, alphas)
         else:
-            scores, chosen = self._by_folds(samples, moments, rows(), frame, alphas), {}
+            scores, chosen = self._by_folds(samples, moments, rows(), affine_map, alphas), {}
         best = scores.argmax(axis=0)
         score = scores.max(axis=0)
         if self.alpha_per_target and n_targets == 1:
@@ -221,7 +221,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         samples: SampleStore,
         moments: JointMoments | None,
         rows: np.ndarray,
-        frame: Any,
+        affine_map: Any,
         alphas: np.ndarray,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Score each penalty on what the other rows predict for each row.
@@ -230,13 +230,13 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         """
         if rows.size < 2:
             raise ValueError("Leave-one-out needs two rows or more; there is n_samples=1.")
-        X, y, mean = self._centred_rows(samples, rows, frame)
+        X, y, mean = self._centred_rows(samples, rows, affine_map)
         weight = None if samples.sample_weight is None else samples.sample_weight[rows]
         if moments is None:
             values, axes = spectrum(X @ X.T)
             X = axes.T * np.sqrt(values)
         else:
-            seen, scale = moments_seen(moments, frame, X.shape[1])
+            seen, scale = moments_seen(moments, affine_map, X.shape[1])
             values, axes = spectrum(normal_equations(seen.scatter, scale, 0.0)[0])
             X = X @ axes.T
         gains = 1.0 / (values[:, None] + alphas)
@@ -246,10 +246,10 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             leverage += (np.ones(rows.size) if weight is None else weight)[:, None] / total
         cross = X.T @ y
         errors = np.empty((rows.size, y.shape[1], alphas.size))
-        for place in range(alphas.size):
-            fitted = X @ (gains[:, [place]] * cross)
+        for position in range(alphas.size):
+            fitted = X @ (gains[:, [position]] * cross)
             with np.errstate(divide="ignore", invalid="ignore"):
-                errors[:, :, place] = (y - fitted) / (1.0 - leverage[:, [place]])
+                errors[:, :, position] = (y - fitted) / (1.0 - leverage[:, [position]])
         if self.scoring is None:
             results = errors**2
             scores = -results.mean(axis=0).T
@@ -272,14 +272,14 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         scorer = check_scoring(self, scoring=self.scoring)
         extras = {} if weight is None else {"sample_weight": weight}
         scores = []
-        for place in range(predictions.shape[2]):
+        for position in range(predictions.shape[2]):
             if self.alpha_per_target:
-                pairs = list(zip(predictions[:, :, place].T, y.T, strict=True))
+                pairs = list(zip(predictions[:, :, position].T, y.T, strict=True))
                 scores.append([scorer(_Predicted(), p, target, **extras) for p, target in pairs])
             elif self._single:
-                scores.append(scorer(_Predicted(), predictions[:, 0, place], y[:, 0], **extras))
+                scores.append(scorer(_Predicted(), predictions[:, 0, position], y[:, 0], **extras))
             else:
-                scores.append(scorer(_Predicted(), predictions[:, :, place], y, **extras))
+                scores.append(scorer(_Predicted(), predictions[:, :, position], y, **extras))
         return np.array(scores)
 
     def _by_folds(
@@ -287,7 +287,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         samples: SampleStore,
         moments: JointMoments | None,
         rows: np.ndarray,
-        frame: Any,
+        affine_map: Any,
         alphas: np.ndarray,
     ) -> np.ndarray:
         """Score each penalty on folds of neighbouring rows."""
@@ -300,17 +300,17 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
                     samples.X, samples.y, samples.sample_weight, rows[test], self.fit_intercept
                 )
             X, y = samples.X[rows[test]], samples.y[rows[test]]
-            if frame is not None:
-                X = frame.of(X)
+            if affine_map is not None:
+                X = affine_map.of(X)
             if self._single:
                 y = y[:, 0]
             extras = {}
             if samples.sample_weight is not None:
                 extras["sample_weight"] = samples.sample_weight[rows[test]]
-            for place, alpha in enumerate(alphas.tolist()):
-                removal = self._ridge(samples, part, rows[train], frame, alpha)
+            for position, alpha in enumerate(alphas.tolist()):
+                removal = self._ridge(samples, part, rows[train], affine_map, alpha)
                 coef, intercept = removal.attributes["coef_"], removal.attributes["intercept_"]
-                scores[fold, place] = scorer(_Predicted(), X @ coef.T + intercept, y, **extras)
+                scores[fold, position] = scorer(_Predicted(), X @ coef.T + intercept, y, **extras)
         return scores.mean(axis=0)
 
     def _ridge(
@@ -318,22 +318,22 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         samples: SampleStore,
         moments: JointMoments | None,
         rows: np.ndarray,
-        frame: Any,
+        affine_map: Any,
         alpha: float,
     ) -> Removal:
         """Solve with one penalty."""
         penalties = [alpha] * samples.y.shape[1]
         if moments is not None:
-            coef, _ = self._solve(moments, frame, penalties)
+            coef, _ = self._solve(moments, affine_map, penalties)
             if coef is not None:
-                return self._removal(None, coef, moments.mean, frame, EPS, refitted=False)
-        X, y, mean = self._centred_rows(samples, rows, frame)
+                return self._removal(None, coef, moments.mean, affine_map, EPS, refitted=False)
+        X, y, mean = self._centred_rows(samples, rows, affine_map)
         coef = self._solve_from_rows(X, y, penalties)
-        return self._removal(None, coef, mean, frame, EPS, refitted=False)
+        return self._removal(None, coef, mean, affine_map, EPS, refitted=False)
 
-    def _unlearn_framed(self, samples: SampleStore, rows: np.ndarray, frame: Any) -> Removal:
+    def _unlearn_mapped(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         try:
-            return super()._unlearn_framed(samples, rows, frame)
+            return super()._unlearn_mapped(samples, rows, affine_map)
         except NotUnlearnableError:
             raise
         except ValueError as error:

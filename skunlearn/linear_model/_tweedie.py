@@ -90,7 +90,7 @@ class TweedieRegressor(LogLinkRegressor):
     >>> from skunlearn.linear_model import TweedieRegressor
     >>> X, y = np.arange(6.0)[:, None], [0, 1, 1, 3, 5, 90]
     >>> model = TweedieRegressor(power=1.5).fit(X, y, sample_ids=list("abcdef")).unlearn("f")
-    >>> model.unlearning_report_.n_left
+    >>> model.unlearning_report_.n_remaining
     5
     """
 

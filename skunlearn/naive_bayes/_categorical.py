@@ -162,7 +162,12 @@ class CategoricalNB(BaseDiscreteNB):
         return np.zeros((4, n_classes, self.n_categories_.sum() + 1), dtype=np.int64)
 
     def _count(
-        self, totals: np.ndarray, tally: np.ndarray, labels: np.ndarray, rows: np.ndarray, sign: int
+        self,
+        totals: np.ndarray,
+        counts: np.ndarray,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        sign: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Count each category as a feature of its own that a row has or has not."""
         X, weights = self._samples.X, self._samples.sample_weight
@@ -171,25 +176,25 @@ class CategoricalNB(BaseDiscreteNB):
         first = np.cumsum(self.n_categories_) - self.n_categories_
         for start in range(0, rows.size, _ROW_BLOCK):
             block, label = rows[start : start + _ROW_BLOCK], labels[start : start + _ROW_BLOCK]
-            places = first + X[block]
-            totals, tally = count_entries(
+            positions = first + X[block]
+            totals, counts = count_entries(
                 totals,
-                tally,
-                np.ones(places.size),
-                places.astype(np.int32).ravel(),
-                np.arange(0, places.size + 1, n_features, dtype=np.int32),
+                counts,
+                np.ones(positions.size),
+                positions.astype(np.int32).ravel(),
+                np.arange(0, positions.size + 1, n_features, dtype=np.int32),
                 UNIT_WEIGHTS if weights is None else weights[block],
                 label,
                 np.arange(block.size),
                 self._threshold,
                 sign,
             )
-            cells = (label[:, np.newaxis] * width + places).ravel()
+            cells = (label[:, np.newaxis] * width + positions).ravel()
             totals[3] += sign * np.bincount(cells, minlength=n_classes * width).reshape(-1, width)
-        return totals, tally
+        return totals, counts
 
     def _attributes(
-        self, totals: np.ndarray, tally: np.ndarray, classes: np.ndarray
+        self, totals: np.ndarray, counts: np.ndarray, classes: np.ndarray
     ) -> dict[str, Any]:
         ends = np.cumsum(self.n_categories_)
         held = np.split(totals[3, :, :-1].sum(axis=0) > 0, ends[:-1])
@@ -201,13 +206,15 @@ class CategoricalNB(BaseDiscreteNB):
             for end, n_gone in zip(ends, gone, strict=True):
                 keep[end - n_gone : end] = False
             totals = totals.compress(keep, axis=2)
-        attributes = super()._attributes(totals, tally, classes)
+        attributes = super()._attributes(totals, counts, classes)
         split = np.cumsum(n_categories)[:-1]
-        counts = [part.copy() for part in np.split(attributes["category_count_"], split, axis=1)]
+        by_feature = [
+            part.copy() for part in np.split(attributes["category_count_"], split, axis=1)
+        ]
         alpha, class_count = self._checked_alpha(), attributes["class_count_"]
-        log_prob = [self._feature_log_prob(count, class_count, alpha) for count in counts]
+        log_prob = [self._feature_log_prob(count, class_count, alpha) for count in by_feature]
         return attributes | {
-            "category_count_": counts,
+            "category_count_": by_feature,
             "feature_log_prob_": log_prob,
             "n_categories_": n_categories,
         }

@@ -95,11 +95,11 @@ class BaseDiscreteNB(BaseNB):
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self._threshold = threshold
         totals = self._zeros(classes.size)
-        tally = np.zeros((2, classes.size), dtype=np.int64)
+        counts = np.zeros((2, classes.size), dtype=np.int64)
         rows = self._samples.slots()
         labels = classes.searchsorted(self._fit_targets(rows))
-        totals, tally = self._count(totals, tally, labels, rows, sign=1)
-        self.__dict__.update(self._attributes(totals, tally, classes))
+        totals, counts = self._count(totals, counts, labels, rows, sign=1)
+        self.__dict__.update(self._attributes(totals, counts, classes))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
@@ -124,7 +124,12 @@ class BaseDiscreteNB(BaseNB):
         return np.zeros((3, n_classes, self.n_features_in_ + 1), dtype=np.int64)
 
     def _count(
-        self, totals: np.ndarray, tally: np.ndarray, labels: np.ndarray, rows: np.ndarray, sign: int
+        self,
+        totals: np.ndarray,
+        counts: np.ndarray,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        sign: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Add rows held to totals, or take them out; returns new arrays."""
         X, weights = self._samples.X, self._samples.sample_weight
@@ -132,27 +137,27 @@ class BaseDiscreteNB(BaseNB):
             weights = UNIT_WEIGHTS
         rest = (weights, labels, rows, self._threshold, sign)
         if sparse.issparse(X):
-            return count_entries(totals, tally, X.data, X.indices, X.indptr, *rest)
-        return count_rows(totals, tally, X, *rest)
+            return count_entries(totals, counts, X.data, X.indices, X.indptr, *rest)
+        return count_rows(totals, counts, X, *rest)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         classes = self.classes_
         labels = classes.searchsorted(self._fit_targets(rows))
-        totals, tally = self._count(self._totals, self._tally, labels, rows, sign=-1)
-        keep = self._classes_left(*tally)
+        totals, counts = self._count(self._totals, self._counts, labels, rows, sign=-1)
+        keep = self._classes_left(*counts)
         if keep is not None:
             classes = self._labels_left(keep)
             totals = totals.compress(keep, axis=1)
-            tally = tally.compress(keep, axis=1)
-        return Removal(self._attributes(totals, tally, classes))
+            counts = counts.compress(keep, axis=1)
+        return Removal(self._attributes(totals, counts, classes))
 
     def _attributes(
-        self, totals: np.ndarray, tally: np.ndarray, classes: np.ndarray
+        self, totals: np.ndarray, counts: np.ndarray, classes: np.ndarray
     ) -> dict[str, Any]:
         feature_count, class_count = to_floats(totals)
         return {
             "_totals": totals,
-            "_tally": tally,
+            "_counts": counts,
             "classes_": classes,
             "class_count_": class_count,
             "class_log_prior_": self._class_log_prior(class_count),

@@ -151,15 +151,15 @@ class GaussianNB(BaseNB):
         self._labels_elsewhere = labels_elsewhere
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         moments = np.empty((classes.size + 1, 5, X.shape[1]))
-        tally = np.empty((4, classes.size + 1))
+        counts = np.empty((4, classes.size + 1))
         for part in range(classes.size + 1):
-            self._recompute(moments, tally, part, classes, self._samples.slots())
-        self.__dict__.update(self._attributes(moments, tally, classes)[0])
+            self._recompute(moments, counts, part, classes, self._samples.slots())
+        self.__dict__.update(self._attributes(moments, counts, classes)[0])
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _recompute(
-        self, moments: np.ndarray, tally: np.ndarray, part: int, classes: np.ndarray, rows: Any
+        self, moments: np.ndarray, counts: np.ndarray, part: int, classes: np.ndarray, rows: Any
     ) -> None:
         """Fill in the moments of one class, or of all rows, from those of `rows` that it has."""
         samples = self._samples
@@ -169,21 +169,21 @@ class GaussianNB(BaseNB):
             weights = samples.sample_weight
         moments[part] = from_rows(samples.X, weights, rows)
         n_weighted = rows.size if weights is None else np.count_nonzero(weights[rows])
-        tally[:, part] = rows.size, n_weighted, 0, power_of_two_above(moments[part, 0, 0])
+        counts[:, part] = rows.size, n_weighted, 0, power_of_two_above(moments[part, 0, 0])
 
     def _attributes(
-        self, moments: np.ndarray, tally: np.ndarray, classes: np.ndarray
+        self, moments: np.ndarray, counts: np.ndarray, classes: np.ndarray
     ) -> tuple[dict[str, Any], np.ndarray]:
         """Derive attributes and the estimated relative error of each set of moments."""
         theta, var, class_count, class_prior, epsilon, error = gaussians_of(
-            moments, tally, self.var_smoothing
+            moments, counts, self.var_smoothing
         )
         if self.priors is not None:
             class_prior = self._checked_priors(classes.size)
         publish = self._samples.publish
         attributes = {
             "_moments": moments,
-            "_tally": tally,
+            "_counts": counts,
             "classes_": publish(classes) if self._labels_elsewhere else classes,
             "class_count_": publish(class_count),
             "class_prior_": publish(class_prior),
@@ -209,20 +209,22 @@ class GaussianNB(BaseNB):
         labels = classes.searchsorted(samples.y[rows])
         X, gone, weights = for_kernel(samples.X, rows, samples.sample_weight)
         weights = UNIT_WEIGHTS if weights is None else weights
-        moments, tally = remove_labelled_rows(self._moments, self._tally, X, weights, labels, gone)
-        keep = self._classes_left(tally[0, :-1], tally[1, :-1])
+        moments, counts = remove_labelled_rows(
+            self._moments, self._counts, X, weights, labels, gone
+        )
+        keep = self._classes_left(counts[0, :-1], counts[1, :-1])
         if keep is not None:
             classes = self._labels_left(keep)
             parts = np.append(keep, True)
-            moments, tally = moments.compress(parts, axis=0), tally.compress(parts, axis=1)
-        attributes, error = self._attributes(moments, tally, classes)
+            moments, counts = moments.compress(parts, axis=0), counts.compress(parts, axis=1)
+        attributes, error = self._attributes(moments, counts, classes)
         n_refitted = 0
         while error.max() > TOLERANCE:
             left = samples.slots_without(rows)
             for part in np.flatnonzero(error > TOLERANCE).tolist():
-                self._recompute(moments, tally, part, classes, left)
+                self._recompute(moments, counts, part, classes, left)
                 n_refitted += 1
-            attributes, error = self._attributes(moments, tally, classes)
+            attributes, error = self._attributes(moments, counts, classes)
         guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
         return Removal(attributes, guarantee, n_refitted, len(moments), "moment set")
 

@@ -47,7 +47,7 @@ class SearchIndex:
         rows = (samples.X, samples.y)
         if samples.n_removed:
             rows = samples.take(samples.slots())[:2]
-        searcher = model._namesake(**self._parameters(model)).fit(*rows)
+        searcher = model._namesake_class(**self._parameters(model)).fit(*rows)
         if hasattr(model, "feature_names_in_"):
             searcher.feature_names_in_ = model.feature_names_in_
         shared = [held for held in (samples.X, samples.y) if isinstance(held, np.ndarray)]
@@ -89,7 +89,7 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         "n_jobs": [Integral, None],
     }
     _unlearning_tags = UnlearningTags("bitwise", predicts_with_rows=True)
-    _namesake: ClassVar[type]
+    _namesake_class: ClassVar[type]
     _index: SearchIndex
     metric: Any
 

@@ -105,7 +105,7 @@ class KNeighborsClassifier(ClassifierMixin, BaseKNeighbors):
     array([['bob']], dtype=object)
     """
 
-    _namesake = sklearn.neighbors.KNeighborsClassifier
+    _namesake_class = sklearn.neighbors.KNeighborsClassifier
     classes_: Any
     outputs_2d_: bool
 

@@ -153,12 +153,12 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         self._hold_samples(X, y, sources=sources, sample_ids=sample_ids)
         rows = self._samples.slots()
         moments = np.empty((classes.size + 1, 5, X.shape[1]))
-        tally = np.zeros((4, classes.size + 1))
+        counts = np.zeros((4, classes.size + 1))
         for part in range(classes.size + 1):
-            self._recompute(moments, tally, part, classes, rows)
+            self._recompute(moments, counts, part, classes, rows)
         self._check_spread(moments[-1], rows, ValueError)
         self.__dict__.update(
-            self._attributes(moments, tally, classes, self._medians(classes, rows))
+            self._attributes(moments, counts, classes, self._medians(classes, rows))
         )
         if (self.within_class_std_dev_ == 0).any():
             warnings.warn(
@@ -187,13 +187,13 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
                 raise error(_CONSTANT)
 
     def _recompute(
-        self, moments: np.ndarray, tally: np.ndarray, part: int, classes: np.ndarray, rows: Any
+        self, moments: np.ndarray, counts: np.ndarray, part: int, classes: np.ndarray, rows: Any
     ) -> None:
         """Fill in the moments of one class, or of all rows, from those of `rows` that it has."""
         if part < classes.size:
             rows = rows[self._fit_targets(rows) == classes[part]]
         moments[part] = from_rows(self._samples.X, None, rows)
-        tally[:, part] = rows.size, rows.size, 0, 0
+        counts[:, part] = rows.size, rows.size, 0, 0
 
     def _medians(self, classes: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
         """Compute the medians of some classes, if that is what centres are."""
@@ -223,7 +223,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     def _attributes(
         self,
         moments: np.ndarray,
-        tally: np.ndarray,
+        counts: np.ndarray,
         classes: np.ndarray,
         medians: np.ndarray | None,
     ) -> dict[str, Any]:
@@ -244,7 +244,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             centroids = moments[-1, 1] + unit * deviations
         return {
             "_moments": moments,
-            "_tally": tally,
+            "_counts": counts,
             "_class_medians": medians,
             "centroids_": centroids,
             "class_prior_": self._priors_of(n_rows[:, 0]),
@@ -256,34 +256,34 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, classes, medians = self._samples, self.classes_, self._class_medians
         labels = classes.searchsorted(self._fit_targets(rows))
-        X, places = samples.X, rows
+        X, positions = samples.X, rows
         if sparse.issparse(X):
-            X, places = X[rows].toarray(), np.arange(rows.size)
-        moments, tally = remove_labelled_rows(
-            self._moments, self._tally, X, UNIT_WEIGHTS, labels, places
+            X, positions = X[rows].toarray(), np.arange(rows.size)
+        moments, counts = remove_labelled_rows(
+            self._moments, self._counts, X, UNIT_WEIGHTS, labels, positions
         )
-        held = tally[0] > 0
+        held = counts[0] > 0
         touched = np.zeros(classes.size, dtype=bool)
         touched[labels] = True
         if not held.all():
             classes = classes[held[:-1]]
             self._check_classes(classes, NotUnlearnableError)
-            moments, tally = moments.compress(held, axis=0), tally.compress(held, axis=1)
+            moments, counts = moments.compress(held, axis=0), counts.compress(held, axis=1)
             touched = touched[held[:-1]]
             medians = None if medians is None else medians[held[:-1]]
-        worn = np.flatnonzero(_errors(moments, tally) > TOLERANCE)
+        worn = np.flatnonzero(_errors(moments, counts) > TOLERANCE)
         left: Any = None
         if worn.size or medians is not None:
             left = samples.slots_without(rows)
         for part in worn.tolist():
-            self._recompute(moments, tally, part, classes, left)
+            self._recompute(moments, counts, part, classes, left)
         self._check_spread(moments[-1], left, NotUnlearnableError)
         if medians is not None:
             medians = medians.copy()
             medians[touched] = self._medians(classes[touched], left)
-        guarantee = Guarantee("numerical", "state", TOLERANCE, _errors(moments, tally).max())
+        guarantee = Guarantee("numerical", "state", TOLERANCE, _errors(moments, counts).max())
         return Removal(
-            self._attributes(moments, tally, classes, medians),
+            self._attributes(moments, counts, classes, medians),
             guarantee,
             worn.size,
             len(moments),
@@ -377,9 +377,9 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _errors(moments: np.ndarray, tally: np.ndarray) -> np.ndarray:
+def _errors(moments: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Estimate the relative rounding error of each set of moments."""
     scatter, peak = moments[:, 2], moments[:, 3]
     with np.errstate(divide="ignore", invalid="ignore"):
         loss = np.where(peak > scatter, peak / scatter, 1.0).max(axis=1)
-    return np.array([rounding(*pair) for pair in zip(loss, tally[2], strict=True)])
+    return np.array([rounding(*pair) for pair in zip(loss, counts[2], strict=True)])

@@ -95,7 +95,7 @@ class KNeighborsRegressor(RegressorMixin, BaseKNeighbors):
     array([1.5])
     """
 
-    _namesake = sklearn.neighbors.KNeighborsRegressor
+    _namesake_class = sklearn.neighbors.KNeighborsRegressor
 
     def __init__(
         self,

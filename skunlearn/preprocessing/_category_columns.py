@@ -79,19 +79,19 @@ class ColumnTable(FrameTable):
         table : ColumnTable or None
             A copy; None if no dtype changes.
         """
-        wide = [place for place, dtype in enumerate(self.dtypes) if dtype is not None]
-        if not any(any(map(is_missing, changed[place])) for place in wide):
+        wide = [position for position, dtype in enumerate(self.dtypes) if dtype is not None]
+        if not any(any(map(is_missing, changed[position])) for position in wide):
             return None
         full = [p for p in wide if not any(map(is_missing, items(self.arrays[p][kept])))]
         if not full or (self.names and full != wide):
             return None
         arrays, dtypes = [array.copy() for array in self.arrays], list(self.dtypes)
-        for place in full:
-            dtype, column = dtypes[place], self.arrays[place]
+        for position in full:
+            dtype, column = dtypes[position], self.arrays[position]
             narrow = np.zeros(column.size, dtype=dtype)
             narrow[kept] = column[kept].astype(dtype)
-            arrays[place] = narrow.astype(object) if column.dtype.kind == "O" else narrow
-            dtypes[place] = None
+            arrays[position] = narrow.astype(object) if column.dtype.kind == "O" else narrow
+            dtypes[position] = None
         return ColumnTable(self.names, dtypes, arrays)
 
 
@@ -100,8 +100,8 @@ def _narrow_dtypes(arrays: list[np.ndarray], source: Any) -> list[Any]:
     held = [array.dtype for array in arrays]
     if is_pandas(source):
         bare = [
-            now if isinstance(dtype, np.dtype) else _dtype_of_none(source.iloc[:0, place])
-            for place, (dtype, now) in enumerate(zip(source.dtypes, held, strict=True))
+            now if isinstance(dtype, np.dtype) else _dtype_of_none(source.iloc[:0, position])
+            for position, (dtype, now) in enumerate(zip(source.dtypes, held, strict=True))
         ]
     elif is_polars(source):
         bare = [source.head(0).to_numpy().dtype] * len(arrays)
@@ -135,7 +135,7 @@ def check_columns(X: Any) -> list[np.ndarray]:
         return X.arrays
     checks: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan"}
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
-        columns = [X.iloc[:, place] for place in range(X.shape[1])]
+        columns = [X.iloc[:, position] for position in range(X.shape[1])]
         return [check_array(column, ensure_2d=False, **checks) for column in columns]
     table = check_array(X, **checks)
     if not hasattr(X, "dtype") and table.dtype.kind == "U":
@@ -208,14 +208,14 @@ def codes_of(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
         first, last = int(categories[0]), int(categories[-1])
         if last - first < min(values.size, _MAX_SPAN):
             return _codes_of_near_numbers(values, categories, first, last)
-    places = np.searchsorted(categories, values)
-    np.minimum(places, categories.size - 1, out=places)
-    found = categories[places]
+    positions = np.searchsorted(categories, values)
+    np.minimum(positions, categories.size - 1, out=positions)
+    found = categories[positions]
     known = found == values
     if not known.all():
         known |= (found != found) & (values != values)
-        places[~known] = -1
-    return places
+        positions[~known] = -1
+    return positions
 
 
 def _codes_of_near_numbers(
@@ -250,9 +250,9 @@ def count(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
         return np.bincount(codes[codes >= 0] if codes.min() < 0 else codes, None, categories.size)
     if values.dtype.kind in NUMERIC:
         found, numbers = np.unique(values, return_counts=True)
-        places = codes_of(found, categories)
+        positions = codes_of(found, categories)
         counts = np.zeros(categories.size, dtype=np.int64)
-        counts[places[places >= 0]] = numbers[places >= 0]
+        counts[positions[positions >= 0]] = numbers[positions >= 0]
         return counts
     counted = Counter(items(values))
     numbers = np.array([counted[category] for category in items(categories)], dtype=np.int64)
@@ -293,7 +293,9 @@ def unknown_values(values: np.ndarray, codes: np.ndarray) -> list[Any]:
     return found + [None] * any(value is None for value in strange) + [np.nan] * bool(nans)
 
 
-def check_categories(given: Any, column: np.ndarray, place: int, handle_unknown: str) -> np.ndarray:
+def check_categories(
+    given: Any, column: np.ndarray, position: int, handle_unknown: str
+) -> np.ndarray:
     """Validate the categories that a user gives for one column.
 
     Parameters
@@ -303,7 +305,7 @@ def check_categories(given: Any, column: np.ndarray, place: int, handle_unknown:
     column : ndarray of shape (n_samples,)
         The validated column.
 
-    place : int
+    position : int
         Its number, for errors.
 
     handle_unknown : str
@@ -317,17 +319,17 @@ def check_categories(given: Any, column: np.ndarray, place: int, handle_unknown:
     categories = np.array(given, dtype=object if textual else column.dtype)
     if categories.dtype == object and isinstance(categories[0], bytes) and column.dtype.kind != "S":
         raise ValueError(
-            f"In column {place}, the predefined categories have type 'bytes' which is "
+            f"In column {position}, the predefined categories have type 'bytes' which is "
             f"incompatible with values of type '{type(column[0]).__name__}'."
         )
     if any(is_nan(category) for category in categories[:-1]):
         raise ValueError(
             "Nan should be the last element in user provided categories, see categories "
-            f"{categories} in column #{place}"
+            f"{categories} in column #{position}"
         )
     if categories.size != distinct(categories).size:
         raise ValueError(
-            f"In column {place}, the predefined categories contain duplicate elements."
+            f"In column {position}, the predefined categories contain duplicate elements."
         )
     if column.dtype.kind not in "OUS":
         in_order = np.sort(categories)
@@ -338,7 +340,7 @@ def check_categories(given: Any, column: np.ndarray, place: int, handle_unknown:
         codes = codes_of(column, categories)
         if codes.min() < 0:
             raise ValueError(
-                f"Found unknown categories {unknown_values(column, codes)} in column {place} "
+                f"Found unknown categories {unknown_values(column, codes)} in column {position} "
                 "during fit"
             )
     return categories

@@ -48,15 +48,15 @@ class CategoryCounts:
 
         Returns
         -------
-        places : ndarray of shape (n_rows, n_features), dtype intp
+        positions : ndarray of shape (n_rows, n_features), dtype intp
             The slot of each value; -1 where it is no category.
         """
-        places = np.empty((slots.size, len(categories)), dtype=np.intp)
+        positions = np.empty((slots.size, len(categories)), dtype=np.intp)
         codes, numbers, spans, mixed, start = [], [], [], [], 0
         for column, array in enumerate(table.arrays):
             values, known = array[slots], categories[column]
             found = codes_of(values, known)
-            places[:, column] = np.where(found < 0, -1, found + start)
+            positions[:, column] = np.where(found < 0, -1, found + start)
             numbers.append(np.bincount(found[found >= 0], minlength=known.size))
             spans.append(slice(start, start + known.size))
             codes.append(Codes(items(known), range(start, start + known.size)))
@@ -64,7 +64,7 @@ class CategoryCounts:
             start += known.size
         self.numbers = np.concatenate(numbers).astype(np.int64, copy=False)
         self.spans, self._mixed, self.codes = spans, mixed, codes
-        return places
+        return positions
 
     def take_over(self, made: CategoryCounts) -> None:
         """Become what has been made elsewhere, at once."""
@@ -136,11 +136,11 @@ class Removed:
     def __init__(self, counts: CategoryCounts, values: list[list[Any]]) -> None:
         self.counts = counts
         self.values = values
-        self.places = [
+        self.positions = [
             [codes[value] for value in column]
             for codes, column in zip(counts.codes, values, strict=True)
         ]
-        taken = Counter(chain.from_iterable(self.places))
+        taken = Counter(chain.from_iterable(self.positions))
         taken.pop(-1, None)
         self.slots = np.fromiter(taken, np.intp, len(taken))
         self.left = counts.numbers[self.slots] - np.fromiter(taken.values(), np.int64, len(taken))
@@ -157,7 +157,7 @@ class Removed:
         """Return the slots of a column that become empty."""
         if not self._gone:
             return []
-        return [slot for slot in dict.fromkeys(self.places[column]) if slot in self._gone]
+        return [slot for slot in dict.fromkeys(self.positions[column]) if slot in self._gone]
 
     def numbers(self) -> np.ndarray:
         """Return the counts as they will be."""
@@ -185,12 +185,14 @@ class Removed:
     ) -> np.ndarray:
         """Put the first of the equal values left in the place of each category touched."""
         start = self.counts.spans[column].start
-        places = {slot + start: place for place, slot in enumerate(np.flatnonzero(there).tolist())}
+        positions = {
+            slot + start: position for position, slot in enumerate(np.flatnonzero(there).tolist())
+        }
         found = self.counts.representatives(kept[0], column, self.values[column], kept[1])
         shown = left.tolist()
         for slot, value in found.items():
             if not is_nan(value):
-                shown[places[slot]] = value
+                shown[positions[slot]] = value
         changed = any(new is not old for new, old in zip(shown, left.tolist(), strict=True))
         return as_objects(shown) if changed else left
 
@@ -206,9 +208,9 @@ class Removed:
         yield
         self.counts.numbers[self.slots] = self.left
         if forget_empty and self._gone:
-            for codes, column, places in zip(
-                self.counts.codes, self.values, self.places, strict=True
+            for codes, column, positions in zip(
+                self.counts.codes, self.values, self.positions, strict=True
             ):
-                for value, slot in zip(column, places, strict=True):
+                for value, slot in zip(column, positions, strict=True):
                     if slot in self._gone:
                         codes.forget(value)

@@ -54,8 +54,8 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
         if self.categories == "auto":
             return [distinct(column) for column in columns]
         return [
-            check_categories(given, column, place, handle_unknown)
-            for place, (given, column) in enumerate(zip(self.categories, columns, strict=True))
+            check_categories(given, column, position, handle_unknown)
+            for position, (given, column) in enumerate(zip(self.categories, columns, strict=True))
         ]
 
     def _categories_left(self, removed: Removed, rows: np.ndarray) -> list[np.ndarray]:
@@ -69,7 +69,7 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
         ]
 
     def _codes(self, X: Any, handle_unknown: str) -> tuple[list[np.ndarray], list[int]]:
-        """Validate rows and find the place of each value among the categories.
+        """Validate rows and find the position of each value among the categories.
 
         Returns
         -------
@@ -84,15 +84,15 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
             validate_data(self, X, reset=False, skip_check_array=True)
         strange = []
         codes = []
-        for place, (column, known) in enumerate(zip(columns, self.categories_, strict=True)):
+        for position, (column, known) in enumerate(zip(columns, self.categories_, strict=True)):
             found = codes_of(column, known)
             if found.size and found.min() < 0:
                 if handle_unknown == "error":
                     raise ValueError(
                         f"Found unknown categories {unknown_values(column, found)} in column "
-                        f"{place} during transform"
+                        f"{position} during transform"
                     )
-                strange.append(place)
+                strange.append(position)
             codes.append(found)
         return codes, strange
 
@@ -101,7 +101,7 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
         validate_data(self, X, reset=False, skip_check_array=True)
         return self._samples.X.like(columns)
 
-    def _namesake(self, cls: type, *private: str) -> Any:
+    def _to_namesake(self, cls: type, *private: str) -> Any:
         """Make a fitted instance of scikit-learn's class, with private attributes of its own."""
         with self._check_samples().lock:
             predictor = self._as_namesake(cls)

@@ -10,7 +10,7 @@ import numpy as np
 
 from skunlearn._compat import fit_context
 from skunlearn._samples.tables import take
-from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.commit import Replacement
 from skunlearn.base import Removal, Self
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, count, is_nan
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
@@ -18,7 +18,7 @@ from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, 
 
 
 class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
-    """An encoder whose outputs follow from each category's place, or its group's.
+    """An encoder whose outputs follow from each category's position, or its group's.
 
     Categories are counted at the first request, or in `fit` where infrequent ones are grouped. A
     subclass says in `_settle` what else follows from categories and counts, and in `_destinations`
@@ -122,7 +122,7 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
     def infrequent_categories_(self) -> list[Any]:
         """Infrequent categories of each feature; None where there are none."""
         pairs = zip(self.categories_, self._infrequent_indices, strict=True)
-        return [None if places is None else known[places] for known, places in pairs]
+        return [None if positions is None else known[positions] for known, positions in pairs]
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -140,21 +140,21 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
             if table is not None:
                 return self._narrowed(table, rows)
             categories = self._categories_left(removed, rows)
-            n_left = samples.n_samples - rows.size
+            n_remaining = samples.n_samples - rows.size
             numbers = self._numbers_left(removed) if self._infrequent_enabled else None
-            same = categories is self.categories_ and self._groups_as_before(numbers, n_left)
-            state = {} if same else self._settle(categories, numbers, n_left)
+            same = categories is self.categories_ and self._groups_as_before(numbers, n_remaining)
+            state = {} if same else self._settle(categories, numbers, n_remaining)
         edit = removed.in_force(forget_empty=self.categories == "auto")
-        return Removal(state, swaps=(Swap(self, {}, NO_ROWS, edit),))
+        return Removal(state, replacements=(Replacement(self, {}, NO_ROWS, edit),))
 
-    def _groups_as_before(self, numbers: list[np.ndarray] | None, n_left: int) -> bool:
+    def _groups_as_before(self, numbers: list[np.ndarray] | None, n_remaining: int) -> bool:
         """Tell whether the same categories are infrequent as before, the categories being so."""
         if numbers is None:
             return True
         for known, counted, before in zip(
             self.categories_, numbers, self._infrequent_indices, strict=True
         ):
-            rare = self._is_infrequent(self._considered(known, counted), n_left)
+            rare = self._is_infrequent(self._considered(known, counted), n_remaining)
             if rare.any() != (before is not None):
                 return False
             if before is not None and not (rare[before].all() and rare.sum() == before.size):

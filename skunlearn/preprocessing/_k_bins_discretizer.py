@@ -14,7 +14,7 @@ import sklearn.preprocessing
 from threadpoolctl import threadpool_limits
 
 from skunlearn._compat import Interval, Options, StrOptions, fit_context
-from skunlearn._mixins.namesake import InverseMixin, NamesMixin, StockTransformer
+from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer, NamesMixin
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._statistics.extremes import Extremes, least_of
 from skunlearn._statistics.order_statistics import (
@@ -28,8 +28,8 @@ from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 
-_STOCK = sklearn.preprocessing.KBinsDiscretizer
-_PARAMETERS = inspect.signature(_STOCK).parameters
+_NAMESAKES = sklearn.preprocessing.KBinsDiscretizer
+_PARAMETERS = inspect.signature(_NAMESAKES).parameters
 # Releases of scikit-learn without the parameter interpolate; some warn that the default changes.
 _HAS_METHOD = "quantile_method" in _PARAMETERS
 _METHOD = _PARAMETERS["quantile_method"].default if _HAS_METHOD else "linear"
@@ -40,7 +40,7 @@ _METHODS = {
 _NARROW = 1e-8
 
 
-class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
+class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
     """Bin continuous features into intervals, and forget rows.
 
     Same parameters and fitted attributes as :class:`sklearn.preprocessing.KBinsDiscretizer`, and
@@ -122,7 +122,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
         "subsample": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
     }
-    _stock_class = _STOCK
+    _namesake_class = _NAMESAKES
     _unlearning_tags = UnlearningTags("bitwise")
 
     def __init__(
@@ -206,13 +206,13 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
         encoder = self._new_encoder(n_bins)
         return {"bin_edges_": edges, "n_bins_": n_bins, "_encoder": encoder}
 
-    def _by_stock(self, X: Any, weight: np.ndarray | None = None) -> dict[str, Any]:
+    def _by_namesake(self, X: Any, weight: np.ndarray | None = None) -> dict[str, Any]:
         """Have scikit-learn find the bins of some rows."""
         parameters = {name: getattr(self, name) for name in _PARAMETERS}
-        stock = _STOCK(**parameters | {"subsample": None, "random_state": None})
+        namesake = _NAMESAKES(**parameters | {"subsample": None, "random_state": None})
         with threadpool_limits(1, user_api="openmp"):  # k-means adds up in the order of threads
-            stock.fit(X, sample_weight=weight)
-        return self._attributes(stock.bin_edges_, stock.n_bins_)
+            namesake.fit(X, sample_weight=weight)
+        return self._attributes(namesake.bin_edges_, namesake.n_bins_)
 
     def _recompute(self, slots: np.ndarray) -> dict[str, Any]:
         """Find the bins of the rows in some slots."""
@@ -221,11 +221,11 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
         X = samples.X if chosen.size == samples.n_slots else samples.X[chosen]
         known = {"_largest": largest, "_ends": np.stack([least_of(X), least_of(X, np.maximum)])}
         if samples.sample_weight is not None:
-            return known | self._by_stock(X, samples.sample_weight[chosen])
+            return known | self._by_namesake(X, samples.sample_weight[chosen])
         if self.strategy == "kmeans":
-            return known | self._by_stock(X)
+            return known | self._by_namesake(X)
         if self.strategy == "uniform":
-            return known | self._by_stock(known["_ends"])
+            return known | self._by_namesake(known["_ends"])
         return known | self._by_quantiles(UnsortedColumns(X))
 
     def _by_quantiles(self, columns: Columns) -> dict[str, Any]:
@@ -280,7 +280,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
             if not self._order.is_built:
                 self._order.build(self._rows_held())
             columns = self._order.without(X[rows])
-            return Removal(self._by_quantiles(columns), swaps=self._edit(columns.edit()))
+            return Removal(self._by_quantiles(columns), replacements=self._edit(columns.edit()))
         n_features = self.n_features_in_
 
         def columns_left(columns: list[int]) -> Iterator[np.ndarray]:
@@ -296,8 +296,8 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, StockTransformer):
         if least is not former:
             ends = np.stack(np.split(least, 2))
             ends[1] *= -1
-            attributes = {"_ends": ends} | self._by_stock(ends)
-        return Removal(attributes, swaps=self._edit(edit))
+            attributes = {"_ends": ends} | self._by_namesake(ends)
+        return Removal(attributes, replacements=self._edit(edit))
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         if self.encode != "ordinal" and not np.array_equal(self.n_bins_, after.n_bins_):

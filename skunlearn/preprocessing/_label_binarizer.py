@@ -208,9 +208,11 @@ class LabelBinarizer(LabelCounter, auto_wrap_output_keys=None):  # type: ignore[
             Labels.
         """
         check_is_fitted(self)
-        stock = object.__new__(sklearn.preprocessing.LabelBinarizer)
-        stock.__dict__.update({name: value for name, value in vars(self).items() if name[0] != "_"})
-        return stock.inverse_transform(Y, threshold)
+        namesake = object.__new__(sklearn.preprocessing.LabelBinarizer)
+        namesake.__dict__.update(
+            {name: value for name, value in vars(self).items() if name[0] != "_"}
+        )
+        return namesake.inverse_transform(Y, threshold)
 
     def to_predictor(self) -> sklearn.preprocessing.LabelBinarizer:
         """Return scikit-learn's own encoder for deployment.

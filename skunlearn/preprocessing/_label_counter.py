@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of
@@ -50,7 +50,7 @@ class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_ou
         )
         state = {} if classes is self.classes_ else {"classes_": self._shown(classes)}
         edit = removed.in_force(forget_empty=True)
-        return Removal(state, swaps=(Swap(self, {}, NO_ROWS, edit),))
+        return Removal(state, replacements=(Replacement(self, {}, NO_ROWS, edit),))
 
     def _taken(self, rows: np.ndarray) -> Removed:
         """Look removed labels up, in counts that are made now if there are none."""
@@ -66,8 +66,8 @@ class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_ou
         old, new = self.classes_, after.classes_
         return old is new or np.array_equal(codes_of(new, old), np.arange(new.size))
 
-    def _outputs_at(self, places: np.ndarray) -> Any:
-        return self.transform(self._before_map(places).arrays[0])
+    def _outputs_at(self, positions: np.ndarray) -> Any:
+        return self.transform(self._before_map(positions).arrays[0])
 
     # Labels are the rows here, so that there are no targets beside them.
     def find_samples(self, y: Any) -> np.ndarray:  # type: ignore[override]

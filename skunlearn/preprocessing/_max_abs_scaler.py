@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.sparsefuncs import min_max_axis
 
 from skunlearn._compat import fit_context
-from skunlearn._mixins.namesake import InverseMixin, StockTransformer
+from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._samples.tables import dense
 from skunlearn._statistics.extremes import Extremes, least_of
 from skunlearn._unlearning.affine_map import AffineMap
@@ -22,10 +22,10 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 
-_STOCK_CLIPS = "clip" in inspect.signature(sklearn.preprocessing.MaxAbsScaler).parameters
+_NAMESAKE_CLIPS = "clip" in inspect.signature(sklearn.preprocessing.MaxAbsScaler).parameters
 
 
-class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
+class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     """Scale each feature by its maximum absolute value, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.preprocessing.MaxAbsScaler`.
@@ -81,7 +81,7 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {"copy": ["boolean"], "clip": ["boolean"]}
-    _stock_class = sklearn.preprocessing.MaxAbsScaler
+    _namesake_class = sklearn.preprocessing.MaxAbsScaler
     _decisive = ("scale_",)
     _unlearning_tags = UnlearningTags("bitwise")
 
@@ -110,7 +110,7 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         self : object
             Fitted scaler.
         """
-        if self.clip and not _STOCK_CLIPS:
+        if self.clip and not _NAMESAKE_CLIPS:
             raise ValueError(
                 "clip=True needs a release of scikit-learn whose MaxAbsScaler has `clip`: "
                 "pip install -U scikit-learn"
@@ -138,7 +138,7 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         return self
 
     def _attributes(self, max_abs: np.ndarray) -> dict[str, Any]:
-        scaler = self._stock_class().fit(max_abs[np.newaxis])
+        scaler = self._namesake_class().fit(max_abs[np.newaxis])
         return {"max_abs_": scaler.max_abs_, "scale_": scaler.scale_}
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
@@ -147,15 +147,15 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         def columns_left(columns: list[int]) -> Iterator[np.ndarray]:
             kept = self._samples.slots_without(rows)
             left = X[kept][:, columns].tocsc() if sparse.issparse(X) else None
-            for place, j in enumerate(columns):
-                column = X[kept, j] if left is None else left[:, [place]].toarray().ravel()
+            for position, j in enumerate(columns):
+                column = X[kept, j] if left is None else left[:, [position]].toarray().ravel()
                 yield -np.abs(column)
 
         former = -self.max_abs_
         least, edit = self._extremes.without(former, -np.abs(dense(X, rows)), columns_left)
         attributes = {} if least is former else self._attributes(-least)
         attributes["n_samples_seen_"] = self.n_samples_seen_ - rows.size
-        return Removal(attributes, swaps=self._edit(edit))
+        return Removal(attributes, replacements=self._edit(edit))
 
     @available_if(lambda self: not self.clip)
     def _affine_map(self) -> AffineMap:

@@ -12,7 +12,7 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._compat import fit_context
-from skunlearn._mixins.namesake import InverseMixin, StockTransformer
+from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._statistics.extremes import Extremes, least_of
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.tags import UnlearningTags
@@ -20,7 +20,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 
 
-class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
+class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     """Scale each feature to a given range, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.preprocessing.MinMaxScaler`.
@@ -92,7 +92,7 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         "copy": ["boolean"],
         "clip": ["boolean"],
     }
-    _stock_class = sklearn.preprocessing.MinMaxScaler
+    _namesake_class = sklearn.preprocessing.MinMaxScaler
     _decisive = ("scale_", "min_")
     _unlearning_tags = UnlearningTags("bitwise")
 
@@ -154,7 +154,7 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         ends = np.stack(np.split(least, 2))
         ends[1] *= -1
         ends += 0.0
-        scaler = self._stock_class(feature_range=self.feature_range).fit(ends)
+        scaler = self._namesake_class(feature_range=self.feature_range).fit(ends)
         names = ("min_", "scale_", "data_min_", "data_max_", "data_range_")
         return {name: getattr(scaler, name) for name in names}
 
@@ -172,7 +172,7 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         least, edit = self._extremes.without(former, gone, columns_left)
         attributes = {} if least is former else self._attributes(least)
         attributes["n_samples_seen_"] = self.n_samples_seen_ - rows.size
-        return Removal(attributes, swaps=self._edit(edit))
+        return Removal(attributes, replacements=self._edit(edit))
 
     @available_if(lambda self: not self.clip)
     def _affine_map(self) -> AffineMap:

@@ -149,14 +149,14 @@ class OneHotEncoder(GroupingEncoder):
         ]
         dropped = self._find_dropped(categories, mappings, sizes)
         state["_n_features_outs"] = [
-            size - (place is not None) for size, place in zip(sizes, dropped, strict=True)
+            size - (position is not None) for size, position in zip(sizes, dropped, strict=True)
         ]
         state["_dropped"] = dropped
         state["drop_idx_"] = None
         if self.drop is not None:
             firsts = [
-                place if place is None or mapping is None else _first(mapping, place)
-                for place, mapping in zip(dropped, mappings, strict=True)
+                position if position is None or mapping is None else _first(mapping, position)
+                for position, mapping in zip(dropped, mappings, strict=True)
             ]
             state["drop_idx_"] = np.array(firsts, dtype=object)
         return state
@@ -181,22 +181,22 @@ class OneHotEncoder(GroupingEncoder):
             zip(wanted, categories, mappings, strict=True)
         ):
             if is_nan(value):
-                places = np.array([known.size - 1] if is_nan(known[-1]) else [])
+                positions = np.array([known.size - 1] if is_nan(known[-1]) else [])
             else:
-                places = np.flatnonzero(known == value)
-            if not places.size:
+                positions = np.flatnonzero(known == value)
+            if not positions.size:
                 absent.append(f"Category: {feature}, Feature: {value}")
                 continue
-            place = int(places[0])
+            position = int(positions[0])
             if mapping is None:
-                dropped.append(place)
-            elif mapping[place] == mapping.max():
+                dropped.append(position)
+            elif mapping[position] == mapping.max():
                 raise ValueError(
-                    f"Unable to drop category {known[place : place + 1].tolist()[0]!r} from "
+                    f"Unable to drop category {known[position : position + 1].tolist()[0]!r} from "
                     f"feature {feature} because it is infrequent"
                 )
             else:
-                dropped.append(int(mapping[place]))
+                dropped.append(int(mapping[position]))
         if absent:
             raise ValueError(
                 "The following categories were supposed to be dropped, but were not found in the "
@@ -210,7 +210,7 @@ class OneHotEncoder(GroupingEncoder):
     def _destinations(self) -> list[np.ndarray]:
         """Return each category's column among those of its feature; -1 for none."""
         made = []
-        for known, mapping, place in zip(
+        for known, mapping, position in zip(
             self.categories_, self._mappings(), self._dropped, strict=True
         ):
             targets = np.empty(known.size + 1, dtype=np.intp)
@@ -218,9 +218,9 @@ class OneHotEncoder(GroupingEncoder):
             targets[-1] = -1
             if mapping is not None and self.handle_unknown in ("infrequent_if_exist", "warn"):
                 targets[-1] = mapping.max()
-            if place is not None:
-                gone = targets == place
-                targets[targets > place] -= 1
+            if position is not None:
+                gone = targets == position
+                targets[targets > position] -= 1
                 targets[gone] = -1
             made.append(targets)
         return made
@@ -266,7 +266,7 @@ class OneHotEncoder(GroupingEncoder):
         n_samples, n_features = codes[0].size, len(codes)
         width = sum(self._n_features_outs)
         index = np.int32 if max(width, n_samples * n_features) <= np.iinfo(np.int32).max else int
-        places = np.empty((n_samples, n_features), dtype=index)
+        positions = np.empty((n_samples, n_features), dtype=index)
         complete = True
         start = 0
         for column, (found, targets, size) in enumerate(
@@ -276,14 +276,14 @@ class OneHotEncoder(GroupingEncoder):
             complete = complete and bool(
                 shifted[:-1].min(initial=0) >= 0 and (shifted[-1] >= 0 or found.min(initial=0) >= 0)
             )
-            np.take(shifted, found, out=places[:, column], mode="wrap")
+            np.take(shifted, found, out=positions[:, column], mode="wrap")
             start += size
         if complete:
-            indices = places.ravel()
+            indices = positions.ravel()
             indptr = np.arange(n_samples + 1, dtype=index) * n_features
         else:
-            chosen = places >= 0
-            indices = places[chosen]
+            chosen = positions >= 0
+            indices = positions[chosen]
             indptr = np.zeros(n_samples + 1, dtype=index)
             np.cumsum(chosen.sum(axis=1), out=indptr[1:])
         ones = np.ones(indices.size)
@@ -318,13 +318,13 @@ class OneHotEncoder(GroupingEncoder):
         unknown: dict[int, np.ndarray] = {}
         start = 0
         for feature, (width, group) in enumerate(zip(widths, groups, strict=True)):
-            place = self._dropped[feature]
+            position = self._dropped[feature]
             if not width:
-                X_tr[:, feature] = self.categories_[feature][place]
+                X_tr[:, feature] = self.categories_[feature][position]
                 continue
             part = X[:, start : start + width]
             start += width
-            shown = group if place is None else np.delete(group, place)
+            shown = group if position is None else np.delete(group, position)
             X_tr[:, feature] = shown[np.asarray(part.argmax(axis=1)).ravel()]
             zeros = np.asarray(part.sum(axis=1) == 0).ravel()
             if not zeros.any():
@@ -333,17 +333,17 @@ class OneHotEncoder(GroupingEncoder):
                 self.handle_unknown in ("infrequent_if_exist", "warn")
                 and self._mappings()[feature] is None
             ):
-                if place is None:
+                if position is None:
                     unknown[feature] = zeros
                 else:
-                    X_tr[zeros, feature] = self.categories_[feature][place]
+                    X_tr[zeros, feature] = self.categories_[feature][position]
             elif self.drop is None:
                 raise ValueError(
                     f"Samples {np.flatnonzero(zeros)} can not be inverted when drop=None and "
                     "handle_unknown='error' because they contain all zeros"
                 )
             else:
-                X_tr[zeros, feature] = group[place]
+                X_tr[zeros, feature] = group[position]
         if unknown:
             X_tr = X_tr.astype(object, copy=False)
             for feature, rows in unknown.items():
@@ -375,9 +375,9 @@ class OneHotEncoder(GroupingEncoder):
         features = check_feature_names_in(self, input_features)
         combine = self._combiner()
         names = []
-        for feature, place in enumerate(self._dropped):
+        for feature, position in enumerate(self._dropped):
             group = self._groups(feature)
-            shown = group if place is None else np.delete(group, place)
+            shown = group if position is None else np.delete(group, position)
             names += [combine(features[feature], category) for category in shown]
         return np.array(names, dtype=object)
 
@@ -402,11 +402,11 @@ class OneHotEncoder(GroupingEncoder):
         """
         names = ("_infrequent_indices", "_default_to_infrequent_mappings", "_n_features_outs")
         with self._check_samples().lock:
-            predictor = self._namesake(sklearn.preprocessing.OneHotEncoder, *names)
+            predictor = self._to_namesake(sklearn.preprocessing.OneHotEncoder, *names)
             dropped = None if self.drop is None else np.array(self._dropped, dtype=object)
             predictor._drop_idx_after_grouping = dropped
         return predictor
 
 
-def _first(mapping: np.ndarray, place: int) -> int:
-    return int(np.flatnonzero(mapping == place)[0])
+def _first(mapping: np.ndarray, position: int) -> int:
+    return int(np.flatnonzero(mapping == position)[0])

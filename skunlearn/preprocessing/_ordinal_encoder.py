@@ -277,7 +277,7 @@ class OrdinalEncoder(OneToOneFeatureMixin, GroupingEncoder):
         predictor : sklearn.preprocessing.OrdinalEncoder
             Fitted; holds no training row.
         """
-        return self._namesake(
+        return self._to_namesake(
             sklearn.preprocessing.OrdinalEncoder,
             "_infrequent_indices",
             "_default_to_infrequent_mappings",

@@ -234,18 +234,18 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
 
     def _namesake(self) -> sklearn.preprocessing.PowerTransformer:
         """Return scikit-learn's transformer with the attributes of this one."""
-        stock = sklearn.preprocessing.PowerTransformer(**self.get_params())
+        namesake = sklearn.preprocessing.PowerTransformer(**self.get_params())
         for name in ("lambdas_", "n_features_in_", "feature_names_in_"):
             if name in vars(self):
-                setattr(stock, name, getattr(self, name))
+                setattr(namesake, name, getattr(self, name))
         if self.standardize:
             scaler = sklearn.preprocessing.StandardScaler(copy=False)
             scaler.set_output(transform="default")
             scaler.mean_, scaler.scale_ = self.mean_, self.scale_
             scaler.var_ = self.scale_**2
             scaler.n_features_in_ = self.n_features_in_
-            stock._scaler = scaler
-        return stock
+            namesake._scaler = scaler
+        return namesake
 
     def to_predictor(self) -> sklearn.preprocessing.PowerTransformer:
         """Return scikit-learn's own transformer for deployment.

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin
 
 from skunlearn._compat import Interval, StrOptions, fit_context
-from skunlearn._mixins.namesake import InverseMixin, StockTransformer
+from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._samples.tables import take
 from skunlearn._statistics.order_statistics import (
@@ -26,7 +26,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import Removal
 
 
-class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, StockTransformer):
+class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     """Map each feature to a uniform or normal distribution by its quantiles, and forget rows.
 
     Same parameters and fitted attributes as :class:`sklearn.preprocessing.QuantileTransformer`, and
@@ -105,7 +105,7 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         "random_state": ["random_state"],
         "copy": ["boolean"],
     }
-    _stock_class = sklearn.preprocessing.QuantileTransformer
+    _namesake_class = sklearn.preprocessing.QuantileTransformer
     _decisive = ("quantiles_", "references_")
     _unlearning_tags = UnlearningTags("bitwise")
 
@@ -223,7 +223,7 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, StockTransformer):
             self._order.build(self._rows_held(), implicit_zeros=implicit_zeros)
         columns = self._order.without(take(samples.X, rows))
         attributes = self._attributes(columns, kept, NONE_OUTSIDE)
-        return Removal(attributes, swaps=self._edit(columns.edit()))
+        return Removal(attributes, replacements=self._edit(columns.edit()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

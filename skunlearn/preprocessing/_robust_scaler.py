@@ -10,7 +10,7 @@ from scipy import sparse, stats
 from sklearn.base import OneToOneFeatureMixin
 
 from skunlearn._compat import fit_context
-from skunlearn._mixins.namesake import InverseMixin, StockTransformer
+from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._samples.tables import take
 from skunlearn._statistics.order_statistics import (
     Columns,
@@ -28,13 +28,13 @@ from skunlearn.base import Removal
 _FEW_ROWS = 600
 
 
-class RobustScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
+class RobustScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     """Scale features by statistics that are robust to outliers, and forget rows.
 
     Same parameters, fitted attributes and output as :class:`sklearn.preprocessing.RobustScaler`.
     The first request sorts the columns, O(n d log n); each costs O(k d (log n + sqrt(n))) for k
     removed rows, n held ones and d columns, where sqrt(n) counts numbers that are moved up by one
-    place.
+    position.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
         "copy": ["boolean"],
         "unit_variance": ["boolean"],
     }
-    _stock_class = sklearn.preprocessing.RobustScaler
+    _namesake_class = sklearn.preprocessing.RobustScaler
     _decisive = ("center_", "scale_")
     _unlearning_tags = UnlearningTags("bitwise")
 
@@ -184,7 +184,7 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, StockTransformer):
             self._order.build(self._rows_held())
         columns = self._order.without(take(samples.X, rows))
         attributes = self._attributes(columns, samples.n_samples - rows.size)
-        return Removal(attributes, swaps=self._edit(columns.edit()))
+        return Removal(attributes, replacements=self._edit(columns.edit()))
 
     def _affine_map(self) -> AffineMap:
         """Return the map that `transform` is."""

@@ -16,7 +16,7 @@ from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y, fit_context
 from skunlearn._samples.hashing import hash_rows_for, mix64
 from skunlearn._samples.tables import take
-from skunlearn._unlearning.commit import Swap
+from skunlearn._unlearning.commit import Replacement
 from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, distinct
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
@@ -309,8 +309,8 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
             if index.changes_type(y):
                 state = self._anew(samples.X, samples.slots_without(rows), categories)
                 return Removal(state, n_refitted=1)
-        places = np.array([*removed.places, [index.last] * rows.size], dtype=np.intp).T
-        taken = index.sums.taking(places, y)
+        positions = np.array([*removed.positions, [index.last] * rows.size], dtype=np.intp).T
+        taken = index.sums.taking(positions, y)
         parts = taken.left()
         if self.categories == "auto":
             there = [parts[0][span] > 0 for span in index.spans]
@@ -320,14 +320,14 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         if categories is not self.categories_:
             state["categories_"] = categories
         edit = index.in_force_with(removed, taken, y, forget_empty=self.categories == "auto")
-        return Removal(state, swaps=(Swap(self, {}, NO_ROWS, edit),))
+        return Removal(state, replacements=(Replacement(self, {}, NO_ROWS, edit),))
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         return False
 
-    def _outputs_at(self, places: np.ndarray) -> Any:
+    def _outputs_at(self, positions: np.ndarray) -> Any:
         with refusing(self):
-            return self.transform(_Held(self._samples.slots()[places]))
+            return self.transform(_Held(self._samples.slots()[positions]))
 
     def _cross_fitted(self, slots: np.ndarray) -> np.ndarray:
         """Encode rows held, each by the rows of the other folds."""
@@ -338,9 +338,9 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         ]
         sizes = [known.size for known in self.categories_]
         starts = np.cumsum([0, *sizes])
-        places = np.full((slots.size, len(codes) + 1), starts[-1], dtype=np.intp)
+        positions = np.full((slots.size, len(codes) + 1), starts[-1], dtype=np.intp)
         for column, found in enumerate(codes):
-            places[:, column] = np.where(found < 0, -1, found + starts[column])
+            positions[:, column] = np.where(found < 0, -1, found + starts[column])
         y, n_targets, n_classes = numbered(samples.y[slots], self.target_type_, self.classes_)
         n_folds = 5 if self.cv is None else self.cv
         folds = self._folds(slots, n_folds)
@@ -352,10 +352,10 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                     f"All {slots.size} rows fall into one of {n_folds} folds, so none is left to "
                     "encode them by. Cross-fitting needs more rows."
                 )
-            sums = TargetSums(places[~test], y[~test], starts[-1] + 1, n_targets, n_classes)
+            sums = TargetSums(positions[~test], y[~test], starts[-1] + 1, n_targets, n_classes)
             encodings, mean = encode(sums.numbers, sums.totals, sums.scatters, self.smooth)
             table = np.concatenate([encodings[:, :-1], mean], axis=1).T
-            out[test] = table[places[test][:, :-1]]
+            out[test] = table[positions[test][:, :-1]]
         return out.reshape(slots.size, -1)
 
     def _folds(self, slots: np.ndarray, n_folds: int) -> np.ndarray:
@@ -389,9 +389,9 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         codes, _ = self._codes(X, "ignore")
         means = np.atleast_1d(self.target_mean_)
         out = np.empty((codes[0].size, len(self.encodings_)))
-        for place, encoding in enumerate(self.encodings_):
-            feature, target = divmod(place, means.size)
-            out[:, place] = np.append(encoding, means[target])[codes[feature]]
+        for position, encoding in enumerate(self.encodings_):
+            feature, target = divmod(position, means.size)
+            out[:, position] = np.append(encoding, means[target])[codes[feature]]
         return out
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -421,7 +421,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         predictor : sklearn.preprocessing.TargetEncoder
             Fitted; holds no training row.
         """
-        predictor = self._namesake(sklearn.preprocessing.TargetEncoder)
+        predictor = self._to_namesake(sklearn.preprocessing.TargetEncoder)
         predictor._infrequent_enabled = False
         return predictor
 

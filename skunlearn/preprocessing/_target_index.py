@@ -46,15 +46,15 @@ class TargetIndex(CategoryCounts):
         categories: list[np.ndarray],
     ) -> None:
         """Count categories and add targets up."""
-        places = self.make(table, slots, categories)
+        positions = self.make(table, slots, categories)
         self.last = self.spans[-1].stop
         self._kind, self._labels = kind, None
         if classes is not None:
             self._labels = Codes(items(classes), range(classes.size))
         y, n_targets, n_classes = numbered(y, kind, classes)
-        everywhere = np.full((places.shape[0], 1), self.last, dtype=np.intp)
-        places = np.hstack([places, everywhere])
-        self.sums = TargetSums(places, y, self.last + 1, n_targets, n_classes)
+        everywhere = np.full((positions.shape[0], 1), self.last, dtype=np.intp)
+        positions = np.hstack([positions, everywhere])
+        self.sums = TargetSums(positions, y, self.last + 1, n_targets, n_classes)
         if classes is None:
             self._spread = _n_broken(y)
         else:

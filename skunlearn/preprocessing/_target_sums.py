@@ -15,18 +15,18 @@ LARGEST = 1e140
 
 
 class TargetSums:
-    """Number, sum and scatter of targets in each of many places, for one target or many classes.
+    """Number, sum and scatter of targets in each of many positions, for one target or many classes.
 
     Parameters
     ----------
-    places : ndarray of shape (n_rows, n_columns), dtype intp
+    positions : ndarray of shape (n_rows, n_columns), dtype intp
         Where each row is added; -1 for nowhere.
 
     y : ndarray of shape (n_rows,)
         Targets, float64; or the numbers of classes, intp.
 
-    n_places : int
-        Number of places.
+    n_positions : int
+        Number of positions.
 
     n_targets : int, default=0
         With classes, of how many the rows are counted: of the last ones. 0 stands for targets that
@@ -38,33 +38,33 @@ class TargetSums:
 
     def __init__(
         self,
-        places: np.ndarray,
+        positions: np.ndarray,
         y: np.ndarray,
-        n_places: int,
+        n_positions: int,
         n_targets: int = 0,
         n_classes: int = 0,
     ) -> None:
         self.first_class = n_classes - n_targets
-        inside = places.ravel()
-        self.numbers = np.bincount(inside[inside >= 0], minlength=n_places)
+        inside = positions.ravel()
+        self.numbers = np.bincount(inside[inside >= 0], minlength=n_positions)
         self.digits: tuple[Any, ...]
         if n_targets:
-            counts = np.zeros((n_targets, n_places), dtype=np.int64)
+            counts = np.zeros((n_targets, n_positions), dtype=np.int64)
             for target in range(n_targets):
-                part = places[y == target + self.first_class].ravel()
-                counts[target] = np.bincount(part[part >= 0], minlength=n_places)
+                part = positions[y == target + self.first_class].ravel()
+                counts[target] = np.bincount(part[part >= 0], minlength=n_positions)
             self.digits = (counts.T.copy(),)
         else:
             self.lowest, n_digits = _window(y)
-            sums, squares = (np.zeros((n_places, n), dtype=np.int64) for n in n_digits)
-            add_rows(sums, squares, self.lowest, places, y, 1)
+            sums, squares = (np.zeros((n_positions, n), dtype=np.int64) for n in n_digits)
+            add_rows(sums, squares, self.lowest, positions, y, 1)
             self.digits = (sums, squares)
         self.totals, self.scatters = self._floats(self.numbers, self.digits)
 
     def _floats(
         self, numbers: np.ndarray, digits: tuple[Any, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return sums and scatters of shape (n_targets, n_places), rounded once from exact ones."""
+        """Return sums and scatters, (n_targets, n_positions), rounded once from exact ones."""
         if len(digits) == 1:
             counts = digits[0].T
             scatters = counts * (numbers - counts) / np.maximum(numbers, 1)
@@ -72,9 +72,9 @@ class TargetSums:
         totals, scatters = sums_and_scatters(*digits, self.lowest, numbers, np.arange(numbers.size))
         return totals[None], scatters[None]
 
-    def taking(self, places: np.ndarray, y: np.ndarray) -> Taken:
+    def taking(self, positions: np.ndarray, y: np.ndarray) -> Taken:
         """Prepare to take rows out."""
-        return Taken(self, places, y)
+        return Taken(self, positions, y)
 
     def wipe(self) -> None:
         """Overwrite the sums."""
@@ -90,17 +90,17 @@ class Taken:
     sums : TargetSums
         What they are taken from.
 
-    places : ndarray of shape (n_rows, n_columns), dtype intp
+    positions : ndarray of shape (n_rows, n_columns), dtype intp
         As in `TargetSums`.
 
     y : ndarray of shape (n_rows,)
         As in `TargetSums`.
     """
 
-    def __init__(self, sums: TargetSums, places: np.ndarray, y: np.ndarray) -> None:
+    def __init__(self, sums: TargetSums, positions: np.ndarray, y: np.ndarray) -> None:
         self.sums = sums
-        touched, local = np.unique(places, return_inverse=True)
-        local = local.reshape(places.shape)
+        touched, local = np.unique(positions, return_inverse=True)
+        local = local.reshape(positions.shape)
         if touched[0] < 0:
             touched, local = touched[1:], local - 1
         self.touched = touched
@@ -151,19 +151,19 @@ def _window(y: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
 def encode(
     numbers: np.ndarray, totals: np.ndarray, scatters: np.ndarray, smooth: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink the mean of each place towards that of the last place, where every row is.
+    """Shrink the mean of each position towards that of the last position, where every row is.
 
     Parameters
     ----------
-    numbers : ndarray of shape (n_places,)
-    totals, scatters : ndarray of shape (n_targets, n_places)
+    numbers : ndarray of shape (n_positions,)
+    totals, scatters : ndarray of shape (n_targets, n_positions)
     smooth : 'auto' or float
         For how many rows the mean of all counts; 'auto' is the empirical Bayes estimate.
 
     Returns
     -------
-    encodings : ndarray of shape (n_targets, n_places)
-        The mean of all where a place has no rows.
+    encodings : ndarray of shape (n_targets, n_positions)
+        The mean of all where a position has no rows.
 
     means : ndarray of shape (n_targets, 1)
         The mean of all.

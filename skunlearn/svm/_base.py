@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from skunlearn._compat import Interval, StrOptions, check_sample_weight
 from skunlearn._linalg.inverse import EPS
 from skunlearn._samples.tables import take
-from skunlearn._unlearning.commit import Swap, commit, snapshot
+from skunlearn._unlearning.commit import Replacement, commit, snapshot
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
@@ -98,7 +98,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         "max_iter": [Interval(Integral, -1, None, closed="left")],
     }
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE, predicts_with_rows=True)
-    _stock: ClassVar[type]
+    _namesake_class: ClassVar[type]
 
     kernel: Any
     gamma: Any
@@ -122,7 +122,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         """Make the fitted attributes that follow from the solution."""
 
     @abstractmethod
-    def _settings(self, stock: Any) -> dict[str, Any]:
+    def _settings(self, namesake: Any) -> dict[str, Any]:
         """Make the fitted attributes that do not depend on the solution."""
 
     def _check_left(self, slots: np.ndarray) -> None:
@@ -199,32 +199,32 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         }
         for name in _OBSOLETE & params.keys():
             del params[name]
-        return self._stock(**params).fit(X, y, sample_weight=weight)
+        return self._namesake_class(**params).fit(X, y, sample_weight=weight)
 
     def _solve(self, slots: np.ndarray) -> dict[str, Any]:
         """Solve for the rows in the given slots, as retraining does."""
         samples = self._samples
         kernel = self._kernel_for(take(samples.X, slots))
         active = self._active(slots)
-        stock = self._run_libsvm(*samples.take(active), kernel, self._class_weights(slots))
-        thetas = self._thetas(active, stock)
-        intercepts = np.ravel(stock.intercept_).tolist()
+        namesake = self._run_libsvm(*samples.take(active), kernel, self._class_weights(slots))
+        thetas = self._thetas(active, namesake)
+        intercepts = np.ravel(namesake.intercept_).tolist()
         machines = []
-        for place, problem in enumerate(self._problems(active, stock)):
-            machine = self._machine(problem, thetas[place], kernel)
+        for position, problem in enumerate(self._problems(active, namesake)):
+            machine = self._machine(problem, thetas[position], kernel)
             try:
                 machine.polish()
             except Degenerate:
                 continue
-            thetas[place][problem.members] = machine.theta
-            intercepts[place] = machine.intercept
+            thetas[position][problem.members] = machine.theta
+            intercepts[position] = machine.intercept
             machines.append((problem.members, machine))
         complete = len(machines) == len(thetas)
         return {
             "_kernel": kernel,
             "_machines": Machines(machines if complete else None, samples.n_slots),
-            "fit_status_": stock.fit_status_,
-            **self._settings(stock),
+            "fit_status_": namesake.fit_status_,
+            **self._settings(namesake),
             **self._publish(slots, thetas, intercepts),
         }
 
@@ -269,11 +269,11 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
                 machines = self._rebuild(problems, thetas)
             machines.settled = False
             for theta, (members, machine) in zip(thetas, machines.machines, strict=True):
-                places = members.searchsorted(rows)
-                inside = places < members.size
-                inside[inside] = members[places[inside]] == rows[inside]
+                positions = members.searchsorted(rows)
+                inside = positions < members.size
+                inside[inside] = members[positions[inside]] == rows[inside]
                 if inside.any():
-                    machine.forget(places[inside])
+                    machine.forget(positions[inside])
                     error = max(error, machine.touch_up())
                 theta[members] = machine.theta
                 intercepts.append(machine.intercept)
@@ -284,9 +284,9 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         attributes = self._publish(slots, thetas, intercepts)
         if machines is not self._machines:
             attributes["_machines"] = machines
-        swap = Swap(machines, {"settled": True}, _NO_ROWS)
+        replacement = Replacement(machines, {"settled": True}, _NO_ROWS)
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
-        return Removal(attributes, guarantee, swaps=(swap,))
+        return Removal(attributes, guarantee, replacements=(replacement,))
 
     def _rebuild(self, problems: list[Problem], thetas: list[np.ndarray]) -> Machines:
         pairs = []
@@ -305,7 +305,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
             The same model, without empty slots.
         """
         with self._check_samples().lock:
-            commit([Swap(self, {"_machines": Machines()}, _NO_ROWS)])
+            commit([Replacement(self, {"_machines": Machines()}, _NO_ROWS)])
             return super().purge()
 
     def _products(self, X: Any, coef: np.ndarray) -> np.ndarray:
@@ -342,7 +342,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
             it predicts.
         """
         view = snapshot(self)
-        state = view._as_namesake(self._stock).__dict__
+        state = view._as_namesake(self._namesake_class).__dict__
         rows, coef = state["support_vectors_"], state["dual_coef_"]
         predictor = view._run_libsvm(rows, view._targets_of_support(), None, view._kernel, {})
         if callable(self.kernel):
@@ -374,6 +374,6 @@ def like_rows(coef: np.ndarray, rows: Any) -> Any:
     if not sparse.issparse(rows):
         return coef
     n_lines, n_columns = coef.shape
-    places = np.tile(np.arange(n_columns, dtype=np.int32), n_lines)
+    positions = np.tile(np.arange(n_columns, dtype=np.int32), n_lines)
     starts = np.arange(0, coef.size + 1, max(1, n_columns), dtype=np.int32)[: n_lines + 1]
-    return sparse.csr_matrix((coef.ravel(), places, starts), shape=coef.shape)
+    return sparse.csr_matrix((coef.ravel(), positions, starts), shape=coef.shape)

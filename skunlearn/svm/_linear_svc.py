@@ -264,10 +264,10 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         positives = classes[1:] if classes.size == 2 else classes
         weights = np.empty((positives.size, X.shape[1]))
         error = EPS
-        for place, label in enumerate(positives):
+        for position, label in enumerate(positives):
             belongs = y == label
-            start = np.zeros(X.shape[1]) if starts is None else starts[place]
-            weights[place], gap = minimise(
+            start = np.zeros(X.shape[1]) if starts is None else starts[position]
+            weights[position], gap = minimise(
                 X, np.where(belongs, 1.0, -1.0), np.where(belongs, own, others), start
             )
             error = max(error, gap)

@@ -178,7 +178,7 @@ class Machine:
             beta, pivot = self._lean(column, row)
             if pivot > _DEPENDENT * abs(column[row]):
                 break
-            bound, place, node = self._first_bound(sign * beta[1:])
+            bound, position, node = self._first_bound(sign * beta[1:])
             piece = state // 2
             room = abs(self._nodes[row, piece + (sign > 0.0)] - self.theta[row])
             self.theta[self._margin] += min(bound, room) * sign * beta[1:]
@@ -188,7 +188,7 @@ class Machine:
                 self._set_limits(row)
                 return
             self.theta[row] += bound * sign
-            self._settle(place, node)
+            self._settle(position, node)
         self._join(row, state)
 
     def _admit_one_by_one(self) -> None:
@@ -201,16 +201,16 @@ class Machine:
             self._admit(row, int(self._state[row]), -1.0 if slope > 0.0 else 1.0)
         self._refresh()
 
-    def _leave(self, place: int) -> int:
+    def _leave(self, position: int) -> int:
         """Take a row off the margin, leaving its limits infinite; returns the row."""
         size, inverse = self._margin.size, self._inverse
-        row, last = int(self._margin[place]), size - 1
+        row, last = int(self._margin[position]), size - 1
         if size > 1:
-            if place != last:
+            if position != last:
                 for axis in (inverse, inverse.T):
-                    axis[[place + 1, size], : size + 1] = axis[[size, place + 1], : size + 1]
-                self._columns[place] = self._columns[last]
-                self._margin[place] = self._margin[last]
+                    axis[[position + 1, size], : size + 1] = axis[[size, position + 1], : size + 1]
+                self._columns[position] = self._columns[last]
+                self._margin[position] = self._margin[last]
             spoke = inverse[:size, size].copy()
             pivot = inverse[size, size]
             if not pivot > 0.0:
@@ -224,9 +224,9 @@ class Machine:
         self.n_changes += 1
         return row
 
-    def _settle(self, place: int, node: int) -> None:
+    def _settle(self, position: int, node: int) -> None:
         """Put a row of the margin, which has arrived at a node, there."""
-        row = self._leave(place)
+        row = self._leave(position)
         self.theta[row] = self._nodes[row, node]
         self._state[row] = 2 * node
         self._set_limits(row)
@@ -234,7 +234,7 @@ class Machine:
     # ---- steps
 
     def _first_bound(self, change: np.ndarray) -> tuple[float, int, int]:
-        """Find how far coefficients on the margin can go; returns (share, place, node)."""
+        """Find how far coefficients on the margin can go; returns (share, position, node)."""
         if not change.size:
             return np.inf, -1, -1
         margin, piece = self._margin, self._state[self._margin] // 2
@@ -242,8 +242,8 @@ class Machine:
         room = self._nodes[margin, piece + up] - self.theta[margin]
         share = np.full(change.size, np.inf)
         np.divide(room, change, out=share, where=change != 0.0)
-        place = int(share.argmin())
-        return max(float(share[place]), 0.0), place, int(piece[place] + up[place])
+        position = int(share.argmin())
+        return max(float(share[position]), 0.0), position, int(piece[position] + up[position])
 
     def _first_limit(self, change: np.ndarray) -> tuple[float, int, int]:
         """Find how far decision values can go; returns (share, row, its piece)."""
@@ -285,8 +285,8 @@ class Machine:
         self._low[rows], self._high[rows] = -np.inf, np.inf
         going = rows[self.theta[rows] != 0.0]
         if going.size:
-            for place in np.flatnonzero(np.isin(self._margin, going))[::-1].tolist():
-                self._leave(place)
+            for position in np.flatnonzero(np.isin(self._margin, going))[::-1].tolist():
+                self._leave(position)
             self._follow(going)
             self.theta[going] = 0.0
         self._columns[:, rows] = 0.0
@@ -311,7 +311,7 @@ class Machine:
             else:
                 db, dtheta = 0.0, np.empty(0)
             change = dtheta @ self._columns[:size] + drift + db
-            bound, place, node = self._first_bound(dtheta)
+            bound, position, node = self._first_bound(dtheta)
             limit, row, state = self._first_limit(change)
             share = min(left, bound, limit)
             self._advance(share, db, dtheta, change)
@@ -320,7 +320,7 @@ class Machine:
                 self.value[row] = self._targets[row, (state + 1) // 2]
                 self._join(row, state)
             elif share == bound:
-                self._settle(place, node)
+                self._settle(position, node)
 
     def _shift_intercept(self, sign: float) -> None:
         """With no row on the margin, move the intercept until one is that can take up change."""
@@ -359,11 +359,11 @@ class Machine:
                 db, dtheta = float(push[0]), np.zeros(1)
             else:
                 db, dtheta = self._direction(-float(self.theta.sum()), push)
-            bound, place, node = self._first_bound(dtheta)
+            bound, position, node = self._first_bound(dtheta)
             change = dtheta @ self._columns[:size] + db
             self._advance(min(bound, 1.0), db, dtheta, change)
             if bound < 1.0:
-                self._settle(place, node)
+                self._settle(position, node)
                 continue
             row, state = self._worst_offender()
             if self._violation(row) <= RESIDUAL * self.scale:
@@ -427,9 +427,9 @@ class Machine:
     def _settle_ties(self) -> None:
         """Take rows off the margin whose coefficients are at a node but for rounding."""
         while self._margin.size and self._rooms().min() <= _TIED * self._width:
-            place = int(self._rooms().argmin())
-            row = self._margin[place]
-            self._settle(place, int(np.abs(self._nodes[row] - self.theta[row]).argmin()))
+            position = int(self._rooms().argmin())
+            row = self._margin[position]
+            self._settle(position, int(np.abs(self._nodes[row] - self.theta[row]).argmin()))
             self._correct()
 
     def _rooms(self) -> np.ndarray:

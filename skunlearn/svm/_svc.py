@@ -163,7 +163,7 @@ class SVC(ClassifierMixin, BaseSVM):
         "break_ties": ["boolean"],
         "random_state": ["random_state"],
     }
-    _stock = sklearn.svm.SVC
+    _namesake_class = sklearn.svm.SVC
 
     def __init__(
         self,
@@ -311,8 +311,8 @@ class SVC(ClassifierMixin, BaseSVM):
             thetas.append(theta)
         return thetas
 
-    def _settings(self, stock: Any) -> dict[str, Any]:
-        return {"class_weight_": stock.class_weight_, "n_iter_": np.ones_like(stock.n_iter_)}
+    def _settings(self, namesake: Any) -> dict[str, Any]:
+        return {"class_weight_": namesake.class_weight_, "n_iter_": np.ones_like(namesake.n_iter_)}
 
     def _publish(
         self, slots: np.ndarray, thetas: list[np.ndarray], intercepts: list[float]
@@ -347,9 +347,9 @@ class SVC(ClassifierMixin, BaseSVM):
         code = np.repeat(np.arange(n_classes), self.n_support_)
         pairs = list(combinations(range(n_classes), 2))
         by_pair = np.zeros((coef.shape[1], len(pairs)))
-        for place, (first, second) in enumerate(pairs):
+        for position, (first, second) in enumerate(pairs):
             for one, other in ((first, second - 1), (second, first)):
-                by_pair[code == one, place] = coef[other, code == one]
+                by_pair[code == one, position] = coef[other, code == one]
         return by_pair, np.array(pairs)
 
     def _linear_weights(self) -> Any:

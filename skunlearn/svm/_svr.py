@@ -124,7 +124,7 @@ class SVR(RegressorMixin, BaseSVM):
         **BaseSVM._parameter_constraints,
         "epsilon": [Interval(Real, 0.0, None, closed="left")],
     }
-    _stock = sklearn.svm.SVR
+    _namesake_class = sklearn.svm.SVR
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class SVR(RegressorMixin, BaseSVM):
         theta[slots[fitted.support_]] = (coef.toarray() if sparse.issparse(coef) else coef)[0]
         return [theta]
 
-    def _settings(self, stock: Any) -> dict[str, Any]:
+    def _settings(self, namesake: Any) -> dict[str, Any]:
         return {"n_iter_": 1}
 
     def _publish(

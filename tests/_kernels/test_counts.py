@@ -41,9 +41,9 @@ def test_dense_sparse_and_plain_python_agree_bit_for_bit(seed, threshold):
             count_entries(*start(3, 4), S.data, S.indices, S.indptr, *rest),
             count_entries.py_func(*start(3, 4), S.data, S.indices, S.indptr, *rest),
         ]
-        for totals, tally in results[1:]:
+        for totals, counts in results[1:]:
             np.testing.assert_array_equal(totals, results[0][0])
-            np.testing.assert_array_equal(tally, results[0][1])
+            np.testing.assert_array_equal(counts, results[0][1])
         for ours, plain in zip(to_floats(totals), to_floats.py_func(totals), strict=True):
             np.testing.assert_array_equal(ours, plain)
 
@@ -52,11 +52,11 @@ def test_dense_sparse_and_plain_python_agree_bit_for_bit(seed, threshold):
 @pytest.mark.parametrize("seed", [0, 7, 42])
 def test_totals_are_the_exact_sum_of_the_cut_values(seed):
     X, weights, labels = problem(seed, n_features=2)
-    totals, tally = count_rows(*start(3, 2), X, weights, labels, np.arange(len(X)), np.nan, 1)
+    totals, counts = count_rows(*start(3, 2), X, weights, labels, np.arange(len(X)), np.nan, 1)
     grid = Fraction(1, 2**80)
     for label in range(3):
         mine = labels == label
-        assert tally[:, label].tolist() == [mine.sum(), np.count_nonzero(weights[mine])]
+        assert counts[:, label].tolist() == [mine.sum(), np.count_nonzero(weights[mine])]
         for j, values in enumerate([*(X * weights[:, None]).T, weights]):
             exact = sum(Fraction(v) for v in values[mine])
             whole, middle, low = (int(part) for part in totals[:, label, j])

@@ -20,11 +20,11 @@ def state_of(X, weights, labels, n_classes):
             for c, part in enumerate(parts)
         ]
     )
-    tally = np.zeros((4, n_classes + 1))
-    tally[0] = [part.size for part in parts]
-    tally[1] = tally[0]
-    tally[3] = moments[:, 0, 0]
-    return moments, tally
+    counts = np.zeros((4, n_classes + 1))
+    counts[0] = [part.size for part in parts]
+    counts[1] = counts[0]
+    counts[3] = moments[:, 0, 0]
+    return moments, counts
 
 
 @pytest.mark.fast
@@ -39,20 +39,22 @@ def test_removal_gives_the_moments_of_the_rows_left(seed, weighted):
     keep = np.delete(np.arange(50), rows)
     before = state_of(X, weights, labels, 3)
     copies = [part.copy() for part in before]
-    moments, tally = remove_labelled_rows(*before, X, weights, labels[rows], rows)
+    moments, counts = remove_labelled_rows(*before, X, weights, labels[rows], rows)
     expected, expected_tally = state_of(
         X[keep], weights[keep] if weighted else weights, labels[keep], 3
     )
     np.testing.assert_allclose(moments[:, :3], expected[:, :3], rtol=1e-12, atol=1e-13)
-    np.testing.assert_array_equal(tally[:2], expected_tally[:2])
-    np.testing.assert_array_equal(tally[2, :3], np.bincount(labels[rows], minlength=3) > 0)
+    np.testing.assert_array_equal(counts[:2], expected_tally[:2])
+    np.testing.assert_array_equal(counts[2, :3], np.bincount(labels[rows], minlength=3) > 0)
     for part, copy in zip(before, copies, strict=True):
         np.testing.assert_array_equal(part, copy)
     plain = remove_labelled_rows.py_func(*before, X, weights, labels[rows], rows)
     np.testing.assert_allclose(plain[0], moments, rtol=1e-12, atol=1e-14)
-    np.testing.assert_array_equal(plain[1], tally)
+    np.testing.assert_array_equal(plain[1], counts)
     for ours, python in zip(
-        gaussians_of(moments, tally, 1e-9), gaussians_of.py_func(moments, tally, 1e-9), strict=True
+        gaussians_of(moments, counts, 1e-9),
+        gaussians_of.py_func(moments, counts, 1e-9),
+        strict=True,
     ):
         np.testing.assert_allclose(ours, python, rtol=1e-14)
 
@@ -70,8 +72,8 @@ def test_magnification():
 def test_moments_fresh_from_rows_are_never_taken_for_worn():
     X = np.array([[1.0, 5.0], [1.0, 5.0], [2.0, 5.0]])
     weights = np.array([1e-12, 1e-12, 1.0])
-    moments, tally = state_of(X, weights, np.array([0, 0, 1]), 2)
-    theta, var, *_, error = gaussians_of(moments, tally, 0.0)
+    moments, counts = state_of(X, weights, np.array([0, 0, 1]), 2)
+    theta, var, *_, error = gaussians_of(moments, counts, 0.0)
     assert error.max() < 1e-14
     np.testing.assert_array_equal(theta, [[0.0, 0.0], [2.0, 5.0]])
     np.testing.assert_array_equal(var, np.zeros((2, 2)))

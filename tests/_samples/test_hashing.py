@@ -102,7 +102,7 @@ def test_derived_seeds_differ_by_seed_and_purpose():
     assert derive_seed(5, "shard", 2) == derive_seed(5, "shard", 2)
 
 
-def test_rows_draw_by_id_and_not_by_place(global_random_seed):
+def test_rows_draw_by_id_and_not_by_position(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     hashes = hash_ids(rng.permutation(1000))
     drawn = hash_rows_for(7, "shard", hashes)

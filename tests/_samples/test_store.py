@@ -153,8 +153,8 @@ def test_removed_rows_are_overwritten(kind, ids):
         assert (store._ids[gone] == "").all()
         assert "person 3" not in pickle.dumps(store).decode("latin1")
     assert store.n_samples == 5
-    for ours, theirs in zip(store.take(store.slots()), kept, strict=True):
-        difference = ours != theirs
+    for ours, namesake in zip(store.take(store.slots()), kept, strict=True):
+        difference = ours != namesake
         assert not (difference.nnz if sparse.issparse(difference) else difference.any())
 
 

@@ -52,8 +52,8 @@ def test_quantiles_are_those_of_numpy(method, dtype, n, global_random_seed):
     X = (100 * rng.normal(size=(n, 3))).astype(dtype)
     percentages = np.concatenate([PERCENTAGES, np.linspace(0, 100, 6)])
     ours = quantiles(UnsortedColumns(X), np.true_divide(percentages, 100), method)
-    theirs = np.percentile(X, percentages, axis=0, method=method).T
-    assert_array_equal(ours, theirs)
+    namesake = np.percentile(X, percentages, axis=0, method=method).T
+    assert_array_equal(ours, namesake)
     many = np.linspace(0, 100, 77)
     ours = quantiles(UnsortedColumns(X), np.true_divide(many, 100), method)
     assert_array_equal(ours, np.percentile(X, many, axis=0, method=method).T)
@@ -69,9 +69,9 @@ def test_medians_are_those_of_numpy(dtype, n, global_random_seed):
     X[-1, 3] = np.finfo(dtype).max
     with np.errstate(over="ignore"):
         ours = medians(UnsortedColumns(X), doubled=n < 600)
-        theirs = np.nanmedian(X, axis=0)
+        namesake = np.nanmedian(X, axis=0)
     assert ours.dtype == dtype
-    assert_array_equal(ours, theirs)
+    assert_array_equal(ours, namesake)
     X[-1, 3] = 0.1
     masked = np.ma.median(np.ma.masked_invalid(X), axis=0)
     assert_array_equal(medians(UnsortedColumns(X), doubled=True), np.ma.getdata(masked))
@@ -138,7 +138,7 @@ def test_kernels_equal_their_python_functions(global_random_seed, monkeypatch):
     for size in (3, 150):
         gone = order.without(sparse.csr_array(np.round(X[:size])))
         ranks = np.array([[-1, 0, 5], [3, 4, 20], [0, 1, 2]])
-        ours, theirs = np.zeros((3, 3)), np.zeros((3, 3))
+        ours, namesake = np.zeros((3, 3)), np.zeros((3, 3))
         arguments = (gone._zeros, gone._gone, gone._cuts, ranks)
         kernels.values_at(*order._arrays(), *arguments, ours)
         state = [part.copy() for part in (values, starts, used)]
@@ -149,12 +149,12 @@ def test_kernels_equal_their_python_functions(global_random_seed, monkeypatch):
         with monkeypatch.context() as patch:
             for name in ("_block_of", "_rank_of", "_shifted", "_pack"):
                 patch.setattr(kernels, name, getattr(kernels, name).py_func)
-            kernels.values_at.py_func(*order._arrays(), *arguments, theirs)
+            kernels.values_at.py_func(*order._arrays(), *arguments, namesake)
             again = [part.copy() for part in (values, starts, used)]
             kernels.take_out.py_func(
                 again[0], again[1], first, again[2], block, gone._gone, gone._cuts
             )
             assert_array_equal(found, kernels.ranks_of.py_func(*order._arrays(), wanted, cuts))
-        assert_array_equal(ours, theirs)
+        assert_array_equal(ours, namesake)
         for one, other in zip(state, again, strict=True):
             assert_array_equal(one, other)

@@ -17,7 +17,7 @@ REPORT = UnlearningReport(
     "SISAClassifier",
     n_requested=1200,
     n_removed=3400,
-    n_left=56_000,
+    n_remaining=56_000,
     seconds=0.0123,
     guarantee=Guarantee("numerical", "state", 1e-9, 2.5e-14),
     n_refitted=2,
@@ -97,7 +97,7 @@ def test_frame_without_pandas_says_what_to_install(monkeypatch):
 
 def test_reports_cannot_be_changed_and_can_be_pickled():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        REPORT.n_left = 0
+        REPORT.n_remaining = 0
     assert pickle.loads(pickle.dumps(REPORT)) == REPORT
 
 

@@ -114,8 +114,8 @@ def test_inertia_is_about_scikit_learns(name):
     }[name]()
     seeds = range(5)
     ours = [QuantizedKMeans(8, random_state=s).fit(X).inertia_ for s in seeds]
-    theirs = [sklearn.cluster.KMeans(8, n_init=1, random_state=s).fit(X).inertia_ for s in seeds]
-    assert np.mean(ours) < 1.05 * np.mean(theirs)
+    namesake = [sklearn.cluster.KMeans(8, n_init=1, random_state=s).fit(X).inertia_ for s in seeds]
+    assert np.mean(ours) < 1.05 * np.mean(namesake)
 
 
 @pytest.mark.fast

@@ -133,15 +133,17 @@ def test_the_law_alone_and_in_front_of_models(name, kind, table):
 def test_equals_scikit_learn_and_hands_it_on(table):
     X, _ = table
     ours = make_column_transformer((StandardScaler(), [0, 1]), remainder="passthrough").fit(X)
-    theirs = sklearn.compose.make_column_transformer(
+    namesake = sklearn.compose.make_column_transformer(
         (sklearn.preprocessing.StandardScaler(), [0, 1]), remainder="passthrough"
     )
-    assert_allclose(ours.transform(X), theirs.fit_transform(X), rtol=1e-12)
-    assert_array_equal(ours.get_feature_names_out(), theirs.get_feature_names_out())
+    assert_allclose(ours.transform(X), namesake.fit_transform(X), rtol=1e-12)
+    assert_array_equal(ours.get_feature_names_out(), namesake.get_feature_names_out())
     ours.unlearn([0, 1, 2, 3, 4])
     predictor = ours.to_predictor()
     assert type(predictor) is sklearn.compose.ColumnTransformer
-    assert type(predictor.named_transformers_["standardscaler"]) is type(theirs.transformers[0][1])
+    assert type(predictor.named_transformers_["standardscaler"]) is type(
+        namesake.transformers[0][1]
+    )
     assert_array_equal(predictor.transform(X), ours.transform(X))
     assert len(pickle.dumps(predictor)) < 6000
     union = make_union(StandardScaler(), PCA(2)).fit(X)
@@ -208,7 +210,7 @@ def test_explaining_changes_nothing_and_pickles_and_copies_go_on(name, table):
     pipe = make_pipeline(clone(COMPOSITIONS[name]), Ridge(), on_memory="refit").fit(X, y)
     before = pickle.dumps(pipe)
     report = pipe.explain_unlearn([0, 7])
-    assert (report.n_removed, report.n_left) == (2, 298)
+    assert (report.n_removed, report.n_remaining) == (2, 298)
     assert pickle.dumps(pipe) == before
     twin = copy.copy(pipe).unlearn([0])
     assert len(pipe.sample_ids_) == 300

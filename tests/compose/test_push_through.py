@@ -53,15 +53,15 @@ def draw(rng, kind, n=240, d=4):
 
 
 def exact(model):
-    """Return scikit-learn's counterpart, solved as far as it goes."""
+    """Return scikit-learn's namesake, solved as far as it goes."""
     parameters = {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000}
     names = ("C", "alpha", "power", "fit_intercept", "class_weight")
     parameters |= {k: v for k, v in model.get_params().items() if k in names}
-    return namesake(model, parameters)
+    return namesake_of(model, parameters)
 
 
-def namesake(model, parameters):
-    """Return scikit-learn's counterpart with those of the parameters that its release has."""
+def namesake_of(model, parameters):
+    """Return scikit-learn's namesake with those of the parameters that its release has."""
     cls = getattr(sklearn.linear_model, type(model).__name__)
     return cls(**{k: v for k, v in parameters.items() if k in cls().get_params()})
 
@@ -96,17 +96,17 @@ def test_glms_behind_a_scaler_equal_a_refitted_pipeline(kind, weighted, global_r
         if kind == "balanced" and weighted:
             # scikit-learn releases differ in whether sample weights balance classes too
             params = {f"{name}__sample_weight": weight[kept]}
-            theirs = make_pipeline(StandardScaler(), head.__class__(**head.get_params()))
-            theirs.fit(X[kept], y[kept], **params)
+            namesake = make_pipeline(StandardScaler(), head.__class__(**head.get_params()))
+            namesake.fit(X[kept], y[kept], **params)
         else:
-            theirs = refitted(head, X[kept], y[kept], None if weight is None else weight[kept])
-        scale = np.abs(theirs[-1].coef_).max()
-        assert_allclose(pipe[-1].coef_, theirs[-1].coef_, rtol=0, atol=1e-10 * scale)
-        ours, theirs = (
+            namesake = refitted(head, X[kept], y[kept], None if weight is None else weight[kept])
+        scale = np.abs(namesake[-1].coef_).max()
+        assert_allclose(pipe[-1].coef_, namesake[-1].coef_, rtol=0, atol=1e-10 * scale)
+        ours, namesake = (
             (p.decision_function(X) if hasattr(p, "decision_function") else p.predict(X))
-            for p in (pipe, theirs)
+            for p in (pipe, namesake)
         )
-        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * np.abs(theirs).max())
+        assert_allclose(ours, namesake, rtol=1e-9, atol=1e-9 * np.abs(namesake).max())
     assert pipe.unlearning_report_.guarantee.kind == "numerical"
 
 
@@ -129,9 +129,9 @@ def test_any_sequence_of_requests(data):
             pipe.purge()
         elif action == "pickle":
             pipe = pickle.loads(pickle.dumps(pipe))
-        theirs = refitted(pipe[-1], X[left], y[left])
-        scale = np.abs(theirs[-1].coef_).max()
-        assert_allclose(pipe[-1].coef_, theirs[-1].coef_, rtol=0, atol=1e-10 * scale)
+        namesake = refitted(pipe[-1], X[left], y[left])
+        scale = np.abs(namesake[-1].coef_).max()
+        assert_allclose(pipe[-1].coef_, namesake[-1].coef_, rtol=0, atol=1e-10 * scale)
         assert_array_equal(pipe[-1].sample_ids_, left)
 
 
@@ -146,16 +146,16 @@ def test_bounds_hold_behind_a_scaler(unlearning, global_random_seed):
         pipe.unlearn(request)
         assert ways(pipe)[1] == "pushed through"
         kept = pipe.sample_ids_
-        theirs = refitted(pipe[-1], X[kept], y[kept])
+        namesake = refitted(pipe[-1], X[kept], y[kept])
         rows = pipe[0].transform(X)
-        gap = np.abs(pipe.decision_function(X) - theirs.decision_function(X))
+        gap = np.abs(pipe.decision_function(X) - namesake.decision_function(X))
         assert (gap <= pipe[-1].prediction_bound(rows) + 1e-9).all()
-        chance = theirs.predict_proba(X[kept])[:, 1]
+        chance = namesake.predict_proba(X[kept])[:, 1]
         table = np.hstack([rows[kept], np.ones((len(kept), 1))])
         curvature = (table.T * (chance * (1 - chance))) @ table
         curvature.flat[: -1 : table.shape[1] + 1] += 1 / head.C
         delta = np.append(
-            pipe[-1].coef_ - theirs[-1].coef_, pipe[-1].intercept_ - theirs[-1].intercept_
+            pipe[-1].coef_ - namesake[-1].coef_, pipe[-1].intercept_ - namesake[-1].intercept_
         )
         bound = pipe.unlearning_report_.guarantee.bound
         assert np.sqrt(delta @ curvature @ delta) <= 1.2 * bound + 1e-9
@@ -180,8 +180,8 @@ def test_purge_leaves_nothing_of_a_former_scaler(global_random_seed):
     assert_array_equal(pipe.predict_proba(X), before)
     pipe.unlearn([50])
     assert ways(pipe) == ["unlearned", "pushed through"]
-    theirs = refitted(pipe[-1], X[pipe.sample_ids_], y[pipe.sample_ids_])
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    namesake = refitted(pipe[-1], X[pipe.sample_ids_], y[pipe.sample_ids_])
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-10)
 
 
 @pytest.mark.fast
@@ -192,29 +192,29 @@ def test_what_only_a_refit_can_follow(global_random_seed):
     head = LogisticRegression(fit_intercept=False)
     pipe = make_pipeline(StandardScaler(), head).fit(X, y).unlearn([5]).unlearn([7])
     assert ways(pipe)[1] == "refitted"
-    theirs = refitted(head, X[pipe.sample_ids_], y[pipe.sample_ids_])
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    namesake = refitted(head, X[pipe.sample_ids_], y[pipe.sample_ids_])
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-10)
     head = sklearn.base.clone(head)
     # but a scale alone is followed
     pipe = make_pipeline(StandardScaler(with_mean=False), head).fit(X, y).unlearn([5])
     assert ways(pipe)[1] == "pushed through"
-    theirs = refitted(head, np.delete(X, 5, 0), np.delete(y, 5), with_mean=False)
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    namesake = refitted(head, np.delete(X, 5, 0), np.delete(y, 5), with_mean=False)
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-10)
     # an outlier that was all of a column's scale; requests after it are pushed through again
     X[3] += 1e6
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y).unlearn([3])
     assert ways(pipe)[1] == "refitted"
     pipe.unlearn([9])
     assert ways(pipe)[1] == "pushed through"
-    theirs = refitted(pipe[-1], X[pipe.sample_ids_], y[pipe.sample_ids_])
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    namesake = refitted(pipe[-1], X[pipe.sample_ids_], y[pipe.sample_ids_])
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-10)
     # a class that vanishes
     X, y = draw(rng, "multinomial")
     y[10:] %= 2
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     pipe.unlearn(np.flatnonzero(y == 2))
-    theirs = refitted(pipe[-1], X[y < 2], y[y < 2])
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-9)
+    namesake = refitted(pipe[-1], X[y < 2], y[y < 2])
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-9)
 
 
 @pytest.mark.fast
@@ -243,8 +243,8 @@ def test_steps_that_forgot_apart_are_not_taken_for_each_others(global_random_see
     pipe._samples.remove(np.array([3]))
     pipe.unlearn([7])
     assert ways(pipe)[1] == "refitted"
-    theirs = refitted(pipe[-1], np.delete(X, [3, 7], 0), np.delete(y, [3, 7]))
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    namesake = refitted(pipe[-1], np.delete(X, [3, 7], 0), np.delete(y, [3, 7]))
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-10)
 
 
 @pytest.mark.fast
@@ -291,16 +291,16 @@ def test_linear_models_behind_pca_equal_a_refitted_pipeline(head, whiten, global
         assert ways(pipe) == ["unlearned", "pushed through"]
         assert pipe.unlearning_report_.n_refitted <= 1
         kept = pipe.sample_ids_
-        theirs = sklearn.pipeline.make_pipeline(
+        namesake = sklearn.pipeline.make_pipeline(
             sklearn.decomposition.PCA(3, whiten=whiten, svd_solver="full"),
-            namesake(head, head.get_params()),
+            namesake_of(head, head.get_params()),
         ).fit(X[kept], y[kept])
-        signs = np.sign((pipe[0].components_ * theirs[0].components_).sum(axis=1))
+        signs = np.sign((pipe[0].components_ * namesake[0].components_).sum(axis=1))
         tolerance = 1e-7 if isinstance(head, ElasticNet) else 1e-10
-        scale = np.abs(theirs[-1].coef_).max()
-        assert_allclose(pipe[-1].coef_ * signs, theirs[-1].coef_, atol=tolerance * scale)
+        scale = np.abs(namesake[-1].coef_).max()
+        assert_allclose(pipe[-1].coef_ * signs, namesake[-1].coef_, atol=tolerance * scale)
         if not isinstance(head, RidgeClassifier):
-            assert_allclose(pipe.predict(X), theirs.predict(X), rtol=0, atol=100 * tolerance)
+            assert_allclose(pipe.predict(X), namesake.predict(X), rtol=0, atol=100 * tolerance)
     assert_array_equal(pipe[-1].find_samples(pipe[0].transform(X[[50, 7]])), [50])
 
 
@@ -322,10 +322,10 @@ def test_what_pca_makes_a_refit_of(global_random_seed):
 def test_a_shift_without_an_intercept_is_no_push_through(global_random_seed):
     X, y = draw(np.random.default_rng(global_random_seed), "poisson")
     pipe = make_pipeline(StandardScaler(), Ridge(fit_intercept=False)).fit(X, y).unlearn([3])
-    theirs = sklearn.pipeline.make_pipeline(
+    namesake = sklearn.pipeline.make_pipeline(
         sklearn.preprocessing.StandardScaler(), sklearn.linear_model.Ridge(fit_intercept=False)
     ).fit(np.delete(X, 3, 0), np.delete(y, 3))
-    assert_allclose(pipe[-1].coef_, theirs[-1].coef_, atol=1e-10)
+    assert_allclose(pipe[-1].coef_, namesake[-1].coef_, atol=1e-10)
 
 
 def test_a_refit_starts_where_the_model_stood(monkeypatch):

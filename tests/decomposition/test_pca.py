@@ -25,12 +25,12 @@ def draw_table(rng, n=120, d=6):
     return rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + 5 * rng.normal(size=d)
 
 
-def assert_like(ours, theirs, rtol=1e-8):
+def assert_like(ours, namesake, rtol=1e-8):
     for name in ATTRIBUTES:
-        a, b = getattr(ours, name), getattr(theirs, name)
+        a, b = getattr(ours, name), getattr(namesake, name)
         size = np.abs(b).max(initial=0)
         if name == "mean_":
-            size = max(size, theirs.singular_values_.max(initial=0))
+            size = max(size, namesake.singular_values_.max(initial=0))
         assert_allclose(a, b, rtol=rtol, atol=rtol * size, err_msg=name)
 
 
@@ -54,22 +54,22 @@ def test_equals_scikit_learn(parameters, global_random_seed):
     for request in ([7], [8, 9], list(range(40, 90))):
         ours.unlearn(request)
     kept = X[ours.sample_ids_]
-    theirs = sklearn.decomposition.PCA(**{"svd_solver": "full"} | parameters).fit(kept)
-    assert_like(ours, theirs)
-    size = np.abs(theirs.transform(X)).max()
-    assert_allclose(ours.transform(X), theirs.transform(X), rtol=1e-8, atol=1e-8 * size)
+    namesake = sklearn.decomposition.PCA(**{"svd_solver": "full"} | parameters).fit(kept)
+    assert_like(ours, namesake)
+    size = np.abs(namesake.transform(X)).max()
+    assert_allclose(ours.transform(X), namesake.transform(X), rtol=1e-8, atol=1e-8 * size)
     assert_allclose(
         ours.inverse_transform(ours.transform(X)),
-        theirs.inverse_transform(theirs.transform(X)),
+        namesake.inverse_transform(namesake.transform(X)),
         rtol=1e-8,
         atol=1e-8,
     )
-    assert_allclose(ours.get_covariance(), theirs.get_covariance(), rtol=1e-8, atol=1e-8)
+    assert_allclose(ours.get_covariance(), namesake.get_covariance(), rtol=1e-8, atol=1e-8)
     assert_allclose(ours.get_precision() @ ours.get_covariance(), np.eye(6), atol=1e-6)
-    assert_allclose(ours.score_samples(X), theirs.score_samples(X), rtol=1e-6)
-    assert ours.score(X) == pytest.approx(theirs.score(X), rel=1e-6)
-    assert_array_equal(ours.get_feature_names_out(), theirs.get_feature_names_out())
-    assert type(ours.to_predictor()) is type(theirs)
+    assert_allclose(ours.score_samples(X), namesake.score_samples(X), rtol=1e-6)
+    assert ours.score(X) == pytest.approx(namesake.score(X), rel=1e-6)
+    assert_array_equal(ours.get_feature_names_out(), namesake.get_feature_names_out())
+    assert type(ours.to_predictor()) is type(namesake)
     assert_allclose(ours.to_predictor().transform(X), ours.transform(X), rtol=1e-9, atol=1e-9)
 
 
@@ -79,8 +79,8 @@ def test_real_tables(name, n_components):
     X = {"wine": load_wine, "digits": load_digits}[name]().data
     ours = PCA(n_components).fit(X).unlearn(3).unlearn(range(20, 40))
     kept = X[ours.sample_ids_]
-    theirs = sklearn.decomposition.PCA(n_components, svd_solver="full").fit(kept)
-    assert_like(ours, theirs)
+    namesake = sklearn.decomposition.PCA(n_components, svd_solver="full").fit(kept)
+    assert_like(ours, namesake)
     if ours.unlearning_report_.n_refitted:
         assert_array_equal(ours.components_, PCA(n_components).fit(kept).components_)
 
@@ -142,8 +142,8 @@ def test_wide_tables_and_tables_that_become_wide(global_random_seed):
     model = PCA(4).fit(X)
     for i in range(25):
         model.unlearn(i)
-    theirs = sklearn.decomposition.PCA(4, svd_solver="full").fit(X[25:])
-    assert_like(model, theirs)
+    namesake = sklearn.decomposition.PCA(4, svd_solver="full").fit(X[25:])
+    assert_like(model, namesake)
     with pytest.raises(NotUnlearnableError, match="n_components=4 must be between 0 and"):
         model.unlearn([25, 26])
     assert model.n_samples_ == 5

@@ -109,7 +109,7 @@ def test_request_that_fit_would_refuse(run, tmp_path, make_table, monkeypatch, n
             raise NotUnlearnableError("one class would be left")
 
     monkeypatch.setattr(_command, "bundled_tables", lambda: [make_table()])
-    refusing = type(no_op)("stubborn", Refuses, no_op.counterpart, squared=True)
+    refusing = type(no_op)("stubborn", Refuses, no_op.namesake, squared=True)
     assert run(models_now=[refusing]) == 2
     assert "toy: stubborn: one class would be left" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -191,5 +191,5 @@ def test_every_model_has_a_counterpart(make_table, n_classes):
     for contender in found:
         model = contender.make()
         assert callable(model.unlearn)
-        assert hasattr(contender.counterpart, "fit")
-        assert not hasattr(contender.counterpart, "unlearn")
+        assert hasattr(contender.namesake, "fit")
+        assert not hasattr(contender.namesake, "unlearn")

@@ -39,9 +39,9 @@ def test_every_pipeline_is_what_refitting_it_gives(make_mixed, n_classes, seed):
         held = pickle.dumps(model)
         assert b"secret" in pickle.dumps(before)
         assert b"secret" not in held
-        stock = clone(contender.counterpart).fit(table.X[kept], table.y[kept])
+        namesake = clone(contender.namesake).fit(table.X[kept], table.y[kept])
         if contender.name in ("GaussianNB", "MultinomialNB", "Ridge"):
-            np.testing.assert_allclose(model.predict(table.X), stock.predict(table.X), rtol=1e-8)
+            np.testing.assert_allclose(model.predict(table.X), namesake.predict(table.X), rtol=1e-8)
 
 
 @pytest.mark.fast

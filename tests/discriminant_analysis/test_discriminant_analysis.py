@@ -54,24 +54,24 @@ def draw_table(rng, n=150, d=4, n_classes=3):
     return X + 5 * rng.normal(size=d), y
 
 
-def assert_like(ours, theirs, X, rtol=1e-8):
+def assert_like(ours, namesake, X, rtol=1e-8):
     for name in (
         *("coef_", "intercept_", "means_", "priors_", "covariance_", "xbar_"),
         *("explained_variance_ratio_", "scalings_"),
     ):
-        assert hasattr(ours, name) == hasattr(theirs, name), name
+        assert hasattr(ours, name) == hasattr(namesake, name), name
         if name == "scalings_" and getattr(ours, "solver", "") == "eigen":
             continue  # the directions without variance between classes are anyone's choice
         if hasattr(ours, name):
-            a, b = np.array(getattr(ours, name)), np.array(getattr(theirs, name))
+            a, b = np.array(getattr(ours, name)), np.array(getattr(namesake, name))
             if name == "scalings_":
                 a, b = np.abs(a), np.abs(b)
             assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(initial=0), err_msg=name)
-    scores = theirs.decision_function(X)
+    scores = namesake.decision_function(X)
     assert_allclose(ours.decision_function(X), scores, rtol=rtol, atol=rtol * np.abs(scores).max())
-    assert_array_equal(ours.predict(X), theirs.predict(X))
-    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-5, atol=1e-7)
-    assert_allclose(ours.predict_log_proba(X), theirs.predict_log_proba(X), rtol=1e-5, atol=1e-7)
+    assert_array_equal(ours.predict(X), namesake.predict(X))
+    assert_allclose(ours.predict_proba(X), namesake.predict_proba(X), rtol=1e-5, atol=1e-7)
+    assert_allclose(ours.predict_log_proba(X), namesake.predict_log_proba(X), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.fast
@@ -84,12 +84,12 @@ def test_linear_equals_scikit_learn(parameters, global_random_seed):
     for request in ([7], [8, 9], list(range(40, 90))):
         ours.unlearn(request)
     kept = ours.sample_ids_
-    theirs = sklearn.discriminant_analysis.LinearDiscriminantAnalysis(**parameters)
-    assert_like(ours, theirs.fit(X[kept], y[kept]), X)
+    namesake = sklearn.discriminant_analysis.LinearDiscriminantAnalysis(**parameters)
+    assert_like(ours, namesake.fit(X[kept], y[kept]), X)
     if ours.solver != "lsqr":
-        assert_allclose(np.abs(ours.transform(X)), np.abs(theirs.transform(X)), rtol=1e-6)
+        assert_allclose(np.abs(ours.transform(X)), np.abs(namesake.transform(X)), rtol=1e-6)
     predictor = ours.to_predictor()
-    assert type(predictor) is type(theirs)
+    assert type(predictor) is type(namesake)
     assert_allclose(predictor.predict_proba(X), ours.predict_proba(X), rtol=1e-12)
 
 
@@ -101,11 +101,11 @@ def test_quadratic_equals_scikit_learn(parameters, global_random_seed):
     for request in ([7], [8, 9], list(range(40, 90))):
         ours.unlearn(request)
     kept = ours.sample_ids_
-    theirs = sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis(**parameters)
-    assert_like(ours, theirs.fit(X[kept], y[kept]), X)
-    assert_allclose(np.array(ours.scalings_), np.array(theirs.scalings_), rtol=1e-8)
+    namesake = sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis(**parameters)
+    assert_like(ours, namesake.fit(X[kept], y[kept]), X)
+    assert_allclose(np.array(ours.scalings_), np.array(namesake.scalings_), rtol=1e-8)
     assert_allclose(
-        np.abs(np.array(ours.rotations_)), np.abs(np.array(theirs.rotations_)), atol=1e-7
+        np.abs(np.array(ours.rotations_)), np.abs(np.array(namesake.rotations_)), atol=1e-7
     )
 
 
@@ -114,15 +114,15 @@ def test_quadratic_scores_are_gaussian_log_posteriors(global_random_seed):
     X, y = draw_table(np.random.default_rng(global_random_seed))
     model = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, y).unlearn([3, 40, 41])
     kept = model.sample_ids_
-    for place in range(3):
-        own = X[kept][y[kept] == place]
+    for position in range(3):
+        own = X[kept][y[kept] == position]
         covariance = np.cov(own.T, bias=True)
         gap = X - own.mean(axis=0)
         expected = np.log(len(own) / len(kept)) - 0.5 * (
             np.linalg.slogdet(covariance)[1] + (gap @ np.linalg.inv(covariance) * gap).sum(axis=1)
         )
-        assert_allclose(model.covariance_[place], covariance, rtol=1e-9, atol=1e-9)
-        assert_allclose(model.decision_function(X)[:, place], expected, rtol=1e-7, atol=1e-7)
+        assert_allclose(model.covariance_[position], covariance, rtol=1e-9, atol=1e-9)
+        assert_allclose(model.decision_function(X)[:, position], expected, rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.fast
@@ -190,8 +190,8 @@ def test_columns_that_do_not_vary_within_classes():
     ours = LinearDiscriminantAnalysis().fit(X, y).unlearn(5).unlearn(range(100, 200))
     assert ours.unlearning_report_.n_refitted == 0
     kept = ours.sample_ids_
-    theirs = sklearn.discriminant_analysis.LinearDiscriminantAnalysis().fit(X[kept], y[kept])
-    assert_allclose(ours.coef_, theirs.coef_, atol=1e-7 * np.abs(theirs.coef_).max())
+    namesake = sklearn.discriminant_analysis.LinearDiscriminantAnalysis().fit(X[kept], y[kept])
+    assert_allclose(ours.coef_, namesake.coef_, atol=1e-7 * np.abs(namesake.coef_).max())
 
 
 def test_collinear_columns_are_passed_over_as_in_scikit_learn():
@@ -200,8 +200,8 @@ def test_collinear_columns_are_passed_over_as_in_scikit_learn():
     ours = LinearDiscriminantAnalysis().fit(X, y).unlearn([5, 60])
     assert ours.unlearning_report_.n_refitted == 3
     kept = ours.sample_ids_
-    theirs = sklearn.discriminant_analysis.LinearDiscriminantAnalysis().fit(X[kept], y[kept])
-    assert_allclose(ours.decision_function(X), theirs.decision_function(X), rtol=1e-6, atol=1e-6)
+    namesake = sklearn.discriminant_analysis.LinearDiscriminantAnalysis().fit(X[kept], y[kept])
+    assert_allclose(ours.decision_function(X), namesake.decision_function(X), rtol=1e-6, atol=1e-6)
     again = LinearDiscriminantAnalysis().fit(X[kept], y[kept])
     assert_array_equal(ours.coef_, again.coef_)
 
@@ -210,9 +210,9 @@ def test_wide_tables():
     X, y = load_digits(return_X_y=True)
     X, y = X[:50], y[:50] % 3
     ours = LinearDiscriminantAnalysis().fit(X, y).unlearn([5, 7])
-    theirs = sklearn.discriminant_analysis.LinearDiscriminantAnalysis()
-    theirs.fit(np.delete(X, [5, 7], 0), np.delete(y, [5, 7]))
-    assert_allclose(ours.decision_function(X), theirs.decision_function(X), rtol=1e-6, atol=1e-6)
+    namesake = sklearn.discriminant_analysis.LinearDiscriminantAnalysis()
+    namesake.fit(np.delete(X, [5, 7], 0), np.delete(y, [5, 7]))
+    assert_allclose(ours.decision_function(X), namesake.decision_function(X), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.fast
@@ -221,9 +221,9 @@ def test_a_class_that_touches_no_request_is_left_alone(global_random_seed):
     model = QuadraticDiscriminantAnalysis().fit(X, y)
     moments, rotations = model._moments, model.rotations_
     model.unlearn(np.flatnonzero(y == 1)[:3])
-    for place in (0, 2):
-        assert model._moments[place] is moments[place]
-        assert model.rotations_[place] is rotations[place]
+    for position in (0, 2):
+        assert model._moments[position] is moments[position]
+        assert model.rotations_[position] is rotations[position]
     assert not moments[1].scatter.any()
     assert moments[0].scatter.any()
 

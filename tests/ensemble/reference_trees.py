@@ -44,8 +44,8 @@ def below(point):
     return float(np.nextafter(t, np.float32(-np.inf)) if Fraction(float(t)) > point else t)
 
 
-def place(value, number):
-    """Return the place of a category in an order."""
+def position(value, number):
+    """Return the position of a category in an order."""
     (bits,) = struct.unpack("<I", struct.pack("<f", value))
     factor = number * 0x9E3779B1 & 0xFFFFFFFF
     factor = factor ^ factor >> 16 | 1
@@ -61,7 +61,7 @@ def candidates(column, categorical, h, n_candidates):
     """Yield thresholds and which rows go left, missing values undecided."""
     number = h & 0xBFF
     if categorical:
-        column = np.array([place(v, number) for v in column.tolist()])
+        column = np.array([position(v, number) for v in column.tolist()])
     seen = column[~np.isnan(column)]
     if seen.size and seen.min() < seen.max():
         before = None
@@ -101,16 +101,16 @@ class Reference:
             for t, left in candidates(column, self.is_categorical[f], h, self.rules.n_candidates):
                 for with_missing in (False, True) if missing.any() and t < math.inf else (False,):
                     sides = left | missing if with_missing else left
-                    n_left = int(sides.sum())
-                    n_right = rows.size - n_left
-                    if min(n_left, n_right) < self.rules.min_samples_leaf:
+                    n_remaining = int(sides.sum())
+                    n_right = rows.size - n_remaining
+                    if min(n_remaining, n_right) < self.rules.min_samples_leaf:
                         continue
                     merit = self.merit(self.sums(rows[sides]), self.sums(rows))
                     perfect = self.stops_early and all(
                         map(self.is_pure, (rows[sides], rows[~sides]))
                     )
                     if merit > best[0] or perfect:
-                        nan_left = with_missing if missing.any() else n_left >= n_right
+                        nan_left = with_missing if missing.any() else n_remaining >= n_right
                         best = (merit, f, t, nan_left, sides)
                     if perfect:
                         return best[1:]

@@ -27,8 +27,8 @@ def numbers_of(column):
 
 
 def assert_same_trees(model, again):
-    for ours, theirs in zip(model._forest.shape(), again._forest.shape(), strict=True):
-        assert_array_equal(ours, theirs)
+    for ours, namesake in zip(model._forest.shape(), again._forest.shape(), strict=True):
+        assert_array_equal(ours, namesake)
 
 
 def mixed_frame(rng, n):

@@ -21,8 +21,8 @@ from skunlearn.utils._checks.compare import broken_promise
 
 
 def assert_same_trees(model, again):
-    for ours, theirs in zip(model._forest.shape(), again._forest.shape(), strict=True):
-        assert_array_equal(ours, theirs)
+    for ours, namesake in zip(model._forest.shape(), again._forest.shape(), strict=True):
+        assert_array_equal(ours, namesake)
 
 
 def draw_model(data, regresses):
@@ -126,18 +126,20 @@ def test_rows_stay_in_their_trees_whatever_their_order(global_random_seed):
 def test_as_accurate_as_random_forests(load, max_samples):
     X, y = load(return_X_y=True)
     ours = UnlearningForestClassifier(max_samples=max_samples, random_state=0)
-    theirs = sklearn.ensemble.RandomForestClassifier(random_state=0)
+    namesake = sklearn.ensemble.RandomForestClassifier(random_state=0)
     assert (
-        cross_val_score(ours, X, y, cv=3).mean() > cross_val_score(theirs, X, y, cv=3).mean() - 0.02
+        cross_val_score(ours, X, y, cv=3).mean()
+        > cross_val_score(namesake, X, y, cv=3).mean() - 0.02
     )
 
 
 def test_regression_as_accurate_as_random_forests():
     X, y = load_diabetes(return_X_y=True)
     ours = UnlearningForestRegressor(min_samples_leaf=3, random_state=0)
-    theirs = sklearn.ensemble.RandomForestRegressor(min_samples_leaf=3, random_state=0)
+    namesake = sklearn.ensemble.RandomForestRegressor(min_samples_leaf=3, random_state=0)
     assert (
-        cross_val_score(ours, X, y, cv=3).mean() > cross_val_score(theirs, X, y, cv=3).mean() - 0.02
+        cross_val_score(ours, X, y, cv=3).mean()
+        > cross_val_score(namesake, X, y, cv=3).mean() - 0.02
     )
 
 
@@ -183,8 +185,8 @@ def test_cost_is_what_a_request_costs_and_changes_nothing():
     model = UnlearningForestClassifier(20, random_state=0).fit(X, y)
     before = model._forest.shape()
     cost = model.unlearning_cost([3, 4, 5])
-    for ours, theirs in zip(before, model._forest.shape(), strict=True):
-        assert_array_equal(ours, theirs)
+    for ours, namesake in zip(before, model._forest.shape(), strict=True):
+        assert_array_equal(ours, namesake)
     model.unlearn([3, 4, 5])
     assert cost.n_rows == 3
     assert cost.n_trees_changed == model.unlearning_report_.n_refitted

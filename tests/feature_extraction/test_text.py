@@ -62,18 +62,18 @@ def pair(name, parameters):
     ]
 
 
-def assert_equal_outputs(ours, theirs):
-    assert ours.dtype == theirs.dtype
-    assert_array_equal(ours.toarray(), theirs.toarray())
+def assert_equal_outputs(ours, namesake):
+    assert ours.dtype == namesake.dtype
+    assert_array_equal(ours.toarray(), namesake.toarray())
 
 
-def assert_same_vectorizer(ours, theirs, texts):
-    assert ours.vocabulary_ == theirs.vocabulary_
-    assert ours.fixed_vocabulary_ == theirs.fixed_vocabulary_
-    assert_array_equal(ours.get_feature_names_out(), theirs.get_feature_names_out())
-    if hasattr(theirs, "idf_"):
-        assert_array_equal(ours.idf_, theirs.idf_)
-    assert_equal_outputs(ours.transform(texts), theirs.transform(texts))
+def assert_same_vectorizer(ours, namesake, texts):
+    assert ours.vocabulary_ == namesake.vocabulary_
+    assert ours.fixed_vocabulary_ == namesake.fixed_vocabulary_
+    assert_array_equal(ours.get_feature_names_out(), namesake.get_feature_names_out())
+    if hasattr(namesake, "idf_"):
+        assert_array_equal(ours.idf_, namesake.idf_)
+    assert_equal_outputs(ours.transform(texts), namesake.transform(texts))
 
 
 @pytest.mark.fast
@@ -83,18 +83,18 @@ def test_fit_and_requests_are_scikit_learns_bit_for_bit(name, parameters, global
     if name == "TfidfVectorizer":
         parameters = {"dtype": np.float64} | parameters
     texts = make_texts(global_random_seed)
-    ours, theirs = pair(name, parameters)
-    assert_equal_outputs(ours.fit_transform(texts), theirs.fit(texts).transform(texts))
-    assert_same_vectorizer(ours, theirs, texts)
+    ours, namesake = pair(name, parameters)
+    assert_equal_outputs(ours.fit_transform(texts), namesake.fit(texts).transform(texts))
+    assert_same_vectorizer(ours, namesake, texts)
     gone = np.random.default_rng(global_random_seed).permutation(120)[:80]
     for part in np.array_split(gone, 8):
         kept = [texts[i] for i in ours.unlearn(part).sample_ids_]
-        assert_same_vectorizer(ours, theirs.fit(kept), texts)
+        assert_same_vectorizer(ours, namesake.fit(kept), texts)
     again = type(ours)(**parameters).fit(kept)
     assert list(again.vocabulary_) == list(ours.vocabulary_)
-    assert_equal_outputs(ours._outputs_at(np.arange(len(kept))), theirs.transform(kept))
-    assert_same_vectorizer(ours.to_predictor(), theirs, texts)
-    found, wanted = (v.inverse_transform(v.transform(texts[:5])) for v in (ours, theirs))
+    assert_equal_outputs(ours._outputs_at(np.arange(len(kept))), namesake.transform(kept))
+    assert_same_vectorizer(ours.to_predictor(), namesake, texts)
+    found, wanted = (v.inverse_transform(v.transform(texts[:5])) for v in (ours, namesake))
     for a, b in zip(found, wanted, strict=True):
         assert_array_equal(a, b)
 
@@ -104,12 +104,12 @@ def test_fit_and_requests_are_scikit_learns_bit_for_bit(name, parameters, global
 def test_weights_are_scikit_learns(norm, smooth_idf):
     parameters = {"norm": norm, "smooth_idf": smooth_idf, "sublinear_tf": True}
     texts = make_texts(0)
-    ours, theirs = pair("TfidfVectorizer", parameters)
+    ours, namesake = pair("TfidfVectorizer", parameters)
     ours.fit(texts).unlearn([3, 4])
-    assert_same_vectorizer(ours, theirs.fit(np.delete(texts, [3, 4])), texts)
+    assert_same_vectorizer(ours, namesake.fit(np.delete(texts, [3, 4])), texts)
     plain = TfidfVectorizer(use_idf=False, norm=norm).fit(texts).unlearn(5)
-    theirs.set_params(use_idf=False, sublinear_tf=False, smooth_idf=True)
-    assert_same_vectorizer(plain, theirs.fit(np.delete(texts, 5)), texts)
+    namesake.set_params(use_idf=False, sublinear_tf=False, smooth_idf=True)
+    assert_same_vectorizer(plain, namesake.fit(np.delete(texts, 5)), texts)
     assert not hasattr(plain, "idf_")
 
 
@@ -124,24 +124,24 @@ def test_law_for_any_documents_ids_and_order(data):
         "max_df": data.draw(st.sampled_from([1.0, 4, 0.8])),
         "max_features": data.draw(st.sampled_from([None, 2])),
     }
-    ours, theirs = pair("TfidfVectorizer", parameters)
+    ours, namesake = pair("TfidfVectorizer", parameters)
     try:
         ours.fit(texts, sample_ids=ids)
     except ValueError as refusal:
         with pytest.raises(ValueError, match=str(refusal)[:20]):
-            theirs.fit(texts)
+            namesake.fit(texts)
         return
     for i in data.draw(st.permutations(sorted(set(ids))))[:-1]:
         kept = [t for t, j in zip(texts, ids, strict=True) if j in ours.sample_ids_ and j != i]
         try:
-            theirs.fit(kept)
+            namesake.fit(kept)
         except ValueError as refusal:
             before = ours.vocabulary_
             with pytest.raises(NotUnlearnableError, match=str(refusal)[:20]):
                 ours.unlearn(i)
             assert ours.vocabulary_ is before
             continue
-        assert_same_vectorizer(ours.unlearn([i, i]), theirs, texts)
+        assert_same_vectorizer(ours.unlearn([i, i]), namesake, texts)
 
 
 @pytest.mark.fast
@@ -164,8 +164,8 @@ def test_nothing_of_a_removed_document_stays_behind():
 @pytest.mark.parametrize("parameters", [{}, {"min_df": 2}, {"min_df": 0.02, "max_df": 0.9}])
 def test_counts_follow_in_place_while_the_vocabulary_stays(parameters, global_random_seed):
     texts = make_texts(global_random_seed)
-    for place in (10, 20, 30):
-        texts[place] = texts[0]
+    for position in (10, 20, 30):
+        texts[position] = texts[0]
     texts += ["", f"{texts[0]} unheard", texts[0]]
     model = TfidfVectorizer(**parameters).fit(texts)
     for request in ([10], [120], [20, 30]):
@@ -177,17 +177,17 @@ def test_counts_follow_in_place_while_the_vocabulary_stays(parameters, global_ra
         assert terms.n_terms() is n_terms
         assert_array_equal(n_terms[1:], np.bincount(terms.documents, minlength=n_terms.size)[1:])
     model.unlearn(121)
-    assert "unheard" not in model._terms.places
+    assert "unheard" not in model._terms.positions
     assert (model._terms is terms) == ("min_df" in parameters)
     for _ in range(8):
         request = model.sample_ids_[5:11].tolist()
         kept = [texts[i] for i in model.unlearn(request).sample_ids_]
         again = TfidfVectorizer(**parameters).fit(kept)
         assert_same_vectorizer(model, again, texts)
-        places = model._terms.places
-        assert list(places) == list(again._terms.places)
+        positions = model._terms.positions
+        assert list(positions) == list(again._terms.positions)
         for name in ("documents", "occurrences", "chosen"):
-            left = getattr(model._terms, name)[list(places.values())]
+            left = getattr(model._terms, name)[list(positions.values())]
             assert_array_equal(left, getattr(again._terms, name))
 
 
@@ -196,11 +196,11 @@ def test_entries_stored_twice_count_twice_and_are_found():
     counts = sparse.csr_array(
         (np.array([1.0, 2.0, 1.0, 1.0]), np.array([1, 1, 2, 0]), np.array([0, 2, 4])), shape=(2, 3)
     )
-    ours, theirs = pair("TfidfTransformer", {})
-    assert_array_equal(ours.fit(counts).idf_, theirs.fit(counts).idf_)
-    assert_equal_outputs(ours._outputs_at(np.arange(2)), theirs.transform(counts))
+    ours, namesake = pair("TfidfTransformer", {})
+    assert_array_equal(ours.fit(counts).idf_, namesake.fit(counts).idf_)
+    assert_equal_outputs(ours._outputs_at(np.arange(2)), namesake.transform(counts))
     assert ours.find_samples([[0.0, 3.0, 0.0]]).tolist() == [0]
-    assert_array_equal(ours.unlearn(0).idf_, theirs.fit(counts[[1]]).idf_)
+    assert_array_equal(ours.unlearn(0).idf_, namesake.fit(counts[[1]]).idf_)
     assert not ours.find_samples([[0.0, 3.0, 0.0]]).size
 
 
@@ -270,16 +270,16 @@ def test_transformer_is_scikit_learns_bit_for_bit(parameters, form, dtype, globa
     rng = np.random.default_rng(global_random_seed)
     counts = rng.poisson(0.4, size=(60, 9)).astype(dtype)
     counts[0] = 1
-    ours, theirs = pair("TfidfTransformer", parameters)
+    ours, namesake = pair("TfidfTransformer", parameters)
     ours.fit(form(counts))
     for part in np.array_split(1 + rng.permutation(59)[:40], 5):
         kept = ours.unlearn(part).sample_ids_
         with np.errstate(divide="ignore"):
-            theirs.fit(form(counts[kept]))
-        assert_array_equal(ours.idf_, theirs.idf_)
-        assert ours.idf_.dtype == theirs.idf_.dtype
-        assert_equal_outputs(ours.transform(form(counts)), theirs.transform(form(counts)))
-    assert_equal_outputs(ours.to_predictor().transform(counts), theirs.transform(counts))
+            namesake.fit(form(counts[kept]))
+        assert_array_equal(ours.idf_, namesake.idf_)
+        assert ours.idf_.dtype == namesake.idf_.dtype
+        assert_equal_outputs(ours.transform(form(counts)), namesake.transform(form(counts)))
+    assert_equal_outputs(ours.to_predictor().transform(counts), namesake.transform(counts))
 
 
 @pytest.mark.fast

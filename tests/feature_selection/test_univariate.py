@@ -60,9 +60,9 @@ def pair(name, function, parameters):
     ]
 
 
-def assert_same_scores(ours, theirs, rtol=1e-10):
+def assert_same_scores(ours, namesake, rtol=1e-10):
     for name in ("scores_", "pvalues_"):
-        a, b = getattr(ours, name), getattr(theirs, name)
+        a, b = getattr(ours, name), getattr(namesake, name)
         largest = np.abs(b[np.isfinite(b)]).max(initial=1.0)
         assert_allclose(a, b, rtol=rtol, atol=rtol * largest)
 
@@ -73,19 +73,19 @@ def assert_same_scores(ours, theirs, rtol=1e-10):
 @pytest.mark.parametrize(("name", "parameters"), SELECTORS)
 def test_fit_and_requests_equal_scikit_learn(name, parameters, function):
     X, y, rng = make_rows(function, 3)
-    ours, theirs = pair(name, function, parameters)
-    assert_same_scores(ours.fit(X, y), theirs.fit(X, y), 1e-9)
+    ours, namesake = pair(name, function, parameters)
+    assert_same_scores(ours.fit(X, y), namesake.fit(X, y), 1e-9)
     for part in np.array_split(rng.permutation(240)[:180], 6):
         kept = ours.unlearn(part).sample_ids_
-        assert_same_scores(ours, theirs.fit(X[kept], y[kept]), 1e-9)
-        assert_array_equal(ours.get_support(), theirs.get_support())
+        assert_same_scores(ours, namesake.fit(X[kept], y[kept]), 1e-9)
+        assert_array_equal(ours.get_support(), namesake.get_support())
         assert_same_scores(ours, type(ours)(**ours.get_params()).fit(X[kept], y[kept]))
-    assert_array_equal(ours.transform(X), theirs.transform(X))
-    assert_array_equal(ours.get_feature_names_out(), theirs.get_feature_names_out())
+    assert_array_equal(ours.transform(X), namesake.transform(X))
+    assert_array_equal(ours.get_feature_names_out(), namesake.get_feature_names_out())
     if ours.get_support().any():
         back = ours.transform(X)
-        assert_array_equal(ours.inverse_transform(back), theirs.inverse_transform(back))
-    assert_array_equal(ours.to_predictor().get_support(), theirs.get_support())
+        assert_array_equal(ours.inverse_transform(back), namesake.inverse_transform(back))
+    assert_array_equal(ours.to_predictor().get_support(), namesake.get_support())
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -135,10 +135,10 @@ def test_columns_that_tie_are_told_apart_as_by_scikit_learn(function, global_ran
     X = np.hstack([flag, ~flag]).astype(float)  # a column says the same as its complement
     y = (flag[:, 0] + rng.random(300) > 0.7).astype(int)
     for k in range(1, 8):
-        ours, theirs = pair("SelectKBest", function, {"k": k})
-        assert_array_equal(ours.fit(X, y).get_support(), theirs.fit(X, y).get_support())
+        ours, namesake = pair("SelectKBest", function, {"k": k})
+        assert_array_equal(ours.fit(X, y).get_support(), namesake.fit(X, y).get_support())
         kept = ours.unlearn(rng.permutation(300)[:50]).sample_ids_
-        assert_array_equal(ours.get_support(), theirs.fit(X[kept], y[kept]).get_support())
+        assert_array_equal(ours.get_support(), namesake.fit(X[kept], y[kept]).get_support())
 
 
 @pytest.mark.fast

@@ -27,21 +27,21 @@ def make_table(seed, n=200):
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_array])
 def test_fit_and_requests_equal_scikit_learn(threshold, form, global_random_seed):
     X, rng = make_table(global_random_seed)
-    ours, theirs = VarianceThreshold(threshold), sklearn.feature_selection.VarianceThreshold()
-    theirs.set_params(threshold=threshold).fit(form(X))
-    assert_allclose(ours.fit(form(X)).variances_, theirs.variances_, rtol=1e-11, atol=1e-25)
+    ours, namesake = VarianceThreshold(threshold), sklearn.feature_selection.VarianceThreshold()
+    namesake.set_params(threshold=threshold).fit(form(X))
+    assert_allclose(ours.fit(form(X)).variances_, namesake.variances_, rtol=1e-11, atol=1e-25)
     gone = rng.permutation(200)[:150]
     for part in np.array_split(gone, 20):
         ours.unlearn(part)
         kept = ours.sample_ids_
-        theirs.fit(form(X[kept]))
-        assert_allclose(ours.variances_, theirs.variances_, rtol=1e-10, atol=1e-25)
+        namesake.fit(form(X[kept]))
+        assert_allclose(ours.variances_, namesake.variances_, rtol=1e-10, atol=1e-25)
         again = VarianceThreshold(threshold).fit(form(X[kept]))
         assert_allclose(ours.variances_, again.variances_, rtol=1e-10, atol=1e-25)
-        assert_array_equal(ours.get_support(), theirs.get_support())
+        assert_array_equal(ours.get_support(), namesake.get_support())
     if form is np.asarray:
-        assert_array_equal(ours.transform(X), theirs.transform(X))
-        assert_array_equal(ours.to_predictor().transform(X), theirs.transform(X))
+        assert_array_equal(ours.transform(X), namesake.transform(X))
+        assert_array_equal(ours.to_predictor().transform(X), namesake.transform(X))
 
 
 @settings(max_examples=50, deadline=None)
@@ -90,9 +90,9 @@ def test_variances_at_the_threshold_are_judged_as_by_scikit_learn():
     flags[:40, 1] = 1.0
     flags[:25, 2] = 1.0
     X = np.vstack([flags, np.ones((1, 3))])
-    theirs = sklearn.feature_selection.VarianceThreshold(0.8 * 0.2).fit(flags)
+    namesake = sklearn.feature_selection.VarianceThreshold(0.8 * 0.2).fit(flags)
     ours = VarianceThreshold(0.8 * 0.2).fit(X).unlearn(50)
-    assert_array_equal(ours.get_support(), theirs.get_support())
+    assert_array_equal(ours.get_support(), namesake.get_support())
 
 
 @pytest.mark.fast

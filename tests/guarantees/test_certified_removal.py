@@ -101,14 +101,16 @@ def test_a_solver_that_stops_too_early_is_refused(mechanism):
 # (b) attacks
 
 
-def proved(ours, theirs, delta):
+def proved(ours, namesake, delta):
     """Fix the threshold on one half of the scores and bound epsilon on the other."""
 
     def bound(threshold, part):
-        counts = [(int((s[part] > threshold).sum()), s[part].size) for s in (ours, theirs)]
+        counts = [(int((s[part] > threshold).sum()), s[part].size) for s in (ours, namesake)]
         return epsilon_lower_bound(*counts[0], *counts[1], delta=delta, alpha=ALPHA)
 
-    candidates = np.quantile(np.concatenate([ours[::2], theirs[::2]]), np.linspace(0.01, 0.99, 99))
+    candidates = np.quantile(
+        np.concatenate([ours[::2], namesake[::2]]), np.linspace(0.01, 0.99, 99)
+    )
     best = max(candidates, key=lambda threshold: bound(threshold, slice(0, None, 2)))
     return bound(best, slice(1, None, 2))
 
@@ -166,10 +168,10 @@ def test_no_attack_beats_epsilon_where_requests_leave_a_real_distance(global_ran
     model = CertifiedLogisticRegression(**shared).fit(X, y).unlearn(gone)
     assert model.unlearning_report_.n_refitted == 0
     again = CertifiedLogisticRegression(**shared).fit(np.delete(X, gone, 0), np.delete(y, gone))
-    ours, theirs = model._state.theta.copy(), again._state.theta.copy()
-    gap = ours - theirs
+    ours, namesake = model._state.theta.copy(), again._state.theta.copy()
+    gap = ours - namesake
     assert np.sqrt(gap @ shape_of(model) @ gap) > 0.02 * model.bound_budget
-    assert attack_output(model, ours, theirs, N_DRAWS) <= model.epsilon
+    assert attack_output(model, ours, namesake, N_DRAWS) <= model.epsilon
 
 
 def test_the_attack_finds_too_little_noise_and_rows_that_were_kept(global_random_seed):
@@ -207,9 +209,9 @@ def tilts_seen(X, y, gone, budget, n):
     return [np.array(world) for world in worlds]
 
 
-def attack_tilts(ours, theirs, delta):
-    way = ours[::2].mean(axis=0) - theirs[::2].mean(axis=0)
-    return proved(ours @ way, theirs @ way, delta)
+def attack_tilts(ours, namesake, delta):
+    way = ours[::2].mean(axis=0) - namesake[::2].mean(axis=0)
+    return proved(ours @ way, namesake @ way, delta)
 
 
 def test_no_attack_beats_epsilon_of_guo2020(global_random_seed):

@@ -71,20 +71,20 @@ class World:
         return rate
 
 
-def evidence(releases, ours, theirs):
+def evidence(releases, ours, namesake):
     """Return how much closer releases are to one table of counts than to another."""
     axes = (1, 2, 3)
-    return np.abs(releases - theirs).sum(axis=axes) - np.abs(releases - ours).sum(axis=axes)
+    return np.abs(releases - namesake).sum(axis=axes) - np.abs(releases - ours).sum(axis=axes)
 
 
-def proved(ours, theirs):
+def proved(ours, namesake):
     """Attack with the threshold that does best on one half, and count on the other."""
 
     def bound(threshold, part):
-        counts = [(int((s[part] >= threshold).sum()), s[part].size) for s in (ours, theirs)]
+        counts = [(int((s[part] >= threshold).sum()), s[part].size) for s in (ours, namesake)]
         return epsilon_lower_bound(*counts[0], *counts[1], alpha=ALPHA)
 
-    thresholds = np.unique(np.concatenate([ours[::2], theirs[::2]]).round(6)) - 1e-7
+    thresholds = np.unique(np.concatenate([ours[::2], namesake[::2]]).round(6)) - 1e-7
     chosen = thresholds[np.unique(np.linspace(0, thresholds.size - 1, 99).astype(int))]
     best = max(chosen, key=lambda threshold: bound(threshold, slice(0, None, 2)))
     return bound(best, slice(1, None, 2))
@@ -127,8 +127,8 @@ def test_releases_compose_to_what_the_account_says(global_random_seed):
             for world in worlds:
                 world.model.unlearn(request)
         tables = [world.counts for world in worlds]
-        for place, world in enumerate(worlds):
-            scores[place] += evidence(world.releases(f"{place} {request}"), *tables)
+        for position, world in enumerate(worlds):
+            scores[position] += evidence(world.releases(f"{position} {request}"), *tables)
     assert worlds[0].model.budget_spent_ == 1.6
     assert 0.8 < proved(*scores) <= 1.6
 
@@ -140,9 +140,9 @@ def test_a_model_after_unlearning_cannot_be_told_from_a_retrained_one(global_ran
     model.model.unlearn(0)
     assert model.model.unlearning_report_.guarantee.epsilon == 0.0
     again = World(global_random_seed, without=0, **parameters)
-    ours, theirs = (w.releases(name) for w, name in ((model, "unlearned"), (again, "again")))
+    ours, namesake = (w.releases(name) for w, name in ((model, "unlearned"), (again, "again")))
     known = again.counts
-    assert proved(evidence(ours, former, known), evidence(theirs, former, known)) == 0.0
+    assert proved(evidence(ours, former, known), evidence(namesake, former, known)) == 0.0
 
 
 def test_a_release_that_stays_is_worth_epsilon_for_each_removed_row(global_random_seed):

@@ -55,9 +55,9 @@ def arrays_of(model, query):
     for name in ("n_iter_", "sample_ids_"):
         found.pop(name, None)
     return {
-        f"{name} {place}": np.asarray(part)
+        f"{name} {position}": np.asarray(part)
         for name, value in found.items()
-        for place, part in enumerate(value if isinstance(value, list | tuple) else [value])
+        for position, part in enumerate(value if isinstance(value, list | tuple) else [value])
         if np.asarray(part).dtype.kind == "f"
     }
 
@@ -83,7 +83,7 @@ def test_removed_giants_leave_no_error(model, where, one_by_one, global_random_s
     model = clone(model).fit(X, y)
     for request in range(20) if one_by_one else [np.arange(20)]:
         model.unlearn(request)
-    ours, theirs = arrays_of(model, query), arrays_of(again, query)
-    errors = {name: gap(ours[name], theirs[name]) for name in theirs}
+    ours, namesake = arrays_of(model, query), arrays_of(again, query)
+    errors = {name: gap(ours[name], namesake[name]) for name in namesake}
     assert errors
     assert max(errors.values()) <= 1e-10, errors

@@ -42,22 +42,24 @@ def test_the_account_is_exact_for_the_worst_quadratic(global_random_seed):
         descent = draw_descent(rng, secret=False)
         c, step, noise = descent.contraction, descent.step_size, descent.step_noise
 
-        def run(mean, variance, pull, n_steps, c=c, step=step, noise=noise):
+        def run(mean, variance, derivatives, n_steps, c=c, step=step, noise=noise):
             for _ in range(n_steps):
-                mean, variance = c * mean + step * pull, c * c * variance + noise**2
+                mean, variance = c * mean + step * derivatives, c * c * variance + noise**2
             return mean, variance
 
-        n, pull, gap = 1000, 0.0, 0.0
-        unlearned = run(0.0, 0.0, pull, descent.n_steps)
+        n, derivatives, gap = 1000, 0.0, 0.0
+        unlearned = run(0.0, 0.0, derivatives, descent.n_steps)
         for _ in range(4):
             k = int(rng.integers(1, 30))
-            pull += descent.alpha * descent.shift(k, n)  # all that the removal of k rows can change
+            derivatives += descent.alpha * descent.shift(
+                k, n
+            )  # all that the removal of k rows can change
             gap += descent.shift(k, n)
             n -= k
             n_steps = descent.steps_for(gap)
             gap *= c**n_steps
-            unlearned = run(*unlearned, pull, n_steps)
-            retrained = run(0.0, 0.0, pull, descent.n_steps)
+            unlearned = run(*unlearned, derivatives, n_steps)
+            retrained = run(0.0, 0.0, derivatives, descent.n_steps)
             mu = abs(unlearned[0] - retrained[0]) / np.sqrt(retrained[1])
             assert mu <= descent.mu(gap) * (1 + 1e-9)
             claimed = gaussian_epsilon(descent.delta, descent.mu(gap))
@@ -95,21 +97,21 @@ def test_the_account_is_below_those_of_the_papers(global_random_seed):
                 kept = np.exp(-step * m * n_steps / order)
                 return kept * order * start - np.log(descent.delta) / (order - 1.0)
 
-            theirs = optimize.minimize_scalar(renyi, bounds=(-5, 12), method="bounded").fun
+            namesake = optimize.minimize_scalar(renyi, bounds=(-5, 12), method="bounded").fun
             gap = descent.shift(1, n) * descent.contraction**n_steps
-            assert gaussian_epsilon(descent.delta, gap / descent.spread()) <= theirs
+            assert gaussian_epsilon(descent.delta, gap / descent.spread()) <= namesake
     for _ in range(30):
         descent = draw_descent(rng, secret=True, epsilon=1.0)
         c, n, n_steps = descent.contraction, 1000, int(rng.integers(1, 100))
         root = np.sqrt(-np.log(descent.delta))
-        theirs = (
+        namesake = (
             4 * np.sqrt(2) * descent.slope * c**n_steps / (descent.alpha * n * (1 - c**n_steps))
         )
-        theirs /= np.sqrt(root**2 + 1.0) - root
+        namesake /= np.sqrt(root**2 + 1.0) - root
         gap = 0.0
         for _ in range(400):
             gap = c**n_steps * (gap + descent.shift(1, n))
-        assert gaussian_epsilon(descent.delta, 2.0 * gap / theirs) <= 1.0
+        assert gaussian_epsilon(descent.delta, 2.0 * gap / namesake) <= 1.0
 
 
 class Problem:
@@ -138,8 +140,8 @@ class Problem:
         pairs, counts = np.unique(pairs, axis=0, return_counts=True)
         x, y = pairs.T
         for _ in range(n_steps):
-            pull = (special.expit(np.multiply.outer(w, x)) - y) @ (counts * x) / counts.sum()
-            w = w - self.descent.step_size * (pull + self.alpha * w)
+            derivatives = (special.expit(np.multiply.outer(w, x)) - y) @ (counts * x) / counts.sum()
+            w = w - self.descent.step_size * (derivatives + self.alpha * w)
             w = w + noise * self.descent.step_noise * self.rng.standard_normal(w.shape)
             w = np.clip(w, -self.descent.radius, self.descent.radius)
         return w
@@ -148,7 +150,7 @@ class Problem:
         return self.descend(np.zeros(N_REPEATS), rows, self.descent.n_steps, noise)
 
 
-def proved(ours, theirs, delta):
+def proved(ours, namesake, delta):
     """Attack with the threshold that does best on one half, and count on the other."""
 
     def bound(threshold, a, b, confidence):
@@ -156,14 +158,14 @@ def proved(ours, theirs, delta):
         return epsilon_lower_bound(*sides, delta=delta, alpha=confidence)
 
     signs = [1.0, -1.0]
-    thresholds = np.quantile(np.concatenate([ours, theirs]), np.linspace(0.002, 0.998, 99))
+    thresholds = np.quantile(np.concatenate([ours, namesake]), np.linspace(0.002, 0.998, 99))
     best = max(
-        (bound(s * t, s * ours[::2], s * theirs[::2], ALPHA), s, t)
+        (bound(s * t, s * ours[::2], s * namesake[::2], ALPHA), s, t)
         for s in signs
         for t in thresholds
     )
     _, s, t = best
-    return bound(s * t, s * ours[1::2], s * theirs[1::2], ALPHA)
+    return bound(s * t, s * ours[1::2], s * namesake[1::2], ALPHA)
 
 
 def test_the_simulation_is_what_the_estimator_does():

@@ -17,8 +17,8 @@ pytestmark = [
 STRATEGIES = ("mean", "median", "most_frequent", "constant", np.ptp)
 
 
-def assert_same(ours, theirs, exact=True, rtol=1e-12):
-    left, right = ours.statistics_, theirs.statistics_
+def assert_same(ours, namesake, exact=True, rtol=1e-12):
+    left, right = ours.statistics_, namesake.statistics_
     assert left.dtype == right.dtype
     if left.dtype.kind == "O":  # in which NaN equals NaN only as a text
         assert list(map(repr, left.tolist())) == list(map(repr, right.tolist()))
@@ -26,13 +26,13 @@ def assert_same(ours, theirs, exact=True, rtol=1e-12):
         assert_array_equal(left, right)
     else:
         assert_allclose(left, right, rtol=rtol, atol=rtol)
-    assert (ours.indicator_ is None) == (theirs.indicator_ is None)
-    if theirs.indicator_ is not None:
-        assert_array_equal(ours.indicator_.features_, theirs.indicator_.features_)
+    assert (ours.indicator_ is None) == (namesake.indicator_ is None)
+    if namesake.indicator_ is not None:
+        assert_array_equal(ours.indicator_.features_, namesake.indicator_.features_)
 
 
-def assert_same_outputs(ours, theirs, exact=True):
-    for left, right in ((ours, theirs),):
+def assert_same_outputs(ours, namesake, exact=True):
+    for left, right in ((ours, namesake),):
         if sparse.issparse(right):
             assert sparse.issparse(left)
             left, right = left.toarray(), right.toarray()
@@ -79,10 +79,10 @@ def test_law_for_any_rows_ids_and_order(data):
     }
     ids = rng.integers(0, max(2, n // 2), n)
     ours = SimpleImputer(**parameters).fit(X, sample_ids=ids)
-    theirs = sklearn.impute.SimpleImputer(**parameters)
+    namesake = sklearn.impute.SimpleImputer(**parameters)
     exact = strategy != "mean"
     rtol = 1e-5 if X.dtype == np.float32 else 1e-12  # they add up in the dtype of the rows
-    assert_same(ours, theirs.fit(X), exact, rtol)
+    assert_same(ours, namesake.fit(X), exact, rtol)
     order = data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist()))))
     for part in (order[:1], order[1:2], order[2:5], order[5:]):
         slots = ours._samples.resolve(part)[1]
@@ -90,9 +90,9 @@ def test_law_for_any_rows_ids_and_order(data):
         before = ours.transform(X[left])
         keeps = bool(part) and ours._keeps_outputs(ours._after(ours._unlearn(slots)), slots)
         ours.unlearn(part)
-        assert_same(ours, theirs.fit(X[left]), exact, rtol)
+        assert_same(ours, namesake.fit(X[left]), exact, rtol)
         outputs = ours.transform(X[left])
-        assert_same_outputs(outputs, theirs.transform(X[left]), exact)
+        assert_same_outputs(outputs, namesake.transform(X[left]), exact)
         assert_same_outputs(ours.to_predictor().transform(X[left]), outputs)
         if keeps:
             assert_same_outputs(outputs, before)
@@ -115,15 +115,15 @@ def test_law_for_objects(data):
         "keep_empty_features": data.draw(st.booleans()),
     }
     ours = SimpleImputer(**parameters).fit(X)
-    theirs = sklearn.impute.SimpleImputer(**parameters)
+    namesake = sklearn.impute.SimpleImputer(**parameters)
     order = data.draw(st.permutations(range(n)))
     for part in (order[:1], order[1:4], order[4:20], order[20:28]):
         ours.unlearn(part)
         left = X[ours.sample_ids_]
-        assert_same(ours, theirs.fit(left))
+        assert_same(ours, namesake.fit(left))
         names = np.array(["a", "b", "c"], dtype=object)
-        assert_array_equal(ours.get_feature_names_out(names), theirs.get_feature_names_out(names))
-        assert_same_outputs(ours.transform(left), theirs.transform(left))
+        assert_array_equal(ours.get_feature_names_out(names), namesake.get_feature_names_out(names))
+        assert_same_outputs(ours.transform(left), namesake.transform(left))
 
 
 @pytest.mark.fast
@@ -135,8 +135,8 @@ def test_frames_of_pandas():
     )
     frame["tree"] = frame["tree"].astype(object).where(frame["tree"].notna(), np.nan)
     ours = SimpleImputer(strategy="most_frequent").fit(frame).unlearn("d")
-    theirs = sklearn.impute.SimpleImputer(strategy="most_frequent").fit(frame.iloc[:3])
-    assert ours.statistics_.tolist() == theirs.statistics_.tolist()
+    namesake = sklearn.impute.SimpleImputer(strategy="most_frequent").fit(frame.iloc[:3])
+    assert ours.statistics_.tolist() == namesake.statistics_.tolist()
     shown = ours.set_output(transform="pandas").transform(frame)
     assert shown["tree"].tolist() == ["ash", "ash", "oak", "oak"]
     assert ours.find_samples(frame.iloc[:1]).tolist() == ["a"]

@@ -58,18 +58,18 @@ def test_equals_scikit_learn(model, targets, weighted, parameters, global_random
         ours.unlearn(request)
     kept = ours.sample_ids_
     predictor = ours.to_predictor()
-    theirs = sklearn.base.clone(predictor).set_params(tol=1e-13, max_iter=100_000)
+    namesake = sklearn.base.clone(predictor).set_params(tol=1e-13, max_iter=100_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
+        namesake.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
     rtol = 1e-6 if ours.l1_ratio else 1e-3
-    size = np.abs(theirs.coef_).max()
-    assert ours.coef_.shape == theirs.coef_.shape
-    assert_allclose(ours.coef_, theirs.coef_, atol=rtol * size)
-    assert_allclose(ours.intercept_, theirs.intercept_, atol=rtol * (1 + size))
-    assert np.shape(ours.intercept_) == np.shape(theirs.intercept_)
-    assert np.shape(ours.dual_gap_) == np.shape(theirs.dual_gap_)
-    assert type(ours.n_iter_) is type(theirs.n_iter_)
+    size = np.abs(namesake.coef_).max()
+    assert ours.coef_.shape == namesake.coef_.shape
+    assert_allclose(ours.coef_, namesake.coef_, atol=rtol * size)
+    assert_allclose(ours.intercept_, namesake.intercept_, atol=rtol * (1 + size))
+    assert np.shape(ours.intercept_) == np.shape(namesake.intercept_)
+    assert np.shape(ours.dual_gap_) == np.shape(namesake.dual_gap_)
+    assert type(ours.n_iter_) is type(namesake.n_iter_)
     assert_array_equal(ours.sparse_coef_.toarray(), np.atleast_2d(ours.coef_))
     assert np.max(ours.dual_gap_) == 0.0
     if targets is None:
@@ -160,7 +160,7 @@ def test_a_scaler_in_front_is_pushed_through(global_random_seed):
     pipe = make_pipeline(StandardScaler(), Lasso(0.1)).fit(X, y)
     for request in ([1], list(range(50, 100))):
         pipe.unlearn(request)
-        assert pipe.unlearning_report_.steps[1].way == "pushed through"
+        assert pipe.unlearning_report_.steps[1].direction == "pushed through"
     again = make_pipeline(StandardScaler(), Lasso(0.1))
     again.fit(X[pipe.sample_ids_], y[pipe.sample_ids_])
     assert_allclose(pipe[-1].coef_, again[-1].coef_, rtol=1e-8, atol=1e-10)

@@ -65,18 +65,18 @@ def test_logistic_equals_scikit_learn_before_and_after(
     for request in ([0], [7, 9], np.arange(20, 80)):
         ours.unlearn(request)
         kept = np.setdiff1d(kept, request)
-        theirs = sklearn.linear_model.LogisticRegression(tol=1e-10, max_iter=10_000, **shared)
-        theirs.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
+        namesake = sklearn.linear_model.LogisticRegression(tol=1e-10, max_iter=10_000, **shared)
+        namesake.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
         if class_weight == "balanced" and weighted:
             # scikit-learn releases differ in whether sample weights balance classes too
             again = LogisticRegression(**shared).fit(X[kept], y[kept], sample_weight=weight[kept])
             assert_allclose(ours.coef_, again.coef_, rtol=1e-8, atol=1e-8)
             continue
-        assert_allclose(ours.coef_, theirs.coef_, rtol=1e-4, atol=1e-4)
-        assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
-        assert_array_equal(ours.classes_, theirs.classes_)
-        assert ours.coef_.shape == theirs.coef_.shape
-        assert ours.intercept_.shape == theirs.intercept_.shape
+        assert_allclose(ours.coef_, namesake.coef_, rtol=1e-4, atol=1e-4)
+        assert_allclose(ours.predict_proba(X), namesake.predict_proba(X), atol=1e-4)
+        assert_array_equal(ours.classes_, namesake.classes_)
+        assert ours.coef_.shape == namesake.coef_.shape
+        assert ours.intercept_.shape == namesake.intercept_.shape
 
 
 @pytest.mark.fast
@@ -89,14 +89,14 @@ def test_log_link_models_equal_scikit_learn(cls, parameters, weighted, global_ra
     shared = {"alpha": 0.3, **parameters}
     ours = cls(**shared).fit(X, y, sample_weight=weight).unlearn([5]).unlearn(np.arange(50, 90))
     kept = ours.sample_ids_
-    theirs = exact(cls.__name__, **shared)
-    theirs.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
-    assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6, atol=1e-8)
-    assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-6)
-    assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6)
-    assert ours.score(X, y) == pytest.approx(theirs.score(X, y), abs=1e-8)
+    namesake = exact(cls.__name__, **shared)
+    namesake.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
+    assert_allclose(ours.coef_, namesake.coef_, rtol=1e-6, atol=1e-8)
+    assert_allclose(ours.intercept_, namesake.intercept_, rtol=1e-6)
+    assert_allclose(ours.predict(X), namesake.predict(X), rtol=1e-6)
+    assert ours.score(X, y) == pytest.approx(namesake.score(X, y), abs=1e-8)
     predictor = ours.to_predictor()
-    assert type(predictor) is type(theirs)
+    assert type(predictor) is type(namesake)
     assert predictor.score(X, y) == pytest.approx(ours.score(X, y), abs=1e-12)
 
 

@@ -58,15 +58,15 @@ def test_is_the_optimum_before_and_after(parameters, weighted, global_random_see
     model = HuberRegressor(**parameters).fit(X, y, sample_weight=weight if weighted else None)
     for request in ([], [3], [5, 17], np.arange(40, 90)):
         kept = model.unlearn(request).sample_ids_
-        theirs = sklearn.linear_model.HuberRegressor(max_iter=100_000, tol=1e-10, **parameters)
-        theirs.fit(X[kept], y[kept], sample_weight=weight[kept])
-        assert_allclose(model.predict(X), theirs.predict(X), rtol=1e-3, atol=1e-3)
-        assert_allclose(model.scale_, theirs.scale_, rtol=1e-3)
-        ours, best = (objective(m, X[kept], y[kept], weight[kept]) for m in (model, theirs))
+        namesake = sklearn.linear_model.HuberRegressor(max_iter=100_000, tol=1e-10, **parameters)
+        namesake.fit(X[kept], y[kept], sample_weight=weight[kept])
+        assert_allclose(model.predict(X), namesake.predict(X), rtol=1e-3, atol=1e-3)
+        assert_allclose(model.scale_, namesake.scale_, rtol=1e-3)
+        ours, best = (objective(m, X[kept], y[kept], weight[kept]) for m in (model, namesake))
         assert ours <= best * (1.0 + 1e-14)
         start = np.r_[model.coef_, model.intercept_, model.scale_]
         slope = gradient(model, X[kept], y[kept], weight[kept])
-        truth = optimize.root(slope, np.r_[theirs.coef_, theirs.intercept_, theirs.scale_]).x
+        truth = optimize.root(slope, np.r_[namesake.coef_, namesake.intercept_, namesake.scale_]).x
         assert_allclose(start, truth, rtol=1e-7)
         assert np.abs(slope(start)).max() < 1e-9
         residuals = np.abs(y[kept] - model.predict(X[kept]))

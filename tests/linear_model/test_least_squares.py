@@ -47,24 +47,24 @@ def relative_gap(left, right):
     ids=["ridge", "ridge-0", "ols", "ols-positive", "ridge-positive"],
 )
 def test_equal_scikit_learn_before_and_after(
-    ours, theirs, fit_intercept, weighted, targets, global_random_seed
+    ours, namesake, fit_intercept, weighted, targets, global_random_seed
 ):
     rng = np.random.default_rng(global_random_seed)
     X, y = draw_table(rng, targets=targets)
     weight = rng.random(len(X)) + 0.1 if weighted else None
     ours = ours.set_params(fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
-    theirs = theirs.set_params(fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
+    namesake = namesake.set_params(fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
     rtol = 1e-3 if isinstance(ours, Ridge) and ours.positive else 1e-9
-    assert relative_gap(ours, theirs) < rtol
-    assert ours.coef_.shape == theirs.coef_.shape
-    assert np.shape(ours.intercept_) == np.shape(theirs.intercept_)
+    assert relative_gap(ours, namesake) < rtol
+    assert ours.coef_.shape == namesake.coef_.shape
+    assert np.shape(ours.intercept_) == np.shape(namesake.intercept_)
     gone = rng.choice(len(X), 60, replace=False)
     for part in np.split(gone, [1, 2, 50]):
         ours.unlearn(part)
     kept = np.setdiff1d(np.arange(len(X)), gone)
-    theirs.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
-    assert relative_gap(ours, theirs) < rtol
-    assert_allclose(ours.predict(X), theirs.predict(X), rtol=10 * rtol, atol=rtol)
+    namesake.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
+    assert relative_gap(ours, namesake) < rtol
+    assert_allclose(ours.predict(X), namesake.predict(X), rtol=10 * rtol, atol=rtol)
     assert_array_equal(ours.sample_ids_, kept)
 
 
@@ -115,10 +115,10 @@ def test_sparse_rows_give_what_dense_rows_give(cls, fit_intercept, weighted, glo
 def test_each_target_has_its_own_penalty(alpha, global_random_seed):
     X, y = load_linnerud(return_X_y=True)
     ours = Ridge(alpha=alpha).fit(X, y).unlearn([2, 9])
-    theirs = sklearn.linear_model.Ridge(alpha=alpha).fit(
+    namesake = sklearn.linear_model.Ridge(alpha=alpha).fit(
         np.delete(X, [2, 9], 0), np.delete(y, [2, 9], 0)
     )
-    assert relative_gap(ours, theirs) < 1e-9
+    assert relative_gap(ours, namesake) < 1e-9
 
 
 def test_a_wrong_number_of_penalties_is_refused():
@@ -151,14 +151,14 @@ def test_badly_scaled_collinear_tables_equal_scikit_learn():
     X = np.hstack([X, X[:, :1] - 2 * X[:, 1:2]])
     y = y.astype(float)
     model = LinearRegression().fit(X, y)
-    theirs = sklearn.linear_model.LinearRegression()
-    if hasattr(theirs, "tol"):
-        theirs.set_params(tol=1e-6)
+    namesake = sklearn.linear_model.LinearRegression()
+    if hasattr(namesake, "tol"):
+        namesake.set_params(tol=1e-6)
     for gone in ([0], [5, 300]):
         model.unlearn(gone)
     kept = model.sample_ids_
-    theirs.fit(X[kept], y[kept])
-    assert_allclose(model.predict(X), theirs.predict(X), atol=2e-2)
+    namesake.fit(X[kept], y[kept])
+    assert_allclose(model.predict(X), namesake.predict(X), atol=2e-2)
     assert model.unlearning_report_.n_refitted == 1
     again = LinearRegression().fit(X[kept], y[kept])
     assert_array_equal(model.coef_, again.coef_)
@@ -173,10 +173,10 @@ def test_wide_tables(alpha, positive, global_random_seed):
     again = Ridge(alpha=alpha, positive=positive).fit(np.delete(X, [3, 4], 0), np.delete(y, [3, 4]))
     assert relative_gap(ours, again) < 1e-9
     if not positive:
-        theirs = sklearn.linear_model.Ridge(alpha=alpha).fit(
+        namesake = sklearn.linear_model.Ridge(alpha=alpha).fit(
             np.delete(X, [3, 4], 0), np.delete(y, [3, 4])
         )
-        assert relative_gap(ours, theirs) < 1e-8
+        assert relative_gap(ours, namesake) < 1e-8
 
 
 def test_a_table_that_becomes_wide_by_unlearning(global_random_seed):
@@ -232,9 +232,9 @@ def test_iterative_solvers_are_refused(solver):
 def test_rank_and_singular_values_follow(global_random_seed):
     X, y = load_diabetes(return_X_y=True)
     ours = LinearRegression().fit(X, y).unlearn([1, 2])
-    theirs = sklearn.linear_model.LinearRegression().fit(X[ours.sample_ids_], y[ours.sample_ids_])
-    assert ours.rank_ == theirs.rank_
-    assert_allclose(ours.singular_, theirs.singular_, rtol=1e-10)
+    namesake = sklearn.linear_model.LinearRegression().fit(X[ours.sample_ids_], y[ours.sample_ids_])
+    assert ours.rank_ == namesake.rank_
+    assert_allclose(ours.singular_, namesake.singular_, rtol=1e-10)
     with pytest.raises(AttributeError):
         _ = LinearRegression().rank_
 

@@ -38,10 +38,10 @@ def descended(X, y, classes, alpha, seed=None, n_steps=20_000, noise=0.0, radius
     W = np.full((1 if binary else len(classes), Z.shape[1]), start)
     for t in range(n_steps):
         if binary:
-            pull = special.expit(Z @ W.T) - onehot[:, 1:]
+            derivatives = special.expit(Z @ W.T) - onehot[:, 1:]
         else:
-            pull = special.softmax(Z @ W.T, axis=1) - onehot
-        W = W - step * (pull.T @ Z / len(Z) + alpha * W)
+            derivatives = special.softmax(Z @ W.T, axis=1) - onehot
+        W = W - step * (derivatives.T @ Z / len(Z) + alpha * W)
         if noise:
             W += (
                 np.sqrt(2 * step)
@@ -250,11 +250,11 @@ def test_predictions_are_those_of_a_logistic_regression():
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     X /= np.linalg.norm(X, axis=1).max()
     ours = NoisyDescentClassifier(noise=1e-9, alpha=1e-3, random_state=0).fit(X, y)
-    theirs = LogisticRegression(
+    namesake = LogisticRegression(
         C=1.0 / (1e-3 * len(X)), fit_intercept=False, tol=1e-12, max_iter=10_000
     ).fit(np.hstack([X, np.ones((len(X), 1))]), y)
-    assert_allclose(ours.coef_[0], theirs.coef_[0, :-1], atol=1e-4)
-    chances = theirs.predict_proba(np.hstack([X, np.ones((len(X), 1))]))
+    assert_allclose(ours.coef_[0], namesake.coef_[0, :-1], atol=1e-4)
+    chances = namesake.predict_proba(np.hstack([X, np.ones((len(X), 1))]))
     assert_allclose(ours.predict_proba(X), chances, atol=1e-4)
     assert_array_equal(ours.to_predictor().predict(X), ours.predict(X))
 

@@ -22,15 +22,15 @@ def draw_table(rng, n=150, d=4, n_classes=3):
     return X + 5 * rng.normal(size=d), y
 
 
-def assert_like(ours, theirs, X, rtol=1e-8):
-    assert_array_equal(ours.classes_, theirs.classes_)
-    assert ours.coef_.shape == theirs.coef_.shape
-    assert np.shape(ours.intercept_) == np.shape(theirs.intercept_)
-    size = np.abs(theirs.coef_).max()
-    assert_allclose(ours.coef_, theirs.coef_, rtol=rtol, atol=rtol * size)
-    scores = theirs.decision_function(X)
+def assert_like(ours, namesake, X, rtol=1e-8):
+    assert_array_equal(ours.classes_, namesake.classes_)
+    assert ours.coef_.shape == namesake.coef_.shape
+    assert np.shape(ours.intercept_) == np.shape(namesake.intercept_)
+    size = np.abs(namesake.coef_).max()
+    assert_allclose(ours.coef_, namesake.coef_, rtol=rtol, atol=rtol * size)
+    scores = namesake.decision_function(X)
     assert_allclose(ours.decision_function(X), scores, rtol=rtol, atol=rtol * np.abs(scores).max())
-    assert_array_equal(ours.predict(X), theirs.predict(X))
+    assert_array_equal(ours.predict(X), namesake.predict(X))
 
 
 @pytest.mark.fast
@@ -52,12 +52,12 @@ def test_equals_scikit_learn(
     for request in ([7], [8, 9], list(range(40, 90))):
         ours.unlearn(request)
     kept = ours.sample_ids_
-    theirs = sklearn.linear_model.RidgeClassifier(**parameters)
-    theirs.fit(X[kept], y[kept], None if weight is None else weight[kept])
-    assert_like(ours, theirs, X)
+    namesake = sklearn.linear_model.RidgeClassifier(**parameters)
+    namesake.fit(X[kept], y[kept], None if weight is None else weight[kept])
+    assert_like(ours, namesake, X)
     assert ours.unlearning_report_.n_refitted == 0
     predictor = ours.to_predictor()
-    assert type(predictor) is type(theirs)
+    assert type(predictor) is type(namesake)
     assert_array_equal(predictor.predict(X), ours.predict(X))
     assert_array_equal(predictor.classes_, ours.classes_)
     assert_array_equal(ours.find_samples(convert(X[[0, 7]]), y[[0, 7]]), [0])
@@ -111,9 +111,9 @@ def test_classes_vanish():
     for part in (range(50, 99), [99]):
         model.unlearn(part)
     assert model.classes_.tolist() == ["setosa", "virginica"]
-    theirs = sklearn.linear_model.RidgeClassifier(class_weight="balanced")
+    namesake = sklearn.linear_model.RidgeClassifier(class_weight="balanced")
     assert_like(
-        model, theirs.fit(np.delete(X, range(50, 100), 0), np.delete(names, range(50, 100))), X
+        model, namesake.fit(np.delete(X, range(50, 100), 0), np.delete(names, range(50, 100))), X
     )
     assert set(model.unlearn(range(50)).predict(X)) == {"virginica"}
 
@@ -121,8 +121,8 @@ def test_classes_vanish():
 def test_wide_tables_and_positive_weights(global_random_seed):
     X, y = draw_table(np.random.default_rng(global_random_seed), n=30, d=40)
     model = RidgeClassifier(class_weight="balanced").fit(X, y).unlearn([3, 4])
-    theirs = sklearn.linear_model.RidgeClassifier(class_weight="balanced")
-    assert_like(model, theirs.fit(np.delete(X, [3, 4], 0), np.delete(y, [3, 4])), X)
+    namesake = sklearn.linear_model.RidgeClassifier(class_weight="balanced")
+    assert_like(model, namesake.fit(np.delete(X, [3, 4], 0), np.delete(y, [3, 4])), X)
     X, y = load_breast_cancer(return_X_y=True)
     model = RidgeClassifier(positive=True).fit(X, y).unlearn([3, 4])
     again = RidgeClassifier(positive=True).fit(np.delete(X, [3, 4], 0), np.delete(y, [3, 4]))
@@ -136,7 +136,7 @@ def test_a_scaler_in_front_is_pushed_through(global_random_seed):
     pipe = make_pipeline(StandardScaler(), RidgeClassifier(class_weight="balanced")).fit(X, y)
     for request in ([1], [2, 3]):
         pipe.unlearn(request)
-        assert [step.way for step in pipe.unlearning_report_.steps] == [
+        assert [step.direction for step in pipe.unlearning_report_.steps] == [
             "unlearned",
             "pushed through",
         ]

@@ -28,11 +28,11 @@ def draw_table(rng, n=80, d=5, targets=None):
     return X, y
 
 
-def assert_like(ours, theirs, rtol=1e-8):
+def assert_like(ours, namesake, rtol=1e-8):
     for name in ("alpha_", "best_score_", "coef_", "intercept_", "cv_results_"):
-        assert hasattr(ours, name) == hasattr(theirs, name)
+        assert hasattr(ours, name) == hasattr(namesake, name)
         if hasattr(ours, name):
-            a, b = getattr(ours, name), getattr(theirs, name)
+            a, b = getattr(ours, name), getattr(namesake, name)
             assert np.shape(a) == np.shape(b), name
             assert_allclose(a, b, rtol=rtol, atol=rtol * np.abs(b).max(), err_msg=name)
 
@@ -65,11 +65,11 @@ def test_equals_scikit_learn(parameters, weighted, targets, global_random_seed):
     for request in ([7], list(range(20, 50))):
         ours.unlearn(request)
     kept = ours.sample_ids_
-    theirs = sklearn.linear_model.RidgeCV(ALPHAS, **parameters)
-    theirs.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
-    assert_like(ours, theirs)
-    assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
-    assert type(ours.to_predictor()) is type(theirs)
+    namesake = sklearn.linear_model.RidgeCV(ALPHAS, **parameters)
+    namesake.fit(X[kept], y[kept], sample_weight=None if weight is None else weight[kept])
+    assert_like(ours, namesake)
+    assert_allclose(ours.predict(X), namesake.predict(X), rtol=1e-8)
+    assert type(ours.to_predictor()) is type(namesake)
     assert not hasattr(ours.to_predictor(), "cv_results_")
 
 
@@ -90,8 +90,8 @@ def test_wide_sparse_and_float32_tables(parameters, global_random_seed):
     X, y = draw_table(rng, n=30, d=40)
     keep = np.delete(np.arange(30), [3, 4])
     ours = RidgeCV(ALPHAS, **parameters).fit(X, y).unlearn([3, 4])
-    theirs = sklearn.linear_model.RidgeCV(ALPHAS, **parameters)
-    assert_like(ours, theirs.fit(X[keep], y[keep]), rtol=1e-6)
+    namesake = sklearn.linear_model.RidgeCV(ALPHAS, **parameters)
+    assert_like(ours, namesake.fit(X[keep], y[keep]), rtol=1e-6)
     X, y = draw_table(rng)
     X[X < 5] = 0.0
     dense = RidgeCV(ALPHAS, **parameters).fit(X, y).unlearn([3, 4])
@@ -108,7 +108,7 @@ def test_a_scaler_in_front_is_pushed_through(parameters):
     pipe = make_pipeline(StandardScaler(), RidgeCV(ALPHAS, **parameters)).fit(X, y)
     for request in ([1], list(range(100, 400))):
         pipe.unlearn(request)
-        assert pipe.unlearning_report_.steps[1].way == "pushed through"
+        assert pipe.unlearning_report_.steps[1].direction == "pushed through"
     again = make_pipeline(StandardScaler(), RidgeCV(ALPHAS, **parameters))
     kept = pipe.sample_ids_
     again.fit(X[kept], y[kept])

@@ -12,13 +12,13 @@ from scipy import sparse
 
 from skunlearn.naive_bayes import CategoricalNB, _categorical
 
-PRIVATE = ("_totals", "_tally")
+PRIVATE = ("_totals", "_counts")
 
 
-def pairs(ours, theirs):
-    if not isinstance(theirs, list):
-        ours, theirs = [ours], [theirs]
-    return zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True)
+def pairs(ours, namesake):
+    if not isinstance(namesake, list):
+        ours, namesake = [ours], [namesake]
+    return zip(map(np.asarray, ours), map(np.asarray, namesake), strict=True)
 
 
 def assert_bitwise(model, again):
@@ -48,9 +48,9 @@ def test_law(data):
     weight = None if weight is None else np.delete(weight, gone)
     again = CategoricalNB(min_categories=least).fit(X, y, weight)
     assert_bitwise(model, again)
-    theirs = sklearn.naive_bayes.CategoricalNB(min_categories=least).fit(X, y, weight)
-    np.testing.assert_array_equal(model.n_categories_, theirs.n_categories_)
-    np.testing.assert_allclose(model.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
+    namesake = sklearn.naive_bayes.CategoricalNB(min_categories=least).fit(X, y, weight)
+    np.testing.assert_array_equal(model.n_categories_, namesake.n_categories_)
+    np.testing.assert_allclose(model.predict_proba(X), namesake.predict_proba(X), rtol=1e-9)
 
 
 @pytest.mark.fast
@@ -125,22 +125,22 @@ def test_same_model_as_scikit_learn(global_random_seed, weighted, parameters):
     for rows in ([], gone):
         kept = np.delete(np.arange(150), rows)
         ours = CategoricalNB(**parameters).fit(X, y, weight).unlearn(rows)
-        theirs = sklearn.naive_bayes.CategoricalNB(**parameters)
-        theirs.fit(X[kept], y[kept], weight if weight is None else weight[kept])
-        assert ours.classes_.dtype == theirs.classes_.dtype
-        for name in (name for name in vars(theirs) if name.endswith("_")):
-            for mine, other in pairs(getattr(ours, name), getattr(theirs, name)):
+        namesake = sklearn.naive_bayes.CategoricalNB(**parameters)
+        namesake.fit(X[kept], y[kept], weight if weight is None else weight[kept])
+        assert ours.classes_.dtype == namesake.classes_.dtype
+        for name in (name for name in vars(namesake) if name.endswith("_")):
+            for mine, other in pairs(getattr(ours, name), getattr(namesake, name)):
                 if name == "classes_":
                     np.testing.assert_array_equal(mine, other)
                 else:
                     np.testing.assert_allclose(mine, other, rtol=1e-12, err_msg=name)
-        np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-10)
-        np.testing.assert_array_equal(ours.to_predictor().predict(X), theirs.predict(X))
+        np.testing.assert_allclose(ours.predict_proba(X), namesake.predict_proba(X), rtol=1e-10)
+        np.testing.assert_array_equal(ours.to_predictor().predict(X), namesake.predict(X))
 
 
 @pytest.mark.fast
 def test_parameters_are_scikit_learns():
-    theirs = sklearn.naive_bayes.CategoricalNB
-    assert CategoricalNB().get_params() == theirs().get_params()
-    expected = [*inspect.signature(theirs.fit).parameters, "sample_ids"]
+    namesake = sklearn.naive_bayes.CategoricalNB
+    assert CategoricalNB().get_params() == namesake().get_params()
+    expected = [*inspect.signature(namesake.fit).parameters, "sample_ids"]
     assert list(inspect.signature(CategoricalNB.fit).parameters) == expected

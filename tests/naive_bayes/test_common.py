@@ -22,7 +22,7 @@ all_models = pytest.mark.parametrize("Model", MODELS)
 seeds = pytest.mark.parametrize("seed", [0, 7, 42])
 
 
-def namesake(Model):
+def namesake_of(Model):
     return getattr(sklearn.naive_bayes, Model.__name__)
 
 
@@ -35,25 +35,25 @@ def table(seed, n_samples=120, n_features=6, n_classes=3, labels="int"):
     return X, y, rng
 
 
-def assert_same_model(ours, theirs, rtol, X):
-    assert ours.classes_.dtype == theirs.classes_.dtype
-    np.testing.assert_array_equal(ours.classes_, theirs.classes_)
-    for name in vars(theirs):
+def assert_same_model(ours, namesake, rtol, X):
+    assert ours.classes_.dtype == namesake.classes_.dtype
+    np.testing.assert_array_equal(ours.classes_, namesake.classes_)
+    for name in vars(namesake):
         if name.endswith("_") and name not in ("classes_", "feature_names_in_"):
             np.testing.assert_allclose(
-                getattr(ours, name), getattr(theirs, name), rtol=rtol, atol=1e-13, err_msg=name
+                getattr(ours, name), getattr(namesake, name), rtol=rtol, atol=1e-13, err_msg=name
             )
     for method in METHODS:
-        expected = getattr(theirs, method)(X)
+        expected = getattr(namesake, method)(X)
         np.testing.assert_allclose(getattr(ours, method)(X), expected, rtol=rtol, atol=rtol)
-    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+    np.testing.assert_array_equal(ours.predict(X), namesake.predict(X))
 
 
 @all_models
 def test_parameters_are_scikit_learns(Model):
-    assert Model().get_params() == namesake(Model)().get_params()
+    assert Model().get_params() == namesake_of(Model)().get_params()
     ours = list(inspect.signature(Model.fit).parameters)
-    assert ours == [*inspect.signature(namesake(Model).fit).parameters, "sample_ids"]
+    assert ours == [*inspect.signature(namesake_of(Model).fit).parameters, "sample_ids"]
     assert inspect.signature(Model.fit).parameters["sample_ids"].kind == inspect._KEYWORD_ONLY
 
 
@@ -68,13 +68,13 @@ def test_same_model_as_scikit_learn(Model, seed, labels, weighted):
     if weighted:
         weight = rng.exponential(size=len(y))
         weight[::5] = 0.0
-    ours, theirs = Model().fit(X, y, weight), namesake(Model)().fit(X, y, weight)
-    assert_same_model(ours, theirs, RTOL[Model], X)
+    ours, namesake = Model().fit(X, y, weight), namesake_of(Model)().fit(X, y, weight)
+    assert_same_model(ours, namesake, RTOL[Model], X)
     rows = rng.choice(len(y), size=40, replace=False)
     ours.unlearn(rows)
     kept = np.delete(np.arange(len(y)), rows)
-    theirs.fit(X[kept], y[kept], None if weight is None else weight[kept])
-    assert_same_model(ours, theirs, RTOL[Model], X)
+    namesake.fit(X[kept], y[kept], None if weight is None else weight[kept])
+    assert_same_model(ours, namesake, RTOL[Model], X)
 
 
 @all_models
@@ -85,7 +85,9 @@ def test_other_dtypes_and_layouts(Model, dtype):
     X.flags.writeable = False
     model = Model().fit(X, y)
     assert model._samples.X.dtype == X.dtype
-    assert_same_model(model, namesake(Model)().fit(X.astype(np.float64), y), 1e-9, X.astype("f8"))
+    assert_same_model(
+        model, namesake_of(Model)().fit(X.astype(np.float64), y), 1e-9, X.astype("f8")
+    )
     model.unlearn([3, 5])
     again = Model().fit(np.delete(X, [3, 5], axis=0), np.delete(y, [3, 5]))
     np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), rtol=1e-9)
@@ -94,7 +96,7 @@ def test_other_dtypes_and_layouts(Model, dtype):
 @all_models
 def test_one_class(Model):
     X, y, _ = table(0, n_classes=1)
-    assert_same_model(Model().fit(X, y), namesake(Model)().fit(X, y), RTOL[Model], X)
+    assert_same_model(Model().fit(X, y), namesake_of(Model)().fit(X, y), RTOL[Model], X)
 
 
 @pytest.mark.fast
@@ -109,10 +111,10 @@ def test_a_class_without_rows_vanishes(Model, labels):
         model.unlearn(part)
     kept = y != classes[2]
     assert model.n_features_in_ == X.shape[1]
-    assert_same_model(model, namesake(Model)().fit(X[kept], y[kept]), RTOL[Model], X)
+    assert_same_model(model, namesake_of(Model)().fit(X[kept], y[kept]), RTOL[Model], X)
     model.unlearn(np.flatnonzero(y == classes[0]))
     kept = y == classes[1]
-    assert_same_model(model, namesake(Model)().fit(X[kept], y[kept]), RTOL[Model], X)
+    assert_same_model(model, namesake_of(Model)().fit(X[kept], y[kept]), RTOL[Model], X)
 
 
 @pytest.mark.fast
@@ -156,7 +158,7 @@ def test_given_priors_bar_a_class_from_vanishing(Model):
     X, y, _ = table(0)
     name = Model._prior_parameter
     model = Model(**{name: [0.2, 0.5, 0.3]}).fit(X, y)
-    assert_same_model(model, namesake(Model)(**{name: [0.2, 0.5, 0.3]}).fit(X, y), 1e-9, X)
+    assert_same_model(model, namesake_of(Model)(**{name: [0.2, 0.5, 0.3]}).fit(X, y), 1e-9, X)
     before = pickle.dumps(model)
     with pytest.raises(NotUnlearnableError, match=f"{name} has 3 values for 2 classes"):
         model.unlearn(np.flatnonzero(y == 1))
@@ -205,7 +207,7 @@ def test_to_predictor_is_scikit_learns_own(Model):
     X, y, _ = table(0)
     model = Model().fit(X, y).unlearn(range(10))
     predictor = model.to_predictor()
-    assert type(predictor) is namesake(Model)
+    assert type(predictor) is namesake_of(Model)
     np.testing.assert_allclose(predictor.predict_proba(X), model.predict_proba(X), rtol=1e-12)
     assert not any(name.startswith("_") for name in vars(predictor))
 
@@ -219,7 +221,7 @@ def test_frames_bring_their_ids_and_names(Model):
     assert model.feature_names_in_.tolist() == list("abcdef")
     assert len(model.sample_ids_) == len(y) - 2
     kept = np.delete(np.arange(len(y)), [6, 7])
-    again = namesake(Model)().fit(frame.iloc[kept], y[kept])
+    again = namesake_of(Model)().fit(frame.iloc[kept], y[kept])
     np.testing.assert_allclose(model.predict_proba(frame), again.predict_proba(frame), rtol=1e-9)
 
 

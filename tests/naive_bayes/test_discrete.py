@@ -20,7 +20,7 @@ seeds = pytest.mark.parametrize("seed", [0, 7, 42])
 def assert_bitwise(model, again):
     for name, value in vars(again).items():
         mine = getattr(model, name)
-        if name in ("_totals", "_tally") or (name.endswith("_") and isinstance(value, np.ndarray)):
+        if name in ("_totals", "_counts") or (name.endswith("_") and isinstance(value, np.ndarray)):
             assert mine.dtype == value.dtype
             assert mine.shape == value.shape
             assert mine.tobytes() == value.tobytes(), name
@@ -109,10 +109,10 @@ def test_explicit_zeros_and_entries_stored_twice(Model):
 @every
 def test_whole_counts_equal_scikit_learns_exactly(Model):
     X, y = load_digits(return_X_y=True)
-    ours, theirs = Model().fit(X, y), getattr(sklearn.naive_bayes, Model.__name__)().fit(X, y)
-    np.testing.assert_array_equal(ours.feature_count_, theirs.feature_count_)
-    np.testing.assert_array_equal(ours.class_count_, theirs.class_count_)
-    np.testing.assert_allclose(ours.feature_log_prob_, theirs.feature_log_prob_, rtol=1e-12)
+    ours, namesake = Model().fit(X, y), getattr(sklearn.naive_bayes, Model.__name__)().fit(X, y)
+    np.testing.assert_array_equal(ours.feature_count_, namesake.feature_count_)
+    np.testing.assert_array_equal(ours.class_count_, namesake.class_count_)
+    np.testing.assert_allclose(ours.feature_log_prob_, namesake.feature_log_prob_, rtol=1e-12)
 
 
 @every
@@ -128,9 +128,9 @@ def test_whole_counts_equal_scikit_learns_exactly(Model):
 def test_parameters_mean_what_they_mean_in_scikit_learn(Model, parameters):
     X, y, _ = documents(3)
     ours = Model(**parameters).fit(X, y)
-    theirs = getattr(sklearn.naive_bayes, Model.__name__)(**parameters).fit(X, y)
+    namesake = getattr(sklearn.naive_bayes, Model.__name__)(**parameters).fit(X, y)
     for name in ("feature_log_prob_", "class_log_prior_", "feature_count_"):
-        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12)
+        np.testing.assert_allclose(getattr(ours, name), getattr(namesake, name), rtol=1e-12)
 
 
 @pytest.mark.fast
@@ -141,8 +141,8 @@ def test_alpha_per_feature(Model):
     model = Model(alpha=alpha).fit(X, y)
     smoothed = model.feature_count_ + alpha
     if Model is not BernoulliNB:
-        theirs = getattr(sklearn.naive_bayes, Model.__name__)(alpha=alpha).fit(X, y)
-        np.testing.assert_allclose(model.feature_log_prob_, theirs.feature_log_prob_, rtol=1e-12)
+        namesake = getattr(sklearn.naive_bayes, Model.__name__)(alpha=alpha).fit(X, y)
+        np.testing.assert_allclose(model.feature_log_prob_, namesake.feature_log_prob_, rtol=1e-12)
     else:
         expected = np.log(smoothed / (model.class_count_[:, None] + 2 * alpha))
         np.testing.assert_allclose(model.feature_log_prob_, expected, rtol=1e-12)
@@ -157,10 +157,10 @@ def test_small_alpha_warns_once_at_fit(Model):
     X, y, _ = documents(3)
     with pytest.warns(UserWarning, match="alpha too small"):
         model = Model(alpha=0.0, force_alpha=False).fit(X, y)
-    theirs = getattr(sklearn.naive_bayes, Model.__name__)(alpha=0.0, force_alpha=False)
+    namesake = getattr(sklearn.naive_bayes, Model.__name__)(alpha=0.0, force_alpha=False)
     with pytest.warns(UserWarning, match="alpha too small"):
-        theirs.fit(X, y)
-    np.testing.assert_allclose(model.feature_log_prob_, theirs.feature_log_prob_, rtol=1e-12)
+        namesake.fit(X, y)
+    np.testing.assert_allclose(model.feature_log_prob_, namesake.feature_log_prob_, rtol=1e-12)
     model.unlearn(1)
 
 
@@ -168,12 +168,12 @@ def test_small_alpha_warns_once_at_fit(Model):
 @pytest.mark.parametrize("Model", [MultinomialNB, ComplementNB])
 def test_negative_entries_get_scikit_learns_words(Model):
     X = [[1.0, -1.0], [0.0, 1.0]]
-    with pytest.raises(ValueError, match="Negative values in data passed to") as theirs:
+    with pytest.raises(ValueError, match="Negative values in data passed to") as namesake:
         getattr(sklearn.naive_bayes, Model.__name__)().fit(X, [0, 1])
     for rows in (X, sparse.csr_array(X)):
         with pytest.raises(ValueError, match="Negative values") as ours:
             Model().fit(rows, [0, 1])
-        assert str(ours.value) == str(theirs.value)
+        assert str(ours.value) == str(namesake.value)
     assert BernoulliNB().fit(X, [0, 1]).feature_count_.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
@@ -208,11 +208,11 @@ def test_binarize(threshold, dtype):
         X = (X > 0).astype(dtype)
     y = rng.integers(0, 2, 40)
     ours = BernoulliNB(binarize=threshold).fit(X, y)
-    theirs = sklearn.naive_bayes.BernoulliNB(binarize=threshold).fit(X, y)
-    np.testing.assert_array_equal(ours.feature_count_, theirs.feature_count_)
+    namesake = sklearn.naive_bayes.BernoulliNB(binarize=threshold).fit(X, y)
+    np.testing.assert_array_equal(ours.feature_count_, namesake.feature_count_)
     for query in (X, sparse.csr_array(X)):
         np.testing.assert_allclose(
-            ours.predict_joint_log_proba(query), theirs.predict_joint_log_proba(query), rtol=1e-12
+            ours.predict_joint_log_proba(query), namesake.predict_joint_log_proba(query), rtol=1e-12
         )
     ours.set_params(binarize=0.2).unlearn([0, 1])
     again = BernoulliNB(binarize=threshold).fit(X[2:], y[2:])
@@ -234,9 +234,9 @@ def test_complement_with_norm_and_with_one_class(seed):
     for labels in (y, np.zeros(len(y), dtype=int)):
         for norm in (False, True):
             ours = ComplementNB(norm=norm).fit(X, labels).unlearn(range(20))
-            theirs = sklearn.naive_bayes.ComplementNB(norm=norm).fit(X[20:], labels[20:])
+            namesake = sklearn.naive_bayes.ComplementNB(norm=norm).fit(X[20:], labels[20:])
             for name in ("feature_log_prob_", "feature_all_", "class_log_prior_"):
-                np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12)
+                np.testing.assert_allclose(getattr(ours, name), getattr(namesake, name), rtol=1e-12)
             np.testing.assert_allclose(
-                ours.predict_joint_log_proba(X), theirs.predict_joint_log_proba(X), rtol=1e-12
+                ours.predict_joint_log_proba(X), namesake.predict_joint_log_proba(X), rtol=1e-12
             )

@@ -131,11 +131,11 @@ def test_columns_that_become_constant():
 def test_float32_rows_give_float64_attributes():
     X, y = load_wine(return_X_y=True)
     X = X.astype(np.float32)
-    model, theirs = GaussianNB().fit(X, y), sklearn.naive_bayes.GaussianNB().fit(X, y)
+    model, namesake = GaussianNB().fit(X, y), sklearn.naive_bayes.GaussianNB().fit(X, y)
     assert model._samples.X.dtype == np.float32
     assert model.theta_.dtype == model.var_.dtype == np.float64
-    np.testing.assert_allclose(model.theta_, theirs.theta_, rtol=1e-5)
-    np.testing.assert_allclose(model.var_, theirs.var_, rtol=1e-4)
+    np.testing.assert_allclose(model.theta_, namesake.theta_, rtol=1e-5)
+    np.testing.assert_allclose(model.var_, namesake.var_, rtol=1e-4)
     model.unlearn(range(0, 178, 3))
     kept = np.arange(178) % 3 > 0
     assert_within_tolerance(model, GaussianNB().fit(X[kept], y[kept]))

@@ -25,7 +25,7 @@ MODELS = [KNeighborsClassifier, KNeighborsRegressor]
 both = pytest.mark.parametrize("Model", MODELS)
 
 
-def namesake(model):
+def namesake_of(model):
     # Cloned, as scikit-learn's predict_proba writes into metric_params.
     return clone(getattr(sklearn.neighbors, type(model).__name__)(**model.get_params()))
 
@@ -35,8 +35,8 @@ def assert_same_model(model, other, X):
         assert differ(getattr(model, name), getattr(other, name), where=name) is None
     for method in ("kneighbors", "predict", "predict_proba"):
         if hasattr(other, method):
-            ours, theirs = getattr(model, method)(X), getattr(other, method)(X)
-            assert differ(ours, theirs, where=method) is None
+            ours, namesake = getattr(model, method)(X), getattr(other, method)(X)
+            assert differ(ours, namesake, where=method) is None
 
 
 def halves(distances):
@@ -74,9 +74,9 @@ def test_law_where_many_distances_are_equal(Model, data):
     model.predict(X)
     model.unlearn(gone[cut:])
     left = np.delete(X, gone, axis=0), np.delete(y, gone)
-    assert_same_model(model, namesake(model).fit(*left), X)
+    assert_same_model(model, namesake_of(model).fit(*left), X)
     assert_same_model(model, Model(n_neighbors, **parameters).fit(*left), X)
-    for a, b in zip(model.kneighbors(), namesake(model).fit(*left).kneighbors(), strict=True):
+    for a, b in zip(model.kneighbors(), namesake_of(model).fit(*left).kneighbors(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -102,11 +102,11 @@ def test_parameters_and_dtypes(Model, parameters, dtype, global_random_seed):
         X[::7, 1] = queries[::3, 0] = np.nan
     gone = rng.choice(60, size=20, replace=False)
     model = Model(**parameters).fit(X, y)
-    assert_same_model(model, namesake(model).fit(X, y), queries)
+    assert_same_model(model, namesake_of(model).fit(X, y), queries)
     model.unlearn(gone)
     keep = np.delete(np.arange(60), gone)
-    assert_same_model(model, namesake(model).fit(X[keep], y[keep]), queries)
-    assert_same_model(model.to_predictor(), namesake(model).fit(X[keep], y[keep]), queries)
+    assert_same_model(model, namesake_of(model).fit(X[keep], y[keep]), queries)
+    assert_same_model(model.to_predictor(), namesake_of(model).fit(X[keep], y[keep]), queries)
 
 
 @pytest.mark.fast
@@ -115,10 +115,10 @@ def test_sparse_rows(Model, global_random_seed):
     X, y, _ = blobs(global_random_seed, n_features=8)
     X = sparse.csr_array(np.where(np.abs(X) < 1, 0, X))
     model = Model(algorithm="brute").fit(X, y)
-    assert_same_model(model, namesake(model).fit(X, y), X)
+    assert_same_model(model, namesake_of(model).fit(X, y), X)
     model.unlearn(range(10))
-    assert_same_model(model, namesake(model).fit(X[10:], y[10:]), X)
-    graph = namesake(model).fit(X[10:], y[10:]).kneighbors_graph(X, 4, "distance")
+    assert_same_model(model, namesake_of(model).fit(X[10:], y[10:]), X)
+    graph = namesake_of(model).fit(X[10:], y[10:]).kneighbors_graph(X, 4, "distance")
     assert abs(model.kneighbors_graph(X, 4, "distance") - graph).max() == 0
 
 
@@ -128,10 +128,10 @@ def test_several_outputs(Model, global_random_seed):
     X, y, rng = blobs(global_random_seed)
     Y = np.column_stack([y, rng.integers(5, 7, len(y)), np.arange(len(y)) == 4])
     model = Model().fit(X, Y).unlearn(np.flatnonzero(y == 2))
-    assert_same_model(model, namesake(model).fit(X[y != 2], Y[y != 2]), X)
+    assert_same_model(model, namesake_of(model).fit(X[y != 2], Y[y != 2]), X)
     model.unlearn(model.sample_ids_[model.sample_ids_ == 4])
     keep = (y != 2) & (np.arange(len(y)) != 4)
-    assert_same_model(model, namesake(model).fit(X[keep], Y[keep]), X)
+    assert_same_model(model, namesake_of(model).fit(X[keep], Y[keep]), X)
 
 
 @pytest.mark.fast
@@ -142,7 +142,7 @@ def test_a_class_without_rows_vanishes(labels):
     model = KNeighborsClassifier().fit(X, y).unlearn(np.flatnonzero(y == labels[1]))
     keep = y != labels[1]
     assert model.classes_.tolist() == [labels[0], labels[2]]
-    assert_same_model(model, namesake(model).fit(X[keep], y[keep]), X)
+    assert_same_model(model, namesake_of(model).fit(X[keep], y[keep]), X)
 
 
 @pytest.mark.fast
@@ -150,7 +150,9 @@ def test_a_column_of_targets():
     X, y, _ = blobs(0)
     with pytest.warns(DataConversionWarning, match="column-vector"):
         model = KNeighborsClassifier().fit(X, y[:, None])
-    assert_same_model(model.unlearn(3), namesake(model).fit(np.delete(X, 3, 0), np.delete(y, 3)), X)
+    assert_same_model(
+        model.unlearn(3), namesake_of(model).fit(np.delete(X, 3, 0), np.delete(y, 3)), X
+    )
     regressor = KNeighborsRegressor().fit(X, y[:, None]).unlearn(3)
     assert regressor.predict(X).shape == (60, 1)
 
@@ -182,7 +184,7 @@ def test_the_index_shares_the_rows_and_stays_out_of_pickles(Model):
     assert np.shares_memory(search_buffers(searcher)[0], model._samples.X)
     assert len(pickle.dumps(model)) < 1.1 * (X.nbytes + y.nbytes)
     twin = pickle.loads(pickle.dumps(model.unlearn(0)))
-    assert_same_model(twin.unlearn(1), namesake(model).fit(X[2:], y[2:]), X[:50])
+    assert_same_model(twin.unlearn(1), namesake_of(model).fit(X[2:], y[2:]), X[:50])
 
 
 @pytest.mark.fast
@@ -196,7 +198,7 @@ def test_what_scikit_learn_refuses_at_fit_is_refused_at_fit(Model):
         ({"metric": "nearly"}, f"'metric' parameter of {Model.__name__} must be"),
     ):
         model = Model(**parameters)
-        for refusing in (model, namesake(model)):
+        for refusing in (model, namesake_of(model)):
             with pytest.raises(ValueError, match=words):
                 refusing.fit(X, y)
         assert not hasattr(model, "sample_ids_")
@@ -220,11 +222,11 @@ def test_a_warning_comes_once(Model):
 @pytest.mark.fast
 @both
 def test_parameters_are_scikit_learns(Model):
-    theirs = getattr(sklearn.neighbors, Model.__name__)
-    assert Model().get_params() == theirs().get_params()
-    assert list(inspect.signature(Model).parameters) == list(inspect.signature(theirs).parameters)
+    namesake = getattr(sklearn.neighbors, Model.__name__)
+    assert Model().get_params() == namesake().get_params()
+    assert list(inspect.signature(Model).parameters) == list(inspect.signature(namesake).parameters)
     X, y, _ = blobs(0)
-    model, other = Model().fit(X, y), theirs().fit(X, y)
+    model, other = Model().fit(X, y), namesake().fit(X, y)
     for later in (model, other):
         later.set_params(n_neighbors=2, weights="distance")
     assert_same_model(model, other, X + 0.1)

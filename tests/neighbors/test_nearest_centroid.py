@@ -34,17 +34,17 @@ def blobs(seed, n_samples=90, n_features=4):
 def assert_close(model, other, X):
     np.testing.assert_array_equal(model.classes_, other.classes_)
     for name in ("centroids_", "class_prior_", "deviations_", "within_class_std_dev_"):
-        mine, theirs = getattr(model, name), getattr(other, name)
-        scale = np.abs(theirs).max()
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-10 * scale, err_msg=name)
+        mine, namesake = getattr(model, name), getattr(other, name)
+        scale = np.abs(namesake).max()
+        np.testing.assert_allclose(mine, namesake, rtol=0, atol=1e-10 * scale, err_msg=name)
     for method in METHODS:
         assert hasattr(model, method) == hasattr(other, method)
         if hasattr(other, method):
-            theirs = getattr(other, method)(X)
-            np.testing.assert_allclose(getattr(model, method)(X), theirs, rtol=1e-7, atol=1e-9)
+            namesake = getattr(other, method)(X)
+            np.testing.assert_allclose(getattr(model, method)(X), namesake, rtol=1e-7, atol=1e-9)
 
 
-def namesake(model):
+def namesake_of(model):
     return sklearn.neighbors.NearestCentroid(**model.get_params())
 
 
@@ -54,13 +54,13 @@ def namesake(model):
 def test_same_model_as_scikit_learn(parameters, form, global_random_seed):
     X, y, rng = blobs(global_random_seed)
     model = NearestCentroid(**parameters).fit(form(X), y)
-    assert_close(model, namesake(model).fit(X, y), X)
+    assert_close(model, namesake_of(model).fit(X, y), X)
     gone = rng.choice(90, size=30, replace=False)
     for part in np.array_split(gone, 7):
         model.unlearn(part)
     keep = np.setdiff1d(np.arange(90), gone)
-    assert_close(model, namesake(model).fit(X[keep], y[keep]), X)
-    assert_close(model.to_predictor(), namesake(model).fit(X[keep], y[keep]), X)
+    assert_close(model, namesake_of(model).fit(X[keep], y[keep]), X)
+    assert_close(model.to_predictor(), namesake_of(model).fit(X[keep], y[keep]), X)
 
 
 @pytest.mark.fast
@@ -81,8 +81,10 @@ def test_law(data):
         again = NearestCentroid(model.metric).fit(X[keep], y[keep])
     model.unlearn(gone[::2]).unlearn(gone[1::2])
     for name in ("centroids_", "within_class_std_dev_", "classes_"):
-        theirs = getattr(again, name)
-        np.testing.assert_allclose(getattr(model, name), theirs, atol=1e-10 * np.abs(theirs).max())
+        namesake = getattr(again, name)
+        np.testing.assert_allclose(
+            getattr(model, name), namesake, atol=1e-10 * np.abs(namesake).max()
+        )
     if model.metric == "manhattan":
         np.testing.assert_array_equal(model.centroids_, again.centroids_)
 
@@ -93,7 +95,7 @@ def test_a_class_without_rows_vanishes():
     for metric in ("euclidean", "manhattan"):
         model = NearestCentroid(metric, priors="empirical").fit(X, y)
         model.unlearn(np.flatnonzero(y == 1))
-        assert_close(model, namesake(model).fit(X[y != 1], y[y != 1]), X)
+        assert_close(model, namesake_of(model).fit(X[y != 1], y[y != 1]), X)
         assert model.classes_.tolist() == [0, 2]
 
 
@@ -131,15 +133,15 @@ def test_constant_features_warn_at_fit():
         model = NearestCentroid().fit(X, y)
     model.unlearn(range(50))
     with pytest.warns(UserWarning, match="zero standard deviation"):
-        theirs = sklearn.neighbors.NearestCentroid().fit(X[50:], y[50:])
-    np.testing.assert_allclose(model.centroids_, theirs.centroids_, rtol=1e-11)
-    np.testing.assert_array_equal(model.predict(X), theirs.predict(X))
+        namesake = sklearn.neighbors.NearestCentroid().fit(X[50:], y[50:])
+    np.testing.assert_allclose(model.centroids_, namesake.centroids_, rtol=1e-11)
+    np.testing.assert_array_equal(model.predict(X), namesake.predict(X))
 
 
 @pytest.mark.fast
 def test_parameters_are_scikit_learns():
-    theirs = sklearn.neighbors.NearestCentroid
-    assert NearestCentroid().get_params() == theirs().get_params()
+    namesake = sklearn.neighbors.NearestCentroid
+    assert NearestCentroid().get_params() == namesake().get_params()
     assert list(inspect.signature(NearestCentroid).parameters) == list(
-        inspect.signature(theirs).parameters
+        inspect.signature(namesake).parameters
     )

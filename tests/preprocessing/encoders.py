@@ -115,35 +115,35 @@ def pick(X, rows):
     return X.iloc[rows].reset_index(drop=True) if hasattr(X, "iloc") else X[rows]
 
 
-def namesake(model):
+def namesake_of(model):
     """Make scikit-learn's estimator with the same parameters."""
-    theirs = getattr(sklearn.preprocessing, type(model).__name__)()
-    known = theirs.get_params()
-    return theirs.set_params(**{k: v for k, v in model.get_params().items() if k in known})
+    namesake = getattr(sklearn.preprocessing, type(model).__name__)()
+    known = namesake.get_params()
+    return namesake.set_params(**{k: v for k, v in model.get_params().items() if k in known})
 
 
-def assert_same_values(ours, theirs, what):
+def assert_same_values(ours, namesake, what):
     """Compare arrays: dtypes, types of objects and values, NaN equal to NaN."""
-    if ours is None or theirs is None:
-        assert ours is theirs, what
+    if ours is None or namesake is None:
+        assert ours is namesake, what
         return
-    assert ours.dtype == theirs.dtype, what
-    assert ours.shape == theirs.shape, what
-    for a, b in zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True):
+    assert ours.dtype == namesake.dtype, what
+    assert ours.shape == namesake.shape, what
+    for a, b in zip(ours.ravel().tolist(), namesake.ravel().tolist(), strict=True):
         assert type(a) is type(b), (what, a, b)
-        assert a == b or (a != a and b != b), (what, ours, theirs)
+        assert a == b or (a != a and b != b), (what, ours, namesake)
 
 
-def assert_same_encoder(ours, theirs):
+def assert_same_encoder(ours, namesake):
     """Compare what two encoders have learnt."""
     for name in ("categories_", "infrequent_categories_"):
-        assert hasattr(ours, name) == hasattr(theirs, name), name
+        assert hasattr(ours, name) == hasattr(namesake, name), name
         if hasattr(ours, name):
-            for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
+            for a, b in zip(getattr(ours, name), getattr(namesake, name), strict=True):
                 assert_same_values(a, b, name)
-    if getattr(theirs, "drop_idx_", None) is not None:
-        assert ours.drop_idx_.dtype == theirs.drop_idx_.dtype
-        assert ours.drop_idx_.tolist() == theirs.drop_idx_.tolist()
-    elif hasattr(theirs, "drop_idx_"):
+    if getattr(namesake, "drop_idx_", None) is not None:
+        assert ours.drop_idx_.dtype == namesake.drop_idx_.dtype
+        assert ours.drop_idx_.tolist() == namesake.drop_idx_.tolist()
+    elif hasattr(namesake, "drop_idx_"):
         assert ours.drop_idx_ is None
-    assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
+    assert ours.get_feature_names_out().tolist() == namesake.get_feature_names_out().tolist()

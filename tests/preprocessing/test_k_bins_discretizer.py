@@ -12,17 +12,17 @@ from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.preprocessing import KBinsDiscretizer
 from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
 
-STOCK = sklearn.preprocessing.KBinsDiscretizer
-HAS_METHOD = "quantile_method" in inspect.signature(STOCK).parameters
+NAMESAKES = sklearn.preprocessing.KBinsDiscretizer
+HAS_METHOD = "quantile_method" in inspect.signature(NAMESAKES).parameters
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Feature .* is constant", "ignore:Bins whose width", "ignore:Number of distinct clusters"
 )
 
 
-def assert_same(ours, theirs):
-    assert_array_equal(ours.n_bins_, theirs.n_bins_)
-    for left, right in zip(ours.bin_edges_, theirs.bin_edges_, strict=True):
+def assert_same(ours, namesake):
+    assert_array_equal(ours.n_bins_, namesake.n_bins_)
+    for left, right in zip(ours.bin_edges_, namesake.bin_edges_, strict=True):
         assert_array_equal(left, right)
         assert left.dtype == right.dtype
 
@@ -45,8 +45,8 @@ def test_law_for_any_rows_ids_and_order(data):
         parameters["quantile_method"] = data.draw(st.sampled_from(methods))
     ids = rng.integers(0, max(2, n // 2), n)
     ours = KBinsDiscretizer(**parameters).fit(X, sample_ids=ids)
-    theirs = STOCK(**parameters)
-    assert_same(ours, theirs.fit(X))
+    namesake = NAMESAKES(**parameters)
+    assert_same(ours, namesake.fit(X))
     order = data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist()))))
     for part in (order[:1], order[1:2], order[2:6], order[6:]):
         before = ours.transform(X)
@@ -54,9 +54,9 @@ def test_law_for_any_rows_ids_and_order(data):
         keeps = ours._keeps_outputs(ours._after(ours._unlearn(slots)), slots)
         ours.unlearn(part)
         left = np.isin(ids, ours.sample_ids_)
-        assert_same(ours, theirs.fit(X[left]))
+        assert_same(ours, namesake.fit(X[left]))
         outputs = ours.transform(X)
-        assert not (outputs != theirs.transform(X)).sum()
+        assert not (outputs != namesake.transform(X)).sum()
         same = outputs.shape == before.shape and not (outputs[left] != before[left]).sum()
         assert keeps is bool(same)
 
@@ -84,7 +84,7 @@ def test_law_with_a_subsample_and_weights(subsample, strategy, weighted, global_
         again = sklearn.base.clone(model).fit(X[kept], None, part_of(kept), sample_ids=ids[kept])
         assert_same(ours, again)
         if subsample is None:
-            assert_same(ours, STOCK(4, strategy=strategy).fit(X[kept], None, part_of(kept)))
+            assert_same(ours, NAMESAKES(4, strategy=strategy).fit(X[kept], None, part_of(kept)))
 
 
 @pytest.mark.fast
@@ -101,15 +101,15 @@ def test_names_predictor_and_way_back_equal_scikit_learn(global_random_seed):
     X = rng.normal(size=(60, 2))
     for encode in ("onehot-dense", "ordinal"):
         ours = KBinsDiscretizer(3, encode=encode).fit(X).unlearn([1, 2])
-        theirs = STOCK(3, encode=encode)
+        namesake = NAMESAKES(3, encode=encode)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            theirs.fit(X[ours.sample_ids_])
-        codes = theirs.transform(X)
+            namesake.fit(X[ours.sample_ids_])
+        codes = namesake.transform(X)
         for mine in (ours, ours.to_predictor()):
             assert_array_equal(mine.transform(X), codes)
-            assert_array_equal(mine.inverse_transform(codes), theirs.inverse_transform(codes))
-            assert_array_equal(mine.get_feature_names_out(), theirs.get_feature_names_out())
+            assert_array_equal(mine.inverse_transform(codes), namesake.inverse_transform(codes))
+            assert_array_equal(mine.get_feature_names_out(), namesake.get_feature_names_out())
 
 
 @pytest.mark.fast

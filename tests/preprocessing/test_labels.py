@@ -51,20 +51,20 @@ def pick(y, rows):
     return [y[row] for row in rows] if isinstance(y, list) else y[rows]
 
 
-def namesake(model):
+def namesake_of(model):
     return getattr(sklearn.preprocessing, type(model).__name__)(**model.get_params())
 
 
-def assert_same(ours, theirs, y):
-    assert_same_values(ours.classes_, theirs.classes_, "classes_")
+def assert_same(ours, namesake, y):
+    assert_same_values(ours.classes_, namesake.classes_, "classes_")
     for name in ("y_type_", "sparse_input_"):
-        if hasattr(theirs, name):
-            assert getattr(ours, name) == getattr(theirs, name), name
-    a, b = ours.transform(y), theirs.transform(y)
+        if hasattr(namesake, name):
+            assert getattr(ours, name) == getattr(namesake, name), name
+    a, b = ours.transform(y), namesake.transform(y)
     assert type(a) is type(b)
     assert a.dtype == b.dtype
     np.testing.assert_array_equal(*(v.toarray() if sparse.issparse(v) else v for v in (a, b)))
-    assert_same_values(ours.inverse_transform(a), theirs.inverse_transform(b), "inverse")
+    assert_same_values(ours.inverse_transform(a), namesake.inverse_transform(b), "inverse")
 
 
 @pytest.mark.fast
@@ -73,21 +73,21 @@ def assert_same(ours, theirs, y):
 def test_equal_scikit_learn_before_and_after(model, draw, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     y = draw(rng, 40)
-    ours, theirs = copy.deepcopy(model).fit(y), namesake(model).fit(y)
-    assert_same(ours, theirs, y)
+    ours, namesake = copy.deepcopy(model).fit(y), namesake_of(model).fit(y)
+    assert_same(ours, namesake, y)
     kept = np.arange(40)
     for part in np.array_split(rng.permutation(40)[:37], 4):
         ours.unlearn(part)
         kept = np.setdiff1d(kept, part)
         left = pick(y, kept)
-        assert_same(ours, theirs.fit(left), left)
-        assert_same(ours.to_predictor(), theirs, left)
+        assert_same(ours, namesake.fit(left), left)
+        assert_same(ours.to_predictor(), namesake, left)
         np.testing.assert_array_equal(ours.sample_ids_, kept)
         if draw is fixed_width and isinstance(
             ours, LabelEncoder
         ):  # a slice keeps the width of the whole
             assert ours.classes_.dtype == y.dtype
-    a, b = copy.deepcopy(model).fit_transform(y), namesake(model).fit_transform(y)
+    a, b = copy.deepcopy(model).fit_transform(y), namesake_of(model).fit_transform(y)
     np.testing.assert_array_equal(*(v.toarray() if sparse.issparse(v) else v for v in (a, b)))
 
 
@@ -106,7 +106,7 @@ def test_law_for_any_labels_ids_and_order(data):
         before = model.transform(left)
         keeps = model._keeps_outputs(view, rows)
         model.unlearn([i, i])
-        assert_same(model, namesake(model).fit(left), left)
+        assert_same(model, namesake_of(model).fit(left), left)
         after = model.transform(left)
         assert keeps == (before.shape == after.shape and abs(before - after).sum() == 0)
         out = model._outputs_at(np.arange(model._samples.n_samples))
@@ -128,7 +128,7 @@ def test_requests_are_all_or_nothing_and_leave_nothing(Model):
     model.unlearn("q")
     model.unlearn("r")
     assert b"nobody else" not in pickle.dumps(model)
-    assert model.unlearning_report_.n_left == 2
+    assert model.unlearning_report_.n_remaining == 2
     assert pickle.loads(pickle.dumps(model)).unlearn("p").classes_.tolist() == ["b"]
     assert model.sample_ids_.tolist() == ["p", "s"]
 

@@ -7,12 +7,12 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from skunlearn.preprocessing import MaxAbsScaler
-from skunlearn.preprocessing._max_abs_scaler import _STOCK_CLIPS
+from skunlearn.preprocessing._max_abs_scaler import _NAMESAKE_CLIPS
 
 
-def assert_same_scaler(ours, theirs):
+def assert_same_scaler(ours, namesake):
     for name in ("max_abs_", "scale_", "n_samples_seen_"):
-        left, right = getattr(ours, name), getattr(theirs, name)
+        left, right = getattr(ours, name), getattr(namesake, name)
         assert_array_equal(left, right, err_msg=name)
         assert np.asarray(left).dtype == np.asarray(right).dtype
 
@@ -34,9 +34,9 @@ def test_law_for_any_rows_ids_and_order(data):
     for i in data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist())))):
         scaler.unlearn([i, i])
         left = X[np.isin(ids, scaler.sample_ids_)]
-        theirs = sklearn.preprocessing.MaxAbsScaler().fit(left)
-        assert_same_scaler(scaler, theirs)
-        outputs = scaler.transform(left) - theirs.transform(left)
+        namesake = sklearn.preprocessing.MaxAbsScaler().fit(left)
+        assert_same_scaler(scaler, namesake)
+        outputs = scaler.transform(left) - namesake.transform(left)
         outputs = outputs.data if sparse.issparse(outputs) else outputs
         assert not np.nan_to_num(outputs).any()
 
@@ -51,14 +51,14 @@ def test_outputs_are_kept_unless_the_largest_leaves():
 
 
 @pytest.mark.fast
-@pytest.mark.skipif(_STOCK_CLIPS, reason="this scikit-learn can clip")
+@pytest.mark.skipif(_NAMESAKE_CLIPS, reason="this scikit-learn can clip")
 def test_clipping_needs_a_release_that_can():
     with pytest.raises(ValueError, match="needs a release"):
         MaxAbsScaler(clip=True).fit([[1.0], [2.0]])
 
 
 @pytest.mark.fast
-@pytest.mark.skipif(not _STOCK_CLIPS, reason="this scikit-learn cannot clip")
+@pytest.mark.skipif(not _NAMESAKE_CLIPS, reason="this scikit-learn cannot clip")
 def test_clipping():
     scaler = MaxAbsScaler(clip=True).fit([[1.0], [2.0]])
     assert_array_equal(scaler.transform([[-7.0], [1.0]]), [[-1.0], [0.5]])

@@ -16,9 +16,9 @@ from skunlearn.preprocessing import MinMaxScaler
 ATTRIBUTES = ("min_", "scale_", "data_min_", "data_max_", "data_range_", "n_samples_seen_")
 
 
-def assert_same_scaler(ours, theirs):
+def assert_same_scaler(ours, namesake):
     for name in ATTRIBUTES:
-        left, right = getattr(ours, name), getattr(theirs, name)
+        left, right = getattr(ours, name), getattr(namesake, name)
         assert_array_equal(left, right, err_msg=name)
         assert np.asarray(left).dtype == np.asarray(right).dtype
 
@@ -32,15 +32,17 @@ def test_fit_and_transform_equal_scikit_learn(dtype, feature_range, clip, global
     X = (rng.normal(size=(300, 5)) * 10.0 ** rng.integers(-3, 4, 5)).astype(dtype)
     X[:, 2] = 0.1
     X[rng.random(X.shape) < 0.1] = np.nan
-    theirs = sklearn.preprocessing.MinMaxScaler(feature_range, clip=clip).fit(X)
+    namesake = sklearn.preprocessing.MinMaxScaler(feature_range, clip=clip).fit(X)
     ours = MinMaxScaler(feature_range, clip=clip).fit(X)
-    assert_same_scaler(ours, theirs)
+    assert_same_scaler(ours, namesake)
     fresh = 2 * rng.normal(size=(50, 5)).astype(dtype)
-    assert_array_equal(ours.transform(fresh), theirs.transform(fresh))
-    assert_array_equal(ours.inverse_transform(fresh), theirs.inverse_transform(fresh))
+    assert_array_equal(ours.transform(fresh), namesake.transform(fresh))
+    assert_array_equal(ours.inverse_transform(fresh), namesake.inverse_transform(fresh))
     assert hasattr(ours, "_affine_map") is not clip
     if not clip:
-        assert_allclose(ours._affine_map().of(fresh), theirs.transform(fresh), rtol=1e-3, atol=1e-3)
+        assert_allclose(
+            ours._affine_map().of(fresh), namesake.transform(fresh), rtol=1e-3, atol=1e-3
+        )
 
 
 @settings(max_examples=60, deadline=None)

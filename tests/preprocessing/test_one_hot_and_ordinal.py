@@ -17,7 +17,7 @@ from tests.preprocessing.encoders import (
     TABLES,
     assert_same_encoder,
     assert_same_values,
-    namesake,
+    namesake_of,
     numbers_as_objects,
     object_array,
     pandas_frame,
@@ -55,8 +55,10 @@ def outcome(call):
     return result, [str(warning.message) for warning in caught]
 
 
-def assert_same_outputs(ours, theirs, X):
-    (a, ours_said), (b, theirs_said) = (outcome(lambda m=m: m.transform(X)) for m in (ours, theirs))
+def assert_same_outputs(ours, namesake, X):
+    (a, ours_said), (b, theirs_said) = (
+        outcome(lambda m=m: m.transform(X)) for m in (ours, namesake)
+    )
     # How unknown categories are encoded, scikit-learn 1.6 did not always say right.
     assert [text.split(" These")[0] for text in ours_said] == [
         text.split(" These")[0] for text in theirs_said
@@ -81,31 +83,31 @@ def assert_same_outputs(ours, theirs, X):
 def test_fit_and_output_equal_scikit_learn_before_and_after(make, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X = make(rng, 60)
-    for place in rng.permutation(len(MODELS))[:4]:
-        check_against_scikit_learn(copy.deepcopy(MODELS[place]), X, rng)
+    for position in rng.permutation(len(MODELS))[:4]:
+        check_against_scikit_learn(copy.deepcopy(MODELS[position]), X, rng)
 
 
 def check_against_scikit_learn(ours, X, rng):
-    theirs = namesake(ours).fit(X)
-    assert_same_encoder(ours.fit(X), theirs)
-    encoded = assert_same_outputs(ours, theirs, X)
+    namesake = namesake_of(ours).fit(X)
+    assert_same_encoder(ours.fit(X), namesake)
+    encoded = assert_same_outputs(ours, namesake, X)
     if not isinstance(encoded, type):
         back, _ = outcome(lambda: ours.inverse_transform(encoded.copy()))
-        expected, _ = outcome(lambda: theirs.inverse_transform(encoded.copy()))
-        skips = isinstance(ours, OrdinalEncoder) and hasattr(theirs, "infrequent_categories_")
+        expected, _ = outcome(lambda: namesake.inverse_transform(encoded.copy()))
+        skips = isinstance(ours, OrdinalEncoder) and hasattr(namesake, "infrequent_categories_")
         if isinstance(expected, np.ndarray) and not skips:  # theirs confuses missing and infrequent
             assert_same_values(back, expected, "inverse_transform")
     kept = np.arange(60)
     for part in np.array_split(rng.permutation(60)[:50], 3):
         ours.unlearn(part)
         kept = np.setdiff1d(kept, part)
-        assert_same_encoder(ours, theirs.fit(pick(X, kept)))
+        assert_same_encoder(ours, namesake.fit(pick(X, kept)))
         assert ours.unlearning_report_.guarantee.kind == "bitwise"
-    assert_same_outputs(ours, theirs, pick(X, kept))
+    assert_same_outputs(ours, namesake, pick(X, kept))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert_same_outputs(ours, theirs, X)  # values that are unknown by now
-    assert_same_outputs(ours.to_predictor(), theirs, pick(X, kept))
+        assert_same_outputs(ours, namesake, X)  # values that are unknown by now
+    assert_same_outputs(ours.to_predictor(), namesake, pick(X, kept))
 
 
 @settings(max_examples=80, deadline=None)
@@ -116,7 +118,7 @@ def test_law_for_any_rows_ids_and_order(data):
     X = data.draw(st.sampled_from((object_array, numbers_as_objects)))(rng, n)
     model = copy.deepcopy(data.draw(st.sampled_from(MODELS)))
     ids = rng.integers(0, max(2, n // 2), n)
-    theirs = namesake(model)
+    namesake = namesake_of(model)
     model.fit(X, sample_ids=ids)
     for i in data.draw(st.permutations(sorted(set(ids.tolist()))))[:-1]:
         before = model.transform(X[np.isin(ids, model.sample_ids_)])
@@ -125,7 +127,7 @@ def test_law_for_any_rows_ids_and_order(data):
         keeps = model._keeps_outputs(view, np.flatnonzero(held_slots(model, i)))
         stays = ids[np.isin(ids, model.sample_ids_)] != i
         model.unlearn([i, i])
-        assert_same_encoder(model, theirs.fit(X[kept]))
+        assert_same_encoder(model, namesake.fit(X[kept]))
         after = model.transform(X[kept])
         same = before.shape[1] == after.shape[1] and bool(
             np.array_equal(dense(before)[stays], dense(after), equal_nan=True)
@@ -173,18 +175,18 @@ def test_given_categories_stay_and_are_counted(Model, global_random_seed):
     X = words(rng, 80)[:, None]
     given = [["blue", "green", "red", "ultramarine", "violet"]]
     model = Model(categories=given, min_frequency=10).fit(X)
-    theirs = namesake(model)
+    namesake = namesake_of(model)
     for part in np.array_split(rng.permutation(80)[:70], 5):
         model.unlearn(part)
         kept = X[model.sample_ids_]
-        assert_same_encoder(model, theirs.fit(kept))
-        assert_same_outputs(model, theirs, X)
+        assert_same_encoder(model, namesake.fit(kept))
+        assert_same_outputs(model, namesake, X)
 
 
 @pytest.mark.fast
 @pytest.mark.parametrize("Model", [OneHotEncoder, OrdinalEncoder])
 def test_given_categories_are_checked_as_in_scikit_learn(Model):
-    theirs = getattr(sklearn.preprocessing, Model.__name__)
+    namesake = getattr(sklearn.preprocessing, Model.__name__)
     words_, numbers = np.array([["a"], ["b"]], dtype=object), np.array([[1.0], [2.0]])
     for X, listed in (
         (words_, ["a"]),
@@ -196,7 +198,7 @@ def test_given_categories_are_checked_as_in_scikit_learn(Model):
         (numbers, [1.0, 2.0, np.nan]),
         (words_.astype(str), ["a", "b", "long"]),
     ):
-        a, b = Model(categories=[listed]), theirs(categories=[listed])
+        a, b = Model(categories=[listed]), namesake(categories=[listed])
         (ours, _), (expected, _) = (
             outcome(lambda a=a, X=X: a.fit(X)),
             outcome(lambda b=b, X=X: b.fit(X)),
@@ -221,9 +223,9 @@ def test_unknown_categories_as_in_scikit_learn(unknown, drop, limits, global_ran
     strange = X.copy()
     strange[3:6, 0] = ["violet", None, np.nan]
     ours = OneHotEncoder(handle_unknown=unknown, drop=drop, **limits).fit(X)
-    theirs = namesake(ours).fit(X)
-    assert_same_outputs(ours, theirs, strange)
-    assert_same_outputs(ours, theirs, pick(strange, [0]))
+    namesake = namesake_of(ours).fit(X)
+    assert_same_outputs(ours, namesake, strange)
+    assert_same_outputs(ours, namesake, pick(strange, [0]))
     if unknown == "error":
         with pytest.raises(ValueError, match=r"Found unknown categories \['violet', None, nan\]"):
             ours.transform(strange)
@@ -235,7 +237,7 @@ def test_unknown_categories_as_in_scikit_learn(unknown, drop, limits, global_ran
 def test_a_category_to_be_dropped_must_not_go():
     X = np.array([["a", "x"], ["b", "x"], ["b", np.nan], ["a", "y"]], dtype=object)
     encoder = OneHotEncoder(drop=["a", np.nan]).fit(X)
-    assert_same_encoder(encoder, namesake(encoder).fit(X))
+    assert_same_encoder(encoder, namesake_of(encoder).fit(X))
     before = pickle.dumps(encoder)
     for request in ([0, 3], [2]):
         with pytest.raises(NotUnlearnableError, match="supposed to be dropped"):
@@ -244,7 +246,7 @@ def test_a_category_to_be_dropped_must_not_go():
     with pytest.raises(NotUnlearnableError, match="because it is infrequent"):
         rare.unlearn(1)
     assert pickle.dumps(encoder) == before
-    assert_same_encoder(encoder.unlearn(0), namesake(encoder).fit(X[1:]))
+    assert_same_encoder(encoder.unlearn(0), namesake_of(encoder).fit(X[1:]))
 
 
 @pytest.mark.fast
@@ -278,10 +280,10 @@ def test_integers_are_integers_again_when_the_last_missing_value_goes(make, glob
     encoder = OrdinalEncoder().fit(X)
     encoder.unlearn([3]).unlearn([19])
     kept = np.setdiff1d(np.arange(20), [3, 19])
-    theirs = namesake(encoder).fit(X[kept])
-    assert_same_encoder(encoder, theirs)
-    assert_same_encoder(encoder.unlearn(5), theirs.fit(X[np.setdiff1d(kept, [5])]))
-    assert_same_outputs(encoder, theirs, X[kept])
+    namesake = namesake_of(encoder).fit(X[kept])
+    assert_same_encoder(encoder, namesake)
+    assert_same_encoder(encoder.unlearn(5), namesake.fit(X[np.setdiff1d(kept, [5])]))
+    assert_same_outputs(encoder, namesake, X[kept])
 
 
 @pytest.mark.fast
@@ -292,7 +294,7 @@ def test_the_missing_value_of_pandas_is_as_in_scikit_learn():
     assert encoder.categories_[0].tolist() == [pd.NA]
     assert encoder.unlearn(0).transform(frame).toarray().tolist() == [[1.0]] * 3
     frame["a"] = pd.array(["x", None, "y"], dtype="string")
-    for model in (OneHotEncoder(), namesake(OneHotEncoder())):
+    for model in (OneHotEncoder(), namesake_of(OneHotEncoder())):
         with pytest.raises(TypeError, match="uniformly strings or numbers"):
             model.fit(frame)
 

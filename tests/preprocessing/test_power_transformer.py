@@ -35,15 +35,15 @@ def test_fit_and_requests_equal_scikit_learn(method, standardize, missing, globa
     if missing:
         X[rng.random(X.shape) < 0.1] = np.nan
     ours = PowerTransformer(method, standardize=standardize).fit(X)
-    theirs = sklearn.preprocessing.PowerTransformer(method=method, standardize=standardize)
+    namesake = sklearn.preprocessing.PowerTransformer(method=method, standardize=standardize)
     kept = np.arange(300)
     for part in (None, *np.array_split(rng.permutation(300)[:200], 4)):
         if part is not None:
             kept = ours.unlearn(part).sample_ids_
-        theirs.fit(X[kept])
+        namesake.fit(X[kept])
         # Brent's method stops where the likelihood is flat to rounding.
-        assert_allclose(ours.lambdas_, theirs.lambdas_, rtol=1e-5, atol=1e-6)
-        assert_allclose(ours.transform(X), theirs.transform(X), rtol=1e-4, atol=1e-5)
+        assert_allclose(ours.lambdas_, namesake.lambdas_, rtol=1e-5, atol=1e-6)
+        assert_allclose(ours.transform(X), namesake.transform(X), rtol=1e-4, atol=1e-5)
         again = PowerTransformer(method, standardize=standardize).fit(X[kept])
         assert_array_equal(ours.lambdas_, again.lambdas_)
         assert_array_equal(ours.transform(X), again.transform(X))

@@ -14,10 +14,10 @@ from skunlearn.utils._checks.inputs import check_law_sparse
 pytestmark = pytest.mark.filterwarnings("ignore:n_quantiles", "ignore:All-NaN slice")
 
 
-def assert_same(ours, theirs):
-    assert ours.n_quantiles_ == theirs.n_quantiles_
-    assert_array_equal(ours.references_, theirs.references_)
-    assert_array_equal(ours.quantiles_, theirs.quantiles_)
+def assert_same(ours, namesake):
+    assert ours.n_quantiles_ == namesake.n_quantiles_
+    assert_array_equal(ours.references_, namesake.references_)
+    assert_array_equal(ours.quantiles_, namesake.quantiles_)
 
 
 def table(rng, n, dtype=np.float64):
@@ -41,12 +41,12 @@ def test_law_without_a_subsample(data):
         parameters["ignore_implicit_zeros"] = data.draw(st.booleans())
     ids = rng.integers(0, max(2, n // 2), n)
     ours = QuantileTransformer(**parameters).fit(X, sample_ids=ids)
-    theirs = sklearn.preprocessing.QuantileTransformer(**parameters)
-    assert_same(ours, theirs.fit(X))
+    namesake = sklearn.preprocessing.QuantileTransformer(**parameters)
+    assert_same(ours, namesake.fit(X))
     order = data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist()))))
     for part in np.array_split(order, min(6, len(order))) if order else ():
         ours.unlearn(part)
-        assert_same(ours, theirs.fit(X[np.isin(ids, ours.sample_ids_)]))
+        assert_same(ours, namesake.fit(X[np.isin(ids, ours.sample_ids_)]))
 
 
 @settings(max_examples=40, deadline=None)
@@ -84,10 +84,10 @@ def test_transform_equals_scikit_learn(distribution, global_random_seed):
     X = table(rng, 200)
     parameters = {"n_quantiles": 20, "output_distribution": distribution}
     ours = QuantileTransformer(**parameters).fit(X).unlearn([3, 4])
-    theirs = sklearn.preprocessing.QuantileTransformer(**parameters).fit(X[ours.sample_ids_])
+    namesake = sklearn.preprocessing.QuantileTransformer(**parameters).fit(X[ours.sample_ids_])
     for mine in (ours, ours.to_predictor()):
-        assert_array_equal(mine.transform(X), theirs.transform(X))
-        assert_array_equal(mine.inverse_transform(X), theirs.inverse_transform(X))
+        assert_array_equal(mine.transform(X), namesake.transform(X))
+        assert_array_equal(mine.inverse_transform(X), namesake.inverse_transform(X))
 
 
 @pytest.mark.fast

@@ -9,9 +9,9 @@ from scipy import sparse
 from skunlearn.preprocessing import RobustScaler
 
 
-def assert_same_scaler(ours, theirs):
+def assert_same_scaler(ours, namesake):
     for name in ("center_", "scale_"):
-        left, right = getattr(ours, name), getattr(theirs, name)
+        left, right = getattr(ours, name), getattr(namesake, name)
         if right is None:
             assert left is None
         else:
@@ -39,13 +39,13 @@ def test_law_for_any_rows_ids_and_order(data):
         X = sparse.csr_array(X)
     ids = rng.integers(0, max(2, n // 2), n)
     scaler = RobustScaler(**parameters).fit(X, sample_ids=ids)
-    theirs = sklearn.preprocessing.RobustScaler(**parameters)
-    assert_same_scaler(scaler, theirs.fit(X))
+    namesake = sklearn.preprocessing.RobustScaler(**parameters)
+    assert_same_scaler(scaler, namesake.fit(X))
     order = data.draw(st.permutations(sorted(set((ids[ids != ids[0]]).tolist()))))
     for part in np.array_split(order, min(8, len(order))) if order else ():
         scaler.unlearn(part)
         left = X[np.isin(ids, scaler.sample_ids_)]
-        assert_same_scaler(scaler, theirs.fit(left))
+        assert_same_scaler(scaler, namesake.fit(left))
         assert_array_equal(scaler.sample_ids_, ids[np.isin(ids, scaler.sample_ids_)])
 
 
@@ -55,13 +55,13 @@ def test_transform_and_predictor_equal_scikit_learn(dtype, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X = rng.normal(size=(100, 3)).astype(dtype)
     ours = RobustScaler().fit(X).unlearn([1, 2, 3])
-    theirs = sklearn.preprocessing.RobustScaler().fit(X[ours.sample_ids_])
+    namesake = sklearn.preprocessing.RobustScaler().fit(X[ours.sample_ids_])
     for mine in (ours, ours.to_predictor()):
-        assert_array_equal(mine.transform(X), theirs.transform(X))
+        assert_array_equal(mine.transform(X), namesake.transform(X))
         assert mine.transform(X).dtype == dtype
-        assert_array_equal(mine.inverse_transform(X), theirs.inverse_transform(X))
+        assert_array_equal(mine.inverse_transform(X), namesake.inverse_transform(X))
     assert type(ours.to_predictor()) is sklearn.preprocessing.RobustScaler
-    assert_allclose(ours._affine_map().of(X), theirs.transform(X), rtol=1e-4, atol=1e-6)
+    assert_allclose(ours._affine_map().of(X), namesake.transform(X), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.fast

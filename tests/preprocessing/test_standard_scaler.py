@@ -44,17 +44,17 @@ def test_fit_and_transform_equal_scikit_learn(
     if missing:
         X[rng.random(X.shape) < 0.1] = np.nan
     weight = rng.random(500) * 3 if weighted else None
-    theirs = sklearn.preprocessing.StandardScaler(with_mean=with_mean, with_std=with_std)
+    namesake = sklearn.preprocessing.StandardScaler(with_mean=with_mean, with_std=with_std)
     ours = StandardScaler(with_mean=with_mean, with_std=with_std)
     with np.errstate(invalid="ignore"):  # scikit-learn's variance of a constant may be negative
-        theirs.fit(X, sample_weight=weight)
+        namesake.fit(X, sample_weight=weight)
     ours.fit(X, sample_weight=weight)
-    assert_same_scaler(ours, theirs, 1e-12)
+    assert_same_scaler(ours, namesake, 1e-12)
     rtol = 1e-5 if dtype == np.float32 else 1e-11
     # scikit-learn 1.6 subtracts a float64 mean, later releases one rounded to the rows' dtype.
-    rounded = np.abs(theirs.mean_ / theirs.scale_).max() if with_mean and with_std else 0.0
+    rounded = np.abs(namesake.mean_ / namesake.scale_).max() if with_mean and with_std else 0.0
     atol = max(rtol, np.finfo(dtype).eps * rounded)
-    assert_allclose(ours.transform(X), theirs.transform(X), rtol=rtol, atol=atol)
+    assert_allclose(ours.transform(X), namesake.transform(X), rtol=rtol, atol=atol)
     assert ours.transform(X).dtype == dtype
     back = ours.inverse_transform(ours.transform(X))
     assert_allclose(back, X, rtol=1e-3 if dtype == np.float32 else 1e-9)
@@ -67,17 +67,17 @@ def test_sparse_rows_equal_scikit_learn_and_the_law(with_std, weighted, global_r
     rng = np.random.default_rng(global_random_seed)
     X = sparse.random(300, 7, density=0.3, format="csr", random_state=global_random_seed)
     weight = rng.random(300) if weighted else None
-    theirs = sklearn.preprocessing.StandardScaler(with_mean=False, with_std=with_std)
-    theirs.fit(X, sample_weight=weight)
+    namesake = sklearn.preprocessing.StandardScaler(with_mean=False, with_std=with_std)
+    namesake.fit(X, sample_weight=weight)
     ours = StandardScaler(with_mean=False, with_std=with_std).fit(X, sample_weight=weight)
-    assert_same_scaler(ours, theirs, 1e-12)
+    assert_same_scaler(ours, namesake, 1e-12)
     gone = rng.choice(300, 40, replace=False)
     kept = np.setdiff1d(np.arange(300), gone)
     for part in np.array_split(gone, 5):
         ours.unlearn(part)
-    theirs.fit(X[kept], sample_weight=None if weight is None else weight[kept])
-    assert_same_scaler(ours, theirs)
-    assert_allclose(ours.transform(X).toarray(), theirs.transform(X).toarray(), rtol=1e-9)
+    namesake.fit(X[kept], sample_weight=None if weight is None else weight[kept])
+    assert_same_scaler(ours, namesake)
+    assert_allclose(ours.transform(X).toarray(), namesake.transform(X).toarray(), rtol=1e-9)
 
 
 @settings(max_examples=60, deadline=None)

@@ -54,14 +54,14 @@ def two_objects(rng, n):
 TARGETS = (numbers, two, three, three_names, two_objects)
 
 
-def assert_same_encoder(ours, theirs, rtol):
+def assert_same_encoder(ours, namesake, rtol):
     """Compare encoders; with ``rtol=0`` bit for bit."""
-    assert ours.target_type_ == theirs.target_type_
-    assert_same_values(ours.classes_, theirs.classes_, "classes_")
-    for a, b in zip(ours.categories_, theirs.categories_, strict=True):
+    assert ours.target_type_ == namesake.target_type_
+    assert_same_values(ours.classes_, namesake.classes_, "classes_")
+    for a, b in zip(ours.categories_, namesake.categories_, strict=True):
         assert_same_values(a, b, "categories_")
-    assert len(ours.encodings_) == len(theirs.encodings_)
-    learnt = [[*model.encodings_, model.target_mean_] for model in (ours, theirs)]
+    assert len(ours.encodings_) == len(namesake.encodings_)
+    learnt = [[*model.encodings_, model.target_mean_] for model in (ours, namesake)]
     for a, b in zip(*learnt, strict=True):
         assert np.shape(a) == np.shape(b)
         assert type(a) is type(b)
@@ -79,7 +79,7 @@ def test_fit_and_transform_equal_scikit_learn_before_and_after(draw, smooth, glo
     make = TABLES[rng.integers(len(TABLES))]
     X, y = make(rng, 60), draw(rng, 60)
     ours = TargetEncoder(smooth=smooth)
-    theirs = sklearn.preprocessing.TargetEncoder(smooth=smooth)
+    namesake = sklearn.preprocessing.TargetEncoder(smooth=smooth)
     kept = np.arange(60)
     ours.fit(X, y)
     for part in [[], *np.array_split(rng.permutation(60)[:45], 3)]:
@@ -87,13 +87,13 @@ def test_fit_and_transform_equal_scikit_learn_before_and_after(draw, smooth, glo
         kept = np.setdiff1d(kept, part)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # few rows for so many classes
-            theirs.fit(pick(X, kept), y[kept])
+            namesake.fit(pick(X, kept), y[kept])
             again = TargetEncoder(smooth=smooth).fit(pick(X, kept), y[kept], sample_ids=kept)
-        assert_same_encoder(ours, theirs, 1e-12)
+        assert_same_encoder(ours, namesake, 1e-12)
         assert_same_encoder(ours, again, 0)
-        assert_allclose(ours.transform(X), theirs.transform(X), rtol=1e-12, atol=1e-12)
+        assert_allclose(ours.transform(X), namesake.transform(X), rtol=1e-12, atol=1e-12)
         assert_array_equal(ours.transform(X), ours.to_predictor().transform(X))
-        assert_array_equal(ours.get_feature_names_out(), theirs.get_feature_names_out())
+        assert_array_equal(ours.get_feature_names_out(), namesake.get_feature_names_out())
     assert ours.unlearning_report_.guarantee.kind == "bitwise"
 
 
@@ -126,7 +126,7 @@ def test_law_for_any_rows_targets_ids_and_order(data):
 
 def outputs_without(model, ids):
     samples = model._samples
-    return model._outputs_at(samples.places_without(samples.resolve(ids)[1]))
+    return model._outputs_at(samples.positions_without(samples.resolve(ids)[1]))
 
 
 def spread(model, i):
@@ -234,9 +234,9 @@ def test_given_categories_and_frames(global_random_seed):
     X, y = words(rng, 40)[:, None], numbers(rng, 40)
     listed = [["blue", "green", "red", "ultramarine", "violet"]]
     ours = TargetEncoder(categories=listed).fit(X, y).unlearn(range(30))
-    theirs = sklearn.preprocessing.TargetEncoder(categories=listed).fit(X[30:], y[30:])
-    assert_same_encoder(ours, theirs, 1e-12)
-    assert_allclose(ours.transform(X), theirs.transform(X), rtol=1e-12)
+    namesake = sklearn.preprocessing.TargetEncoder(categories=listed).fit(X[30:], y[30:])
+    assert_same_encoder(ours, namesake, 1e-12)
+    assert_allclose(ours.transform(X), namesake.transform(X), rtol=1e-12)
     part = TargetEncoder(categories=[["blue", "red"]], smooth=0.0).fit(X, y)
     for word, encoding in zip(["blue", "red"], part.encodings_[0], strict=True):
         rows = X[:, 0] == word
@@ -296,16 +296,16 @@ def test_sums_are_exact(values):
 def test_kernels_equal_their_python_functions(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     y = rng.normal(size=20) * 10.0 ** rng.integers(-9, 9, 20)
-    places = rng.integers(-1, 3, (20, 2)).astype(np.intp)
+    positions = rng.integers(-1, 3, (20, 2)).astype(np.intp)
     lowest = np.array([-4, -8])
     made = []
     for kernel in (exact_sums.add_rows, exact_sums.add_rows.py_func):
         sums, squares = np.zeros((3, 7), dtype=np.int64), np.zeros((3, 12), dtype=np.int64)
-        kernel(sums, squares, lowest, places, y, 1)
+        kernel(sums, squares, lowest, positions, y, 1)
         made.append((sums, squares))
     assert_array_equal(made[0][0], made[1][0])
     assert_array_equal(made[0][1], made[1][1])
-    count = np.bincount(places[places >= 0], minlength=3)
+    count = np.bincount(positions[positions >= 0], minlength=3)
     arguments = (*made[0], lowest, count, np.arange(3))
     for a, b in zip(
         exact_sums.sums_and_scatters(*arguments),

@@ -35,9 +35,9 @@ def draw_table(seed, n=80, d=3, n_classes=2):
 
 
 def refit(model, X, y, **weights):
-    stock = getattr(sklearn.svm, type(model).__name__)
+    namesake = getattr(sklearn.svm, type(model).__name__)
     params = {k: v for k, v in model.get_params().items() if k != "probability"}
-    return stock(**params | {"tol": 1e-6}).fit(X, y, **weights)
+    return namesake(**params | {"tol": 1e-6}).fit(X, y, **weights)
 
 
 def scores_of(model, X):
@@ -63,15 +63,15 @@ def test_equal_scikit_learn_before_and_after(params, n_classes, global_random_se
     for request in ([], [4], [7, 30, 41], list(range(60, 75))):
         model.unlearn(request)
         kept = model.sample_ids_
-        theirs = refit(model, X[kept], y[kept])
-        assert_allclose(scores_of(model, X), scores_of(theirs, X), rtol=2e-4, atol=2e-4)
-        assert np.mean(model.predict(X) == theirs.predict(X)) > 0.98 or not n_classes
+        namesake = refit(model, X[kept], y[kept])
+        assert_allclose(scores_of(model, X), scores_of(namesake, X), rtol=2e-4, atol=2e-4)
+        assert np.mean(model.predict(X) == namesake.predict(X)) > 0.98 or not n_classes
         assert_array_equal(model.support_vectors_, X[kept][model.support_])
         for name in ("intercept_", "n_support_", "support_", "shape_fit_", "dual_coef_"):
-            assert np.ndim(getattr(model, name)) == np.ndim(getattr(theirs, name))
-        assert model.intercept_.shape == theirs.intercept_.shape
+            assert np.ndim(getattr(model, name)) == np.ndim(getattr(namesake, name))
+        assert model.intercept_.shape == namesake.intercept_.shape
         if "linear" in params.values():
-            assert_allclose(model.coef_, theirs.coef_, rtol=1e-3, atol=1e-3)
+            assert_allclose(model.coef_, namesake.coef_, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.fast
@@ -102,15 +102,15 @@ def test_multi_class_decisions(shape):
     X = X + 0.05 * np.random.default_rng(0).normal(size=X.shape)
     model = SVC(gamma=0.2, decision_function_shape=shape).fit(X, y).unlearn(range(0, 150, 7))
     kept = model.sample_ids_
-    theirs = refit(model, X[kept], y[kept])
-    assert_allclose(model.decision_function(X), theirs.decision_function(X), atol=1e-4)
-    assert_array_equal(model.predict(X), theirs.predict(X))
-    assert_array_equal(model.n_support_, theirs.n_support_)
-    assert_array_equal(model.support_, theirs.support_)
-    assert_allclose(model.dual_coef_, theirs.dual_coef_, atol=1e-3)
+    namesake = refit(model, X[kept], y[kept])
+    assert_allclose(model.decision_function(X), namesake.decision_function(X), atol=1e-4)
+    assert_array_equal(model.predict(X), namesake.predict(X))
+    assert_array_equal(model.n_support_, namesake.n_support_)
+    assert_array_equal(model.support_, namesake.support_)
+    assert_allclose(model.dual_coef_, namesake.dual_coef_, atol=1e-3)
     if shape == "ovr":
         ties = model.set_params(break_ties=True).predict(X)
-        assert_array_equal(ties, theirs.set_params(break_ties=True).predict(X))
+        assert_array_equal(ties, namesake.set_params(break_ties=True).predict(X))
     else:
         with pytest.raises(ValueError, match="break_ties must be False"):
             model.set_params(break_ties=True).predict(X)
@@ -129,8 +129,8 @@ def test_weights_and_sparse_rows(n_classes, as_sparse, global_random_seed):
     for request in ([1], [2, 3, 10], [11], [50, 51]):
         model.unlearn(request)
         kept = model.sample_ids_[weight[model.sample_ids_] > 0]
-        theirs = refit(model, X[kept], y[kept], sample_weight=weight[kept])
-        assert_allclose(scores_of(model, table), scores_of(theirs, X), atol=1e-4)
+        namesake = refit(model, X[kept], y[kept], sample_weight=weight[kept])
+        assert_allclose(scores_of(model, table), scores_of(namesake, X), atol=1e-4)
         held = model.sample_ids_
         again = clone(model).fit(table[held], y[held], weight[held])
         assert_allclose(scores_of(model, table), scores_of(again, X), atol=1e-8)
@@ -144,9 +144,9 @@ def test_balanced_class_weights_are_chosen_anew(global_random_seed):
     model = SVC(gamma=0.3, class_weight="balanced").fit(X, y).unlearn(0)
     kept = model.sample_ids_
     assert model.unlearning_report_.n_refitted == 1
-    theirs = refit(model, X[kept], y[kept])
-    assert_allclose(model.class_weight_, theirs.class_weight_)
-    assert_allclose(model.decision_function(X), theirs.decision_function(X), atol=1e-4)
+    namesake = refit(model, X[kept], y[kept])
+    assert_allclose(model.class_weight_, namesake.class_weight_)
+    assert_allclose(model.decision_function(X), namesake.decision_function(X), atol=1e-4)
 
 
 @settings(max_examples=40, deadline=None)

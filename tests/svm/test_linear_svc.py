@@ -52,11 +52,11 @@ def test_equal_scikit_learn_before_and_after(params, weighted, n_classes, global
         for request in ([], [4], list(range(50, 70))):
             model.unlearn(request)
             kept = model.sample_ids_
-            theirs = refit(model, X[kept], y[kept], weight[kept])
-            assert_allclose(model.coef_, theirs.coef_, rtol=1e-5, atol=1e-5)
-            assert_allclose(model.intercept_, theirs.intercept_, rtol=1e-5, atol=1e-5)
-            assert np.shape(model.intercept_) == np.shape(theirs.intercept_)
-            assert_array_equal(model.predict(table), theirs.predict(X))
+            namesake = refit(model, X[kept], y[kept], weight[kept])
+            assert_allclose(model.coef_, namesake.coef_, rtol=1e-5, atol=1e-5)
+            assert_allclose(model.intercept_, namesake.intercept_, rtol=1e-5, atol=1e-5)
+            assert np.shape(model.intercept_) == np.shape(namesake.intercept_)
+            assert_array_equal(model.predict(table), namesake.predict(X))
 
 
 @settings(max_examples=40, deadline=None)
@@ -113,8 +113,8 @@ def test_many_columns(global_random_seed):
     y = rng.integers(0, 2, 60)
     model = LinearSVC(fit_intercept=False).fit(X, y).unlearn([3, 4])
     kept = model.sample_ids_
-    theirs = refit(model, X[kept], y[kept])
-    assert_allclose(model.coef_, theirs.coef_, atol=1e-5)
+    namesake = refit(model, X[kept], y[kept])
+    assert_allclose(model.coef_, namesake.coef_, atol=1e-5)
     again = LinearSVC(fit_intercept=False).fit(X[kept], y[kept])
     assert_allclose(model.coef_, again.coef_, atol=1e-10)
     narrow = X[:40, :30]

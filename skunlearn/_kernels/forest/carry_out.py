@@ -156,21 +156,21 @@ def carry_out(table, trees, plan, gone, sign):
             for i in range(base + n_rows, trees.first_row[graft.tree] + trees.extents[node].stop):
                 trees.rows[i] = -1
         n_nodes = graft.nodes[1] - graft.nodes[0]
-        places = np.empty(n_nodes, np.int32)
-        places[0] = node
+        positions = np.empty(n_nodes, np.int32)
+        positions[0] = node
         for i in range(1, n_nodes, 2):
             if trees.used[N_FREE]:
                 trees.used[N_FREE] -= 1
-                places[i] = trees.free[trees.used[N_FREE]]
+                positions[i] = trees.free[trees.used[N_FREE]]
             else:
-                places[i] = trees.used[N_NODES]
+                positions[i] = trees.used[N_NODES]
                 trees.used[N_NODES] += 2
-            places[i + 1] = places[i] + 1
+            positions[i + 1] = positions[i] + 1
         for i in range(n_nodes):
-            new, at = plan.nodes[graft.nodes[0] + i], places[i]
+            new, at = plan.nodes[graft.nodes[0] + i], positions[i]
             extent = plan.extents[graft.nodes[0] + i]
             trees.nodes[at].threshold, trees.nodes[at].feature = new.threshold, new.feature
-            trees.nodes[at].left = places[new.left]
+            trees.nodes[at].left = positions[new.left]
             if i:
                 trees.extents[at].start = extent.start + start
                 trees.extents[at].stop = extent.stop + start

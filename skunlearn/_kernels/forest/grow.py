@@ -29,7 +29,7 @@ COPIED = 4096
 # one stands (itself for a leaf); by which feature, ``~feature`` if missing values go left.
 NODE = np.dtype([("threshold", np.float32), ("left", np.int32), ("feature", np.int32)])
 
-# Where a node's rows stand among its tree's, how many there are, and the place of its cache.
+# Where a node's rows stand among its tree's, how many there are, and the position of its cache.
 EXTENT = np.dtype(
     [("start", np.int32), ("stop", np.int32), ("size", np.int32), ("cache", np.int32)]
 )

@@ -68,20 +68,20 @@ def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
         Where each tree's rows begin.
     """
     chosen, taken = np.empty(n_per_row, np.int32), np.zeros(n_trees, np.bool_)
-    first, place = np.zeros(n_trees + 1, np.int64), np.zeros(n_trees, np.int64)
+    first, position = np.zeros(n_trees + 1, np.int64), np.zeros(n_trees, np.int64)
     for i in range(rows.size):
         draw_trees(mix(mix(id_hashes[i] ^ key)), n_trees, chosen, taken)
         for tree in chosen:
             first[tree + 1] += 1
     for tree in range(n_trees):
         first[tree + 1] += first[tree]
-        place[tree] = first[tree]
+        position[tree] = first[tree]
     in_trees = np.empty(rows.size * n_per_row, np.int32)
     for i in range(rows.size):
         draw_trees(mix(mix(id_hashes[i] ^ key)), n_trees, chosen, taken)
         for tree in chosen:
-            in_trees[place[tree]] = rows[i]
-            place[tree] += 1
+            in_trees[position[tree]] = rows[i]
+            position[tree] += 1
     return in_trees, first
 
 

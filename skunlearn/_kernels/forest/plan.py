@@ -33,11 +33,11 @@ from skunlearn._kernels.forest.tree_parts import (
     count_in,
     interval_of,
     lattice_of,
-    place_in_order,
+    position_in_order,
 )
 
 # A node on the path of the rows that keeps its split: which rows, in the order of `leaving`;
-# by which feature it divides from now on; the place of new sums, KEEP, or a mark for its cache.
+# by which feature it divides from now on; the position of new sums, KEEP, or a mark for its cache.
 VISIT = np.dtype(
     [
         ("node", np.int32),
@@ -170,7 +170,7 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
             count_in(sums, at, width, row, labels, targets, weights, scales, -1)
         else:
             if table.is_categorical[f]:
-                v = np.float32(place_in_order(v, trial.key & NUMBERS))
+                v = np.float32(position_in_order(v, trial.key & NUMBERS))
             trial.n_low -= v == low
             trial.n_high -= v == high
             if low < high:
@@ -203,7 +203,7 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
     rules : Rules
     trees : Trees
     cache : int
-        Place of the node's cache, or no place.
+        Position of the node's cache, or none.
     rows, leaving : ndarray, int32
         The node's rows as they stand in its tree, and those that leave.
     gone : ndarray of shape (n_slots,), bool

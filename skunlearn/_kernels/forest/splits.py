@@ -15,7 +15,7 @@ from skunlearn._kernels.forest.tree_parts import (
     lattice_of,
     mix,
     order_threshold,
-    place_in_order,
+    position_in_order,
     threshold_at,
 )
 
@@ -31,7 +31,7 @@ class Space(NamedTuple):
     order : ndarray of shape (n_features,), int32
         Features.
     values : ndarray of shape (n_rows,), float32
-    places, codes, spare : ndarray of shape (n_rows,), int32
+    positions, codes, spare : ndarray of shape (n_rows,), int32
     total : ndarray of shape (width,), int64
         Sums of a node.
     parts : ndarray of shape (2, width), int64
@@ -44,7 +44,7 @@ class Space(NamedTuple):
 
     order: np.ndarray
     values: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     codes: np.ndarray
     spare: np.ndarray
     total: np.ndarray
@@ -76,8 +76,8 @@ def space_for(n_rows, n_features, rules, like):
 
 
 @njit(cache=True, inline="always")
-def place_of_feature(key, n_drawn, n_features):
-    """Draw the hash from which a node's next feature comes, and its place among those left."""
+def position_of_feature(key, n_drawn, n_features):
+    """Draw the hash from which a node's next feature comes, and its position among those left."""
     drawn = mix(key + np.uint64(n_drawn))
     left = np.uint64(n_features - n_drawn)
     return drawn, n_drawn + np.int64(((drawn >> np.uint64(32)) * left) >> np.uint64(32))
@@ -122,14 +122,14 @@ def range_of(values, size):
     bits = values.view(np.int32)
     least, most, n_missing = np.int32(_INFINITE), np.int32(~_INFINITE), 0
     for i in range(size):
-        place = ordered(bits[i])
-        least, most = min(least, place), max(most, place)
+        position = ordered(bits[i])
+        least, most = min(least, position), max(most, position)
     if most > _INFINITE or least < ~_INFINITE:
         least, most = np.int32(_INFINITE), np.int32(~_INFINITE)
         for i in range(size):
-            place = ordered(bits[i])
-            if ~_INFINITE <= place <= _INFINITE:
-                least, most = min(least, place), max(most, place)
+            position = ordered(bits[i])
+            if ~_INFINITE <= position <= _INFINITE:
+                least, most = min(least, position), max(most, position)
             else:
                 n_missing += 1
     return (
@@ -166,7 +166,7 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
     table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
     labels, targets = table.labels, table.targets
     weights, scales = table.weights, table.scales
-    order, values, places, codes = space.order, space.values, space.places, space.codes
+    order, values, positions, codes = space.order, space.values, space.positions, space.codes
     trials, sums = space.trials, space.sums
     n_features, width, n_grid = order.size, space.total.size, rules.n_candidates
     plain = labels.size > 0 and weights.size == 0
@@ -177,9 +177,9 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
         for i in range(size):
             codes[i] = labels[np.uint32(rows[i])]
     while n_used < rules.max_features and n_drawn < n_features:
-        drawn, place = place_of_feature(key, n_drawn, n_features)
-        f = order[place]
-        order[place] = order[n_drawn]
+        drawn, position = position_of_feature(key, n_drawn, n_features)
+        f = order[position]
+        order[position] = order[n_drawn]
         order[n_drawn] = f
         n_drawn += 1
         column = table.values[f * table.column_step :]
@@ -189,8 +189,8 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
         if table.is_categorical[f]:
             number = drawn & NUMBERS
             for i in range(size):
-                v, place = values[i], np.float32(place_in_order(values[i], number))
-                values[i] = place if v == v else v
+                v, position = values[i], np.float32(position_in_order(values[i], number))
+                values[i] = position if v == v else v
         low, high, n_missing = range_of(values, size)
         if n_missing == size or not (low < high or n_missing):
             continue
@@ -207,9 +207,9 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
                 v = values[i]
                 interval = interval_of(v, per_step, shift, first)
                 interval = interval if v == v else n_grid + 1
-                places[i] = interval * width + codes[i]
+                positions[i] = interval * width + codes[i]
             for i in range(size):
-                sums[np.uint64(at) + np.uint64(places[i])] += 1
+                sums[np.uint64(at) + np.uint64(positions[i])] += 1
         else:
             for i in range(size):
                 v, to = values[i], end
@@ -233,9 +233,9 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
     for u in range(n_used, rules.max_features):
         trials[u].feature = -1
     for i in range(n_drawn - 1, -1, -1):
-        _, place = place_of_feature(key, i, n_features)
-        f = order[place]
-        order[place] = order[i]
+        _, position = position_of_feature(key, i, n_features)
+        f = order[position]
+        order[position] = order[i]
         order[i] = f
     return split_of(rules, table.is_categorical, trials, best)
 

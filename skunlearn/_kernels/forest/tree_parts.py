@@ -42,11 +42,12 @@ _ORDER = np.uint32(0x9E3779B1)
 _EXPONENT = np.uint64(0x7FF0000000000000)
 _FINE = 2.0**-20
 
-# The threshold of a categorical split is the number of an order of categories and the last place in
+# The threshold of a categorical split is the number of an order of categories and the last position
+# in
 # it that goes left. One bit of the number is never set, so that no threshold is infinite or NaN.
-PLACES = np.uint32(20)
-_NO_PLACE = np.uint32(12)
-LAST_PLACE = np.uint32((1 << 20) - 1)
+POSITIONS = np.uint32(20)
+_NO_POSITION = np.uint32(12)
+LAST_POSITION = np.uint32((1 << 20) - 1)
 NUMBERS = np.uint64(0xBFF)
 
 
@@ -155,29 +156,29 @@ def interval_of(value, per_step, shift, first):
 
 
 @njit(cache=True, inline="always")
-def place_in_order(value, number):
-    """Return the place of a category, not missing, in one of many orders.
+def position_in_order(value, number):
+    """Return the position of a category, not missing, in one of many orders.
 
     The bits of a category are a hash already; the highest bits of their product with an odd number
     make an order of their own.
     """
     factor = np.uint32(np.uint32(number) * _ORDER)
     factor = np.uint32(factor ^ (factor >> np.uint32(16)) | np.uint32(1))
-    return np.uint32(np.uint32(np.float32(value).view(np.uint32) * factor) >> _NO_PLACE)
+    return np.uint32(np.uint32(np.float32(value).view(np.uint32) * factor) >> _NO_POSITION)
 
 
 @njit(cache=True)
 def order_threshold(number, threshold):
-    """Spell out a threshold among the places of an order."""
-    last = np.uint32(min(np.floor(np.float64(threshold)), np.float64(LAST_PLACE)))
-    return np.uint32((np.uint32(number) << PLACES) | last).view(np.float32)
+    """Spell out a threshold among the positions of an order."""
+    last = np.uint32(min(np.floor(np.float64(threshold)), np.float64(LAST_POSITION)))
+    return np.uint32((np.uint32(number) << POSITIONS) | last).view(np.float32)
 
 
 @njit(cache=True, inline="always")
 def goes_left(value, threshold, nan_left, is_categorical):
     """Tell to which side a split sends a value; all is worked out and chosen from, no branches."""
     code = np.float32(threshold).view(np.uint32)
-    left = place_in_order(value, code >> PLACES) <= np.uint32(code & LAST_PLACE)
+    left = position_in_order(value, code >> POSITIONS) <= np.uint32(code & LAST_POSITION)
     left |= threshold == np.inf
     left = left if is_categorical else value <= threshold
     return left if value == value else nan_left
@@ -185,7 +186,7 @@ def goes_left(value, threshold, nan_left, is_categorical):
 
 @njit(cache=True, inline="always")
 def count_in(sums, at, width, row, labels, targets, weights, scales, sign):
-    """Add a row to the sums that begin at a place, or with the opposite sign take it out.
+    """Add a row to the sums that begin at a position, or with the opposite sign take it out.
 
     They are as many as `width` tells; the last is the number of rows, unless classes are counted
     without weights, which says as much.

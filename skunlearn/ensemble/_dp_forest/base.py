@@ -17,7 +17,7 @@ from skunlearn._compat import Interval
 from skunlearn._kernels.forest.layout import trees_of_rows
 from skunlearn._privacy.noise import digest, secret_geometric
 from skunlearn._samples.hashing import draw_seed, hash_rows_for
-from skunlearn._unlearning.commit import Removal, Swap, commit
+from skunlearn._unlearning.commit import Removal, Replacement, commit
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -89,10 +89,10 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         """Read from the given rows what was not declared about targets."""
 
     @abstractmethod
-    def _tally(
-        self, described: dict[str, Any], rows: np.ndarray, places: np.ndarray, n_places: int
+    def _row_counts(
+        self, described: dict[str, Any], rows: np.ndarray, positions: np.ndarray, n_positions: int
     ) -> np.ndarray:
-        """Count rows by place and kind, in units.
+        """Count rows by position and kind, in units.
 
         Parameters
         ----------
@@ -100,13 +100,13 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             From :meth:`_describe`.
         rows : ndarray of shape (n_rows,)
             Slots.
-        places : ndarray of shape (n_rows, n_per_row)
+        positions : ndarray of shape (n_rows, n_per_row)
             Where they are counted.
-        n_places : int
+        n_positions : int
 
         Returns
         -------
-        counts : ndarray of shape (n_places, n_kinds), int64
+        counts : ndarray of shape (n_positions, n_kinds), int64
         """
 
     @abstractmethod
@@ -226,17 +226,17 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     ) -> np.ndarray:
         """Count rows in leaves, shape (n_trees, n_leaves, n_kinds)."""
         terms, samples = self._terms, self._samples
-        n_places = trees.n_trees * trees.n_leaves
+        n_positions = trees.n_trees * trees.n_leaves
         first = np.arange(trees.n_trees, dtype=np.int64) * trees.n_leaves
         total: Any = 0
         for start in range(0, rows.size, BLOCK):
             block = rows[start : start + BLOCK]
-            places = trees.leaves(samples.X[block]) + first
+            positions = trees.leaves(samples.X[block]) + first
             if terms.n_per_row < terms.n_trees:
                 hashes = hash_rows_for(terms.seed, "trees of rows", samples.id_hashes()[block])
                 chosen = trees_of_rows(hashes, terms.n_trees, terms.n_per_row)
-                places = np.take_along_axis(places, chosen.astype(np.intp), axis=1)
-            total = total + self._tally(described, block, places, n_places)
+                positions = np.take_along_axis(positions, chosen.astype(np.intp), axis=1)
+            total = total + self._row_counts(described, block, positions, n_positions)
         return total.reshape(trees.n_trees, trees.n_leaves, -1)
 
     def _publish(
@@ -317,7 +317,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _assumptions(self) -> str:
         return FIXED_REQUESTS if self._unlearning_tags.scope == "output" else ANY_REQUEST
 
-    def _adopt(self, fresh: Any) -> list[Swap]:
+    def _adopt(self, fresh: Any) -> list[Replacement]:
         """Go on with the account where a pipeline refits."""
         if fresh._terms.n_releases(self.n_releases_) < 1:
             raise BudgetExhaustedError("total_epsilon does not cover another release.")
@@ -345,7 +345,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
                 published = self._publish(
                     described, self.trees_, self._counts, self.n_releases_ + 1
                 )
-                commit([Swap(self, published, _NO_ROWS)])
+                commit([Replacement(self, published, _NO_ROWS)])
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""Trees that know no rows: their splits are hashes, their leaves are places to count in."""
+"""Trees that know no rows: their splits are hashes, their leaves are positions to count in."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ class PrivateTrees:
             n_categories = self.n_categories[self.features.ravel()[at]]
             code = np.where(missing, -1.0, value)
             known = (code >= 0) & (code < n_categories) & (code == np.floor(code))
-            places = np.flatnonzero(known)
+            positions = np.flatnonzero(known)
             table = self.category_right.reshape(-1, self.category_right.shape[2])
-            right.flat[places] = table[at.flat[places], code.flat[places].astype(np.int64)]
+            right.flat[positions] = table[at.flat[positions], code.flat[positions].astype(np.int64)]
             missing |= (n_categories > 0) & ~known
-        places = np.flatnonzero(missing)
-        right.flat[places] = self.missing_right.ravel()[at.flat[places]]
+        positions = np.flatnonzero(missing)
+        right.flat[positions] = self.missing_right.ravel()[at.flat[positions]]
 
 
 def grow(

@@ -22,7 +22,7 @@ from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._unlearning.commit import Removal, Swap, commit, snapshot
+from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest.change import UnlearningCost
@@ -129,27 +129,27 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         samples = self._samples
         described = self._describe_without(rows)
         weight = samples.sample_weight
-        n_left = samples.n_samples - rows.size
+        n_remaining = samples.n_samples - rows.size
         if weight is not None or not self._class_factors().all():
-            n_left = self._weighing(samples, samples.slots_without(rows)).size
-            if not n_left:
+            n_remaining = self._weighing(samples, samples.slots_without(rows)).size
+            if not n_remaining:
                 raise NotUnlearnableError("All rows left would have a weight of zero.")
         at_top = self._at_top_without(rows)
         chosen = self._n_at_top
         if (
             described is None
-            or self._rules(n_left) != self._forest.rules
+            or self._rules(n_remaining) != self._forest.rules
             or any(now == 0 < before for now, before in zip(at_top, chosen, strict=True))
         ):
             kept = samples.slots_without(rows)
             X, _, weight = samples.take(kept)
-            swaps = self._regrow(X, self._fit_targets(kept), weight, samples.ids_of(kept))
+            replacements = self._regrow(X, self._fit_targets(kept), weight, samples.ids_of(kept))
             return Removal(
                 {},
                 n_refitted=self.n_estimators,
                 n_parts=self.n_estimators,
                 part="tree",
-                swaps=tuple(swaps),
+                replacements=tuple(replacements),
             )
         change = self._forest.plan(self._table(samples), samples, self._weighing(samples, rows))
         return Removal(
@@ -157,10 +157,10 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             n_refitted=change.n_trees_changed,
             n_parts=self.n_estimators,
             part="tree",
-            swaps=(Swap(self._forest, {}, _NO_ROWS, change.in_force()),),
+            replacements=(Replacement(self._forest, {}, _NO_ROWS, change.in_force()),),
         )
 
-    def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Swap]:
+    def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
         """Fit a clone on rows as they are held, where no tree stays as it is."""
         fresh = clone(self)
         fresh._seed_to_keep = self._forest.seed
@@ -234,8 +234,8 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                     self._table(more), more, self._weighing(more, new), former=samples
                 )
                 attributes = described | {"_samples": more, "_n_at_top": at_top}
-                forest = Swap(self._forest, {}, _NO_ROWS, change.in_force())
-                commit([Swap(self, attributes, _NO_ROWS), forest])
+                forest = Replacement(self._forest, {}, _NO_ROWS, change.in_force())
+                commit([Replacement(self, attributes, _NO_ROWS), forest])
                 return
         kept = samples.slots()
         X_held, _, weight_held = samples.take(kept)
@@ -248,7 +248,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             )
         )
 
-    def _adopt(self, fresh: Any) -> list[Swap]:
+    def _adopt(self, fresh: Any) -> list[Replacement]:
         # The former trees are overwritten: nobody may be reading them, nor miss who reads the new.
         readers = fresh._forest.readers = self._forest.readers
         first, *others = super()._adopt(fresh)
@@ -345,9 +345,9 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             nodes.append(at)
             above = parent[at]
             at, row = above[above >= 0], row[above >= 0]
-        places = (np.concatenate(rows), np.concatenate(nodes))
-        ones = np.ones(places[0].size, dtype=np.int8)
-        return sparse.csr_array((ones, places), shape=(len(leaves), left.size)), shape.first_node
+        positions = (np.concatenate(rows), np.concatenate(nodes))
+        ones = np.ones(positions[0].size, dtype=np.int8)
+        return sparse.csr_array((ones, positions), shape=(len(leaves), left.size)), shape.first_node
 
     def _as_namesake(self, cls: type) -> Any:
         predictor = super()._as_namesake(cls)

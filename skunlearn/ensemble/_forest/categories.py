@@ -155,22 +155,22 @@ def as_numbers(
         numbers[:, others] = check_array(
             part, dtype=np.float32, estimator=estimator, input_name="X", **checks
         )
-    for place in np.flatnonzero(is_categorical).tolist():
-        numbers[:, place] = _numbers_of(_column(X, place))
+    for position in np.flatnonzero(is_categorical).tolist():
+        numbers[:, position] = _numbers_of(_column(X, position))
     return check_array(numbers, dtype=None, ensure_all_finite=False, estimator=estimator)
 
 
-def _column(X: Any, place: int) -> Any:
+def _column(X: Any, position: int) -> Any:
     """Return a column as an array of numbers, codes with a list of their values, or a list."""
     if is_pandas(X):
-        column = X.iloc[:, place]
+        column = X.iloc[:, position]
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb":
             return column.to_numpy()
         if column.dtype.name != "category" or len(column.array.categories) > len(column):
             return column
         return column.array.codes, column.array.categories
     if is_polars(X):
-        column = X.to_series(place)
+        column = X.to_series(position)
         dtype, name = column.dtype, str(column.dtype)
         if name.startswith(("Categorical", "Enum")):
             codes = column.to_physical().cast(int).fill_null(-1).to_numpy()
@@ -178,7 +178,7 @@ def _column(X: Any, place: int) -> Any:
             return codes, column.gather(first).to_list()
         plain = dtype.is_float() or name == "Boolean" or (dtype.is_integer() and "128" not in name)
         return column.to_numpy() if plain and not column.null_count() else column.to_list()
-    column = X[:, place]
+    column = X[:, position]
     if column.dtype.kind in "iufb":
         return column
     return list(column) if column.dtype.kind in "mM" else column.tolist()

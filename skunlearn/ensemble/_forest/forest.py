@@ -19,7 +19,7 @@ from skunlearn._samples.hashing import derive_seed
 from skunlearn._samples.store import SampleStore
 from skunlearn.ensemble._forest import cuda
 from skunlearn.ensemble._forest.change import Change
-from skunlearn.ensemble._forest.read_write_lock import Readers
+from skunlearn.ensemble._forest.read_write_lock import ReadWriteLock
 
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
 _MANY = 2000
@@ -108,7 +108,7 @@ class Forest:
         self.keys = np.array(keys, dtype=np.uint64)
         self.key_of_rows = np.uint64(derive_seed(seed, "trees"))
         self.n_slots = -1
-        self.readers = Readers()
+        self.readers = ReadWriteLock()
 
     def members(self, samples: SampleStore, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return rows by tree, and where each tree's begin."""
@@ -312,7 +312,7 @@ class Forest:
         rules, like = state["rules"], state["like"]
         room = (0, rules.max_features)
         self.__dict__.update(state)
-        self.readers = Readers()
+        self.readers = ReadWriteLock()
         self.trees = Trees(
             nodes,
             extents,

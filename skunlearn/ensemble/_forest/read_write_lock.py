@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Readers:
+class ReadWriteLock:
     """A lock that many readers may hold at once, or one writer, who goes first."""
 
     def __init__(self) -> None:

@@ -161,12 +161,12 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         bits = (38, 20) if weight is None else (22, 18)
         scales, counts = np.ones(2), [0, 0]
         tables = (targets[rows] if targets.size else None, None if weight is None else weight[rows])
-        for place, (table, n_bits) in enumerate(zip(tables, bits, strict=True)):
+        for position, (table, n_bits) in enumerate(zip(tables, bits, strict=True)):
             if table is not None:
                 sizes = np.abs(table).reshape(len(table), -1).max(axis=1)
                 exponent = int(np.frexp(sizes.max())[1])
-                scales[place] = 2.0 ** (n_bits - exponent)
-                counts[place] = int((np.frexp(sizes)[1] == exponent).sum())
+                scales[position] = 2.0 ** (n_bits - exponent)
+                counts[position] = int((np.frexp(sizes)[1] == exponent).sum())
         return scales, (counts[0], counts[1])
 
     def _check_queries(self, X: Any) -> Any:

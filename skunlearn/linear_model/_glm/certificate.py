@@ -26,10 +26,10 @@ def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -
     evaluation of the derivative.
     """
     predictors = (problem.X.shape[1] + 3) * radius * norm(theta)
-    return EPS / 2 * radius * ((n_terms(problem.X) + 8) * slope.size + predictors * slope.bend)
+    return EPS / 2 * radius * ((n_terms(problem.X) + 8) * slope.size + predictors * slope.curvature)
 
 
-def wear(problem: Problem, state: State) -> float:
+def hessian_error(problem: Problem, state: State) -> float:
     """Bound the rounding error of the Hessian and of its Cholesky factor, in the spectral norm.
 
     It comes from the sums over rows, from the predictors, from taking rows out, and from the
@@ -43,7 +43,7 @@ def wear(problem: Problem, state: State) -> float:
     return EPS / 2 * (terms + problem.loss.concordance * predictors) * trace
 
 
-def strain(problem: Problem, state: State) -> float:
+def log_weight_change(problem: Problem, state: State) -> float:
     """Bound the logarithm of the change of H by the change of the weights of classes."""
     if np.array_equal(problem.loss.class_weight, state.factors):
         return 0.0
@@ -124,20 +124,22 @@ def certify(
         radius = min(radius, largest_norm(problem))
         if np.isfinite(inverse_norm):
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
-    way = state.reference - state.theta
-    near = _reach(problem, radius, way, np.inf) <= _NEAR_BY
-    slope = problem.slope(state.theta) if near else problem.slope(state.theta, way)
+    direction = state.reference - state.theta
+    near = log_hessian_change(problem, radius, direction, np.inf) <= _NEAR_BY
+    slope = problem.slope(state.theta) if near else problem.slope(state.theta, direction)
     slack = rounding(problem, slope, state.theta, radius)
-    worn = wear(problem, state) * inverse_norm
-    if not worn < 0.5:
+    error = hessian_error(problem, state) * inverse_norm
+    if not error < 0.5:
         return Certificate(np.inf, np.inf, slope.gradient, slack, not sharply)
-    inverse_norm /= 1.0 - worn
+    inverse_norm /= 1.0 - error
     size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
-    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - worn) + slack * math.sqrt(inverse_norm)
-    moved = _reach(problem, radius, way, slope.far) + strain(problem, state)
+    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - error) + slack * math.sqrt(inverse_norm)
+    moved = log_hessian_change(problem, radius, direction, slope.far) + log_weight_change(
+        problem, state
+    )
     bound, stretch, ratio = distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
     loose = not sharply and (stretch > 1.1 or ratio > 0.1)
-    return Certificate(bound, stretch / math.sqrt(1.0 - worn), slope.gradient, slack, loose)
+    return Certificate(bound, stretch / math.sqrt(1.0 - error), slope.gradient, slack, loose)
 
 
 def largest_norm(problem: Problem) -> float:
@@ -151,17 +153,17 @@ def largest_norm(problem: Problem) -> float:
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
-def _reach(problem: Problem, radius: float, way: np.ndarray, far: float) -> float:
-    """Bound the logarithm of the change of H where parameters change by `way`.
+def log_hessian_change(problem: Problem, radius: float, direction: np.ndarray, far: float) -> float:
+    """Bound the logarithm of the change of H where parameters change by `direction`.
 
     By the norms of the rows, and by the largest change of a predictor where it is known.
     """
-    longest = radius * norm(way)
+    longest = radius * norm(direction)
     return problem.loss.concordance * min(longest, far * (1.0 + 1e-6) + 1e-10 * longest)
 
 
 def distance(
-    reach: float, moved: float, inverse_norm: float, nu: float
+    self_concordance: float, moved: float, inverse_norm: float, nu: float
 ) -> tuple[float, float, float]:
     """Bound the distance to the optimum.
 
@@ -187,7 +189,7 @@ def distance(
     """
     stretch = math.exp(min(0.5 * moved, 300.0))
     nu *= stretch
-    kappa = reach * math.sqrt(inverse_norm) * stretch
+    kappa = self_concordance * math.sqrt(inverse_norm) * stretch
     if not kappa * nu < 1.0:
         return np.inf, stretch, np.inf
     bound = -math.log1p(-kappa * nu) / kappa if kappa > 0.0 else nu

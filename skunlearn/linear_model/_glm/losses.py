@@ -40,7 +40,7 @@ class Slope:
     size : float
         Sum over rows of ``w |phi'|``.
 
-    bend : float
+    curvature : float
         Sum over rows of ``w phi''``.
 
     far : float
@@ -50,7 +50,7 @@ class Slope:
 
     gradient: np.ndarray
     size: float
-    bend: float
+    curvature: float
     far: float = np.inf
 
 
@@ -174,17 +174,17 @@ class SingleLoss:
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
-        way: np.ndarray | None = None,
+        direction: np.ndarray | None = None,
     ) -> Slope:
         """Sum gradients in one pass; rows of weight zero do not count.
 
-        With `way`, also find how far predictors are changed by adding it to `theta`.
+        With `direction`, also find how far predictors are changed by adding it to `theta`.
         """
-        slope = self._slope(X, y, weights, theta, way)
+        slope = self._slope(X, y, weights, theta, direction)
         if np.isfinite(slope.gradient).all():
             return slope
         seen = weights != 0.0
-        return self._slope(X[seen], y[seen], weights[seen], theta, way)
+        return self._slope(X[seen], y[seen], weights[seen], theta, direction)
 
     def _slope(
         self,
@@ -192,26 +192,26 @@ class SingleLoss:
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
-        way: np.ndarray | None,
+        direction: np.ndarray | None,
     ) -> Slope:
         gradient = np.zeros(theta.size)
-        pull = self.weights_of(y, weights)
-        bend = 0.25 * float(pull.sum()) if self.kind == LOGISTIC else 0.0
-        pull = pull.copy() if pull is weights else pull
-        far = np.inf if way is None else 0.0
+        derivatives = self.weights_of(y, weights)
+        curvature = 0.25 * float(derivatives.sum()) if self.kind == LOGISTIC else 0.0
+        derivatives = derivatives.copy() if derivatives is weights else derivatives
+        far = np.inf if direction is None else 0.0
         n_features = X.shape[1]
         for span in _blocks(X):
-            part, target, here = X[span], y[span], pull[span]
+            part, target, here = X[span], y[span], derivatives[span]
             eta = self.predictors(part, theta)
-            if way is not None:
-                far = max(far, float(np.abs(self._seen(part, way, here)).max()))
+            if direction is not None:
+                far = max(far, float(np.abs(self._seen(part, direction, here)).max()))
             if self.kind != LOGISTIC:
-                bend += float(here @ self.second(eta, target))
+                curvature += float(here @ self.second(eta, target))
             here *= self.first(eta, target)
             gradient[:n_features] += here @ part
         if self.fit_intercept:
-            gradient[-1] = pull.sum()
-        return Slope(gradient, float(np.abs(pull, out=pull).sum()), bend, far)
+            gradient[-1] = derivatives.sum()
+        return Slope(gradient, float(np.abs(derivatives, out=derivatives).sum()), curvature, far)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
@@ -318,9 +318,9 @@ class SingleLoss:
         now, then = self._seen(X, theta, w), self._seen(X, reference, w)
         x = np.ones((len(y), theta.size))
         x[:, : X.shape[1]] = X
-        pull = w * self.first(now, y)
+        derivatives = w * self.first(now, y)
         root = np.sqrt(w * self.second(then, y))
-        sides = np.concatenate([(pull @ x)[None], root[:, None] * x])
+        sides = np.concatenate([(derivatives @ x)[None], root[:, None] * x])
         if gram is not None:
             heavy = np.sqrt(w)[:, None] * x
             gram = gram - heavy.T @ heavy
@@ -367,31 +367,31 @@ class SoftmaxLoss:
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
-        way: np.ndarray | None = None,
+        direction: np.ndarray | None = None,
     ) -> Slope:
         """Sum gradients in one pass; rows of weight zero do not count.
 
-        With `way`, also find how far predictors are changed by adding it to `theta`.
+        With `direction`, also find how far predictors are changed by adding it to `theta`.
         """
         gradient = np.zeros((self.n_classes, theta.size // self.n_classes))
-        size = bend = 0.0
-        far = np.inf if way is None else 0.0
+        size = curvature = 0.0
+        far = np.inf if direction is None else 0.0
         n_features = X.shape[1]
         for span in _blocks(X):
             part = X[span]
-            pull = special.softmax(self.predictors(part, theta), axis=1)
-            pull[np.arange(pull.shape[0]), y[span].astype(np.intp)] -= 1.0
+            derivatives = special.softmax(self.predictors(part, theta), axis=1)
+            derivatives[np.arange(derivatives.shape[0]), y[span].astype(np.intp)] -= 1.0
             w = self.weights_of(y[span], weights[span])
-            if way is not None:
-                changes = np.linalg.norm(self.predictors(part, way), axis=1)
+            if direction is not None:
+                changes = np.linalg.norm(self.predictors(part, direction), axis=1)
                 far = max(far, float(np.where(w != 0.0, changes, 0.0).max()))
-            pull *= w[:, None]
-            gradient[:, :n_features] += (part.T @ pull).T
+            derivatives *= w[:, None]
+            gradient[:, :n_features] += (part.T @ derivatives).T
             if self.fit_intercept:
-                gradient[:, -1] += pull.sum(axis=0)
-            size += np.abs(pull).sum()
-            bend += w.sum()
-        return Slope(gradient.ravel(), float(size), float(bend), far)
+                gradient[:, -1] += derivatives.sum(axis=0)
+            size += np.abs(derivatives).sum()
+            curvature += w.sum()
+        return Slope(gradient.ravel(), float(size), float(curvature), far)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""

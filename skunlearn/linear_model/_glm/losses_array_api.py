@@ -91,21 +91,23 @@ class SingleLossOnDevice(_Columns, SingleLoss):
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
-        way: np.ndarray | None = None,
+        direction: np.ndarray | None = None,
     ) -> Slope:
         """Sum gradients in one pass; rows of weight zero do not count."""
         gradient, sums = np.zeros(theta.size), np.zeros(3)
-        far = np.inf if way is None else 0.0
+        far = np.inf if direction is None else 0.0
         targets, factors = self._send(X, y, weights)
-        here, there = X.send(theta), None if way is None else X.send(way)
+        here, there = X.send(theta), None if direction is None else X.send(direction)
         xp = namespace(here)
         for span in X.spans():
             part, target, w = X.block(span), targets[span], factors[span]
             eta = self._seen(part, here, w)
-            pull = w * self.first(eta, target)
-            bend = 0.25 * w if self.kind == LOGISTIC else w * self.second(eta, target)
-            gradient[: X.shape[1]] += to_host(pull @ part)
-            sums += to_host(xp.stack([xp.sum(pull), xp.sum(xp.abs(pull)), xp.sum(bend)]))
+            derivatives = w * self.first(eta, target)
+            curvature = 0.25 * w if self.kind == LOGISTIC else w * self.second(eta, target)
+            gradient[: X.shape[1]] += to_host(derivatives @ part)
+            sums += to_host(
+                xp.stack([xp.sum(derivatives), xp.sum(xp.abs(derivatives)), xp.sum(curvature)])
+            )
             if there is not None:
                 far = max(far, float(xp.max(xp.abs(self._seen(part, there, w)))))
         if self.fit_intercept:
@@ -174,21 +176,24 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
-        way: np.ndarray | None = None,
+        direction: np.ndarray | None = None,
     ) -> Slope:
         """Sum gradients in one pass; rows of weight zero do not count."""
         gradient, sums = np.zeros((theta.size // self.n_classes, self.n_classes)), np.zeros(2)
-        far = np.inf if way is None else 0.0
+        far = np.inf if direction is None else 0.0
         targets, factors = self._send(X, y, weights)
-        here, there = self._table(X, theta), None if way is None else self._table(X, way)
+        here, there = (
+            self._table(X, theta),
+            None if direction is None else self._table(X, direction),
+        )
         classes = X.send(np.arange(self.n_classes, dtype=np.float64))
         xp = namespace(classes)
         for span in X.spans():
             part, w = self._rows(X, span), factors[span]
             chosen = xp.astype(targets[span][:, None] == classes, xp.float64)
-            pull = w[:, None] * (softmax(part @ here) - chosen)
-            gradient += to_host(part.T @ pull)
-            sums += to_host(xp.stack([xp.sum(xp.abs(pull)), xp.sum(w)]))
+            derivatives = w[:, None] * (softmax(part @ here) - chosen)
+            gradient += to_host(part.T @ derivatives)
+            sums += to_host(xp.stack([xp.sum(xp.abs(derivatives)), xp.sum(w)]))
             if there is not None:
                 change = xp.sum((part @ there) ** 2, axis=1)
                 change = xp.where(w != 0.0, change, xp.zeros_like(change))

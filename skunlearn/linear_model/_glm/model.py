@@ -61,7 +61,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
         """Turn parameters into public attributes."""
 
-    def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+    def _counts_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         """Return attributes that count rows, less the given ones; None if they force a refit."""
         return {}
 
@@ -85,7 +85,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         elif not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        self._base = self._frame = None
+        self._base = self._map = None
         problem = self._problem(self._weights())
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
@@ -147,16 +147,16 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        tally = self._tally_without(rows)
-        if tally is None:
+        counts = self._counts_without(rows)
+        if counts is None:
             return self._refit_without(rows)
         if np.isfinite(self._state.residual):
-            removal = self._unlearn_without_pass(rows, tally)
+            removal = self._unlearn_without_pass(rows, counts)
             if removal is not None:
                 return removal
-        return self._unlearn_with_pass(rows, tally)
+        return self._unlearn_with_pass(rows, counts)
 
-    def _unlearn_without_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal | None:
+    def _unlearn_without_pass(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal | None:
         """Take a Newton step whose bound needs no pass; None if that is beyond the budget."""
         problem, state = self._problem(self._weights()), self._state
         parts = problem.loss.take_apart(
@@ -165,9 +165,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         found = step_without_pass(problem, state, rows, parts)
         if found is None or not found[1] <= self.bound_budget:
             return None
-        return self._removal(found[0], tally, Guarantee("bounded", "output", bound=found[1]))
+        return self._removal(found[0], counts, Guarantee("bounded", "output", bound=found[1]))
 
-    def _unlearn_with_pass(self, rows: np.ndarray, tally: dict[str, Any]) -> Removal:
+    def _unlearn_with_pass(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
         problem, state = self._problem(self._weights_without(rows)), self._state
         loss = copy(problem.loss)
         loss.class_weight = state.factors
@@ -184,8 +184,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         factor = Factor(problem.full(hessian))
         change = (problem.penalty - state.penalty) * state.theta
         step = factor.solve(state.gradient + change - gone)
-        reach = problem.loss.concordance * state.radius * float(np.linalg.norm(step))
-        if not reach < _LONGEST_STEP:
+        self_concordance = problem.loss.concordance * state.radius * float(np.linalg.norm(step))
+        if not self_concordance < _LONGEST_STEP:
             step = np.zeros(step.size)
         after = replace(
             state,
@@ -205,12 +205,12 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             if found.loose:
                 after, factor, found = _certify_at_home(problem, after)
             if found.bound <= self.bound_budget:
-                return self._certified(problem, after, factor, found, tally)
+                return self._certified(problem, after, factor, found, counts)
         after, error, _ = polish(problem, after)
         if self.unlearning == "polished" and error <= TOLERANCE:
             guarantee = Guarantee("numerical", "output", TOLERANCE, error)
-            return self._removal(after, tally, guarantee, n_refitted=1)
-        return self._certified(problem, *_certify_at_home(problem, after), tally, n_refitted=1)
+            return self._removal(after, counts, guarantee, n_refitted=1)
+        return self._certified(problem, *_certify_at_home(problem, after), counts, n_refitted=1)
 
     def _certified(
         self,
@@ -218,12 +218,12 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         state: State,
         factor: Factor,
         found: Certificate,
-        tally: dict[str, Any],
+        counts: dict[str, Any],
         n_refitted: int = 0,
     ) -> Removal:
         state = measured(problem, state, factor, found)
         guarantee = Guarantee("bounded", "output", bound=found.bound)
-        return self._removal(state, tally, guarantee, n_refitted)
+        return self._removal(state, counts, guarantee, n_refitted)
 
     def _weights(self) -> np.ndarray:
         weights = self._samples.sample_weight
@@ -238,9 +238,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         return weights
 
     def _removal(
-        self, state: State, tally: dict[str, Any], guarantee: Guarantee, n_refitted: int = 0
+        self, state: State, counts: dict[str, Any], guarantee: Guarantee, n_refitted: int = 0
     ) -> Removal:
-        attributes = {"_state": state, **tally, **self._attributes(state.theta)}
+        attributes = {"_state": state, **counts, **self._attributes(state.theta)}
         return Removal(attributes, guarantee, n_refitted)
 
     def _hand_on(self, fresh: Any) -> None:
@@ -251,9 +251,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Fit a clone on the rows left, where the model changes its shape."""
         samples = self._samples
         kept = samples.slots_without(rows)
-        X, place = native(take(samples.X, kept)), self._place
+        X, affine_map = native(take(samples.X, kept)), self._input_map
         fresh = clone(self).fit(
-            X if place is None else place.of(X),
+            X if affine_map is None else affine_map.of(X),
             self._fit_targets(kept),
             sample_weight=samples.publish(self._weights()[kept]),
             sample_ids=samples.ids_of(kept),
@@ -262,7 +262,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         if names is not None:
             fresh.feature_names_in_ = names
         guarantee = fresh._guarantee_of_fit()
-        return Removal({}, guarantee, n_refitted=1, swaps=tuple(self._adopt(fresh)))
+        return Removal({}, guarantee, n_refitted=1, replacements=tuple(self._adopt(fresh)))
 
     def _guarantee_of_fit(self) -> Guarantee:
         static = self._static_guarantee()
@@ -276,10 +276,10 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Evaluate the Hessian where the model stands, so that no former model is kept."""
         attributes: dict[str, Any] = {}
         view, state = self, self._state
-        place = self._place
-        if place is not None:
+        affine_map = self._input_map
+        if affine_map is not None:
             view = snapshot(self)
-            attributes = {"_samples": self._mapped_samples(place), "_base": None, "_frame": None}
+            attributes = {"_samples": self._mapped_samples(affine_map), "_base": None, "_map": None}
             view.__dict__.update(attributes)
             state = replace(state, theta=self._seen(state.theta))
         problem = view._problem(view._weights())
@@ -297,11 +297,11 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             found = certify(problem, state, factor)
             if found.loose:
                 state, factor, found = _certify_at_home(problem, state)
-            place = self._place
+            affine_map = self._input_map
             rows = X.toarray() if sparse.issparse(X) else to_host(X)
             rows = np.asarray(rows, dtype=np.float64)
-            if place is not None:
-                rows = rows * place.scale + place.shift
+            if affine_map is not None:
+                rows = rows * affine_map.scale + affine_map.shift
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
         sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))

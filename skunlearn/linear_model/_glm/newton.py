@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from skunlearn._statistics.column_moments import power_of_two_above
-from skunlearn.linear_model._glm.certificate import _reach, strain
+from skunlearn.linear_model._glm.certificate import log_hessian_change, log_weight_change
 from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State
 
 # Relative Newton decrement at which a solution counts as exact.
@@ -49,30 +49,33 @@ def polish(
     factor = Factor(problem.full(hessian))
     before = error = np.inf
     n_passes = 0
-    way = reference - theta
-    factors, strained = state.factors, strain(problem, state)
-    anchor, moved = theta, _reach(problem, state.radius, way, np.inf) + strained
+    direction = reference - theta
+    factors, weight_change = state.factors, log_weight_change(problem, state)
+    anchor, moved = (
+        theta,
+        log_hessian_change(problem, state.radius, direction, np.inf) + weight_change,
+    )
     while n_passes < max_passes:
         looks = n_passes == 0 and 0.0 < moved <= _WORTH_A_LOOK
-        slope = problem.slope(theta, way) if looks else problem.slope(theta)
+        slope = problem.slope(theta, direction) if looks else problem.slope(theta)
         n_passes += 1
         if looks:
-            moved = _reach(problem, state.radius, way, slope.far) + strained
+            moved = log_hessian_change(problem, state.radius, direction, slope.far) + weight_change
         step = factor.solve(slope.gradient)
         decrement = float(np.sqrt(max(slope.gradient @ step, 0.0)))
         size = float(np.sqrt(max(theta @ factor.matrix @ theta, 0.0)))
         error = decrement / size if size > 0.0 else decrement
         if error <= target or (decrement >= 0.5 * before and error <= 1e-9):
             break
-        if decrement > 0.2 * before and (strained or not np.array_equal(theta, reference)):
+        if decrement > 0.2 * before and (weight_change or not np.array_equal(theta, reference)):
             reference, hessian = theta.copy(), problem.hessian(theta)
-            factors, strained = problem.loss.class_weight, 0.0
+            factors, weight_change = problem.loss.class_weight, 0.0
             factor = Factor(problem.full(hessian))
             step = factor.solve(slope.gradient)
             anchor, moved = theta, 0.0
         theta = _descend(problem, theta, step, slope.gradient, state.radius)
-        reach = moved + _reach(problem, state.radius, theta - anchor, np.inf)
-        contraction = math.expm1(min(reach, 50.0))
+        self_concordance = moved + log_hessian_change(problem, state.radius, theta - anchor, np.inf)
+        contraction = math.expm1(min(self_concordance, 50.0))
         if contraction * error <= target:
             error *= contraction
             break

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from skunlearn.linear_model._glm.certificate import Certificate, distance, wear
+from skunlearn.linear_model._glm.certificate import Certificate, distance, hessian_error
 from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
 
 # Largest third derivative of the logistic loss by its predictor.
@@ -23,7 +23,7 @@ def measured(problem: Problem, state: State, factor: Factor, found: Certificate)
     """Note what steps without a pass start from, where the state keeps the sum of x x'."""
     state = replace(state, gradient=found.gradient, residual=np.inf)
     if state.gram is not None and factor.definite:
-        least = float(np.linalg.eigvalsh(factor.matrix)[0]) - wear(problem, state)
+        least = float(np.linalg.eigvalsh(factor.matrix)[0]) - hessian_error(problem, state)
         if least > 0.0:
             relative = linalg.eigh(state.gram, factor.matrix, eigvals_only=True)
             state.least, state.spread = least, float(relative[-1]) * (1.0 + 1e-5)
@@ -80,18 +80,20 @@ def step_without_pass(
         return None
     kept /= 1.0 + leverage
     least, spread = kept * state.least, state.spread / kept
-    worn = wear(problem, state)
-    if not worn <= 1e-6 * least:
+    error = hessian_error(problem, state)
+    if not error <= 1e-6 * least:
         return None
     step = solution[:, 0]
     theta = state.theta - step
     radius, length = state.radius, norm(step)
     size = norm(theta) + length
-    heft = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
-    reach = radius * (norm(state.theta - state.reference) + 0.5 * length)
-    missed = _LOGISTIC_THIRD * reach * math.sqrt(spread * max(float(step @ gram @ step), 0.0))
-    rounded = worn * (length + size)
-    rounded += EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * heft
+    weight = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
+    self_concordance = radius * (norm(state.theta - state.reference) + 0.5 * length)
+    missed = (
+        _LOGISTIC_THIRD * self_concordance * math.sqrt(spread * max(float(step @ gram @ step), 0.0))
+    )
+    rounded = error * (length + size)
+    rounded += EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * weight
     residual = state.residual / math.sqrt(kept) + missed + rounded / math.sqrt(least)
     moved = problem.loss.concordance * radius * norm(theta - state.reference)
     bound = distance(problem.loss.concordance * radius, moved, 1.0 / least, residual)[0]

@@ -49,12 +49,12 @@ class Problem:
     penalty: np.ndarray
     pin: np.ndarray | None = None
 
-    def slope(self, theta: np.ndarray, way: np.ndarray | None = None) -> Slope:
+    def slope(self, theta: np.ndarray, direction: np.ndarray | None = None) -> Slope:
         """Compute the gradient of F and what bounds its rounding, in one pass.
 
-        With `way`, also find how far predictors are changed by adding it to `theta`.
+        With `direction`, also find how far predictors are changed by adding it to `theta`.
         """
-        slope = self.loss.slope(self.X, self.y, self.weights, theta, way)
+        slope = self.loss.slope(self.X, self.y, self.weights, theta, direction)
         return replace(slope, gradient=slope.gradient + self.penalty * theta)
 
     def value(self, theta: np.ndarray) -> float:

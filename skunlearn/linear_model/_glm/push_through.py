@@ -15,11 +15,11 @@ from skunlearn._unlearning.step import FollowsMap
 from skunlearn._unlearning.step_input import Source
 from skunlearn.base import UnlearnerMixin
 from skunlearn.linear_model._behind_map import find_near
-from skunlearn.linear_model._glm.certificate import wear
+from skunlearn.linear_model._glm.certificate import hessian_error
 from skunlearn.linear_model._glm.problem import Factor, Problem
 
 # How far a transformer's shift and scale may have moved, in units of its former scale.
-_FARTHEST_FRAME = 8.0
+_FARTHEST_MAP = 8.0
 
 # Relative rounding error at which a Hessian counts as singular.
 _SINGULAR = 1e-3
@@ -32,21 +32,21 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
     """A generalised linear model behind an affine transformer that forgets too.
 
     Rows and parameters stay in the coordinates in which the rows came, until `purge`: `_base` holds
-    the transformer's shift and scale as they were then, and `_frame` what they are now, seen from
+    the transformer's shift and scale as they were then, and `_map` what they are now, seen from
     those coordinates. There a new scale is a new penalty, and a new shift a new intercept.
     """
 
     fit_intercept: bool
     n_features_in_: int
     _base: np.ndarray | None
-    _frame: np.ndarray | None
+    _map: np.ndarray | None
 
     @abstractmethod
     def _problem(self, weights: np.ndarray) -> Problem:
         """State the problem on the rows held, weighted as given."""
 
     @abstractmethod
-    def _tally_without(self, rows: np.ndarray) -> dict[str, Any] | None:
+    def _counts_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         """Return attributes that count rows, less the given ones; None if they force a refit."""
 
     @abstractmethod
@@ -76,34 +76,34 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
             return None
         dtype = self._samples.X.dtype
         base = before.as_in(dtype) if self._base is None else AffineMap(*self._base)
-        frame = after.as_in(dtype).after(base)
+        affine_map = after.as_in(dtype).after(base)
         if (
-            (frame.shift.any() and not self.fit_intercept)
-            or not (np.abs(frame.shift) <= _FARTHEST_FRAME).all()
-            or not (np.abs(np.log(frame.scale)) <= np.log(_FARTHEST_FRAME)).all()
-            or self._tally_without(rows) is None
+            (affine_map.shift.any() and not self.fit_intercept)
+            or not (np.abs(affine_map.shift) <= _FARTHEST_MAP).all()
+            or not (np.abs(np.log(affine_map.scale)) <= np.log(_FARTHEST_MAP)).all()
+            or self._counts_without(rows) is None
             or (self._base is None and not self._came_from(source, base))
         ):
             return None
         view = snapshot(self)
-        view._frame = np.stack([frame.shift, frame.scale])
+        view._map = np.stack([affine_map.shift, affine_map.scale])
         removal = view._unlearn(rows)
         state = removal.attributes["_state"]
         if not state.penalty.any():
             # A column that has become constant has no weight of its own.
             problem = view._problem(self._weights())
             factor = Factor(problem.full(state.hessian))
-            if not wear(problem, state) * factor.inverse_norm < _SINGULAR:
+            if not hessian_error(problem, state) * factor.inverse_norm < _SINGULAR:
                 return None
-        removal.attributes["_frame"] = view._frame
+        removal.attributes["_map"] = view._map
         if self._base is None:
             removal.attributes["_base"] = np.stack([base.shift, base.scale])
         return removal
 
     @property
-    def _place(self) -> AffineMap | None:
+    def _input_map(self) -> AffineMap | None:
         """The transformer in front as a map of the coordinates in which rows are held."""
-        return None if self._frame is None else AffineMap(*self._frame)
+        return None if self._map is None else AffineMap(*self._map)
 
     def _came_from(self, source: Source, base: AffineMap) -> bool:
         """Tell from some rows whether the rows held are those of a transformer, mapped."""
@@ -116,38 +116,38 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
 
     def _seen(self, theta: np.ndarray) -> np.ndarray:
         """Express parameters in the coordinates in which rows come now."""
-        place = self._place
-        if place is None:
+        affine_map = self._input_map
+        if affine_map is None:
             return theta
         table = theta.reshape(-1, self.n_features_in_ + self.fit_intercept).copy()
         weights = table[:, : self.n_features_in_]
         if self.fit_intercept:
-            table[:, -1] += weights @ place.shift
-        weights *= place.scale
+            table[:, -1] += weights @ affine_map.shift
+        weights *= affine_map.scale
         return table.ravel()
 
     def _penalised(self, strength: float) -> np.ndarray:
         """Return the penalty of one predictor's parameters, the intercept's being zero."""
         penalty = np.full(self.n_features_in_ + self.fit_intercept, strength)
-        place = self._place
-        if place is not None:
-            penalty[: self.n_features_in_] *= place.scale**2
+        affine_map = self._input_map
+        if affine_map is not None:
+            penalty[: self.n_features_in_] *= affine_map.scale**2
         if self.fit_intercept:
             penalty[-1] = 0.0
         return penalty
 
     def _find(self, X: Any, y: np.ndarray | None) -> np.ndarray:
-        place = self._place
-        if place is None:
+        affine_map = self._input_map
+        if affine_map is None:
             return super()._find(X, y)
-        return find_near(self._samples, place, X, y)
+        return find_near(self._samples, affine_map, X, y)
 
-    def _mapped_samples(self, place: AffineMap) -> SampleStore:
+    def _mapped_samples(self, affine_map: AffineMap) -> SampleStore:
         """Return the rows left in the coordinates in which rows come now."""
         samples = self._samples
         slots = samples.slots()
         X, y, weight = samples.take(slots)
-        X = own(place.of(native(X)), None)
+        X = own(affine_map.of(native(X)), None)
         mapped = SampleStore(X, y, weight, samples.ids_of(slots))
         mapped.lock = samples.lock
         return mapped

@@ -177,8 +177,8 @@ def _differences(
             yield Difference(where, f"has {len(ours)} items, should have {len(theirs)}")
             return
         pairs = [
-            (f"{where}[{place}]", a, b)
-            for place, (a, b) in enumerate(zip(ours, theirs, strict=True))
+            (f"{where}[{position}]", a, b)
+            for position, (a, b) in enumerate(zip(ours, theirs, strict=True))
         ]
     else:
         pairs = [(where, _inside(ours, private), _inside(theirs, private))]

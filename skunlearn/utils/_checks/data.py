@@ -123,9 +123,9 @@ def _as_texts(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Write a text for each row of a table."""
     own = rng.permutation(10**6)[: len(X)].tolist()
     texts = []
-    for place, steps in enumerate(np.round(X / _WORD).astype(int).tolist()):
+    for position, steps in enumerate(np.round(X / _WORD).astype(int).tolist()):
         words = [f"{'abcd'[j]}{'under' * (step < 0)}{abs(step)}" for j, step in enumerate(steps)]
-        texts.append(" ".join([*words, *[f"only{own[place]:06}"] * (place % 2)]))
+        texts.append(" ".join([*words, *[f"only{own[position]:06}"] * (position % 2)]))
     return np.array(texts, dtype=object)
 
 
@@ -165,7 +165,7 @@ def takes_weights(estimator: Any) -> bool:
 def some_ids(rows: Rows, rng: np.random.Generator, n_ids: int) -> list[Any]:
     """Draw distinct ids to forget."""
     distinct = list(dict.fromkeys(list(rows.ids)))
-    return [distinct[place] for place in rng.permutation(len(distinct))[:n_ids]]
+    return [distinct[position] for position in rng.permutation(len(distinct))[:n_ids]]
 
 
 def assert_like_retrained(name: str, model: Any, retrained: Any, X: Any, circumstance: str) -> None:

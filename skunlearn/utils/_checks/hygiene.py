@@ -68,21 +68,21 @@ def _traces(rows: Rows) -> tuple[dict[bytes, str], dict[bytes, str]]:
     row = table[_CANARY]
     telling = (table == row).sum(axis=0) == 1
     values: dict[bytes, str] = {}
-    for place in np.flatnonzero(telling).tolist():
-        values |= _numbers(float(row[place]), f"the value of its feature {place}")
+    for position in np.flatnonzero(telling).tolist():
+        values |= _numbers(float(row[position]), f"the value of its feature {position}")
     if rows.X.dtype == np.float32 and telling.all():
         values[row.astype("<f4").tobytes()] = "all its values as float32"
-        for place in range(len(row) - 1):
-            pair = row[place : place + 2].astype("<f4").tobytes()
-            values[pair] = f"the values of its features {place} and {place + 1} as float32"
+        for position in range(len(row) - 1):
+            pair = row[position : position + 2].astype("<f4").tobytes()
+            values[pair] = f"the values of its features {position} and {position + 1} as float32"
     for extra, what in ((rows.y, "target"), (rows.weight, "weight")):
         if extra is not None and extra.dtype.kind == "f":
             values |= _numbers(float(extra[_CANARY]), f"its {what}")
     return ids, values
 
 
-def _first_hit(places: Iterator[tuple[str, bytes]], patterns: dict[bytes, str]) -> str | None:
-    for where, content in places:
+def _first_hit(positions: Iterator[tuple[str, bytes]], patterns: dict[bytes, str]) -> str | None:
+    for where, content in positions:
         for pattern, what in patterns.items():
             if pattern in content:
                 return f"{what} is in {where}"

@@ -29,12 +29,12 @@ def check_report(name: str, estimator: Any, seed: int = 0) -> None:
     model = fitted(estimator, rows)
     if hasattr(model, "unlearning_report_"):
         raise AssertionError(f"{name}: there must be no `unlearning_report_` before a request.")
-    n_left = len(ids)
+    n_remaining = len(ids)
     forget = some_ids(rows, np.random.default_rng(seed), 5)
     for request in (forget[:1], forget[1:], []):
         model.unlearn([*request, *request])
         n_removed = int(np.isin(ids, request).sum())
-        n_left -= n_removed
+        n_remaining -= n_removed
         report = model.unlearning_report_
         if not isinstance(report, UnlearningReport):
             raise AssertionError(f"{name}: `unlearning_report_` must be an UnlearningReport.")
@@ -42,7 +42,7 @@ def check_report(name: str, estimator: Any, seed: int = 0) -> None:
             "estimator": type(model).__name__,
             "n_requested": len(request),
             "n_removed": n_removed,
-            "n_left": n_left,
+            "n_remaining": n_remaining,
         }.items():
             if getattr(report, field) != truth:
                 raise AssertionError(
@@ -86,7 +86,7 @@ def _check_texts(name: str, model: Any, report: UnlearningReport) -> None:
         "the model's HTML": model._repr_mimebundle_()["text/html"],
     }
     for what, text in texts.items():
-        if report.guarantee.kind not in text or f"{report.n_left:,}" not in text:
+        if report.guarantee.kind not in text or f"{report.n_remaining:,}" not in text:
             raise AssertionError(f"{name}: {what} must state the guarantee and the rows left.")
     try:
         import pandas  # noqa: F401

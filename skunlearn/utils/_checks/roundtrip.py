@@ -125,15 +125,17 @@ def check_find_samples(name: str, estimator: Any, seed: int = 0) -> None:
     """Check that rows are found by value, only while they are held, and only if equal."""
     rows = make_rows(estimator, seed)
     model = fitted(estimator, rows)
-    places = np.random.default_rng(seed).permutation(len(rows.ids))[:5]
-    gone, stays = places[:3], places[3:]
+    positions = np.random.default_rng(seed).permutation(len(rows.ids))[:5]
+    gone, stays = positions[:3], positions[3:]
 
     def found(which: np.ndarray, y: Any = None) -> set:
         return set(model.find_samples(rows.X[which], *(() if y is None else (y,))).tolist())
 
-    if not found(places) >= set(rows.ids[places].tolist()):
+    if not found(positions) >= set(rows.ids[positions].tolist()):
         raise AssertionError(f"{name}: find_samples does not find rows that are held.")
-    if rows.y is not None and not found(places, rows.y[places]) >= set(rows.ids[places].tolist()):
+    if rows.y is not None and not found(positions, rows.y[positions]) >= set(
+        rows.ids[positions].tolist()
+    ):
         raise AssertionError(f"{name}: find_samples does not find rows by X and y.")
     strangers = make_rows(estimator, seed + 1).X
     if kind_of_rows(estimator) == "labels":
@@ -141,7 +143,7 @@ def check_find_samples(name: str, estimator: Any, seed: int = 0) -> None:
     if model.find_samples(strangers).size == len(rows.ids):
         raise AssertionError(f"{name}: find_samples finds rows that were never there.")
     model.unlearn(rows.ids[gone])
-    if set(rows.ids[gone].tolist()) & found(places):
+    if set(rows.ids[gone].tolist()) & found(positions):
         raise AssertionError(f"{name}: find_samples still finds rows that were unlearned.")
     if not found(stays) >= set(rows.ids[stays].tolist()):
         raise AssertionError(f"{name}: find_samples lost rows that are still held.")

@@ -22,7 +22,7 @@ from skunlearn._kernels.forest.tree_parts import (
     interval_of,
     lattice_of,
     order_threshold,
-    place_in_order,
+    position_in_order,
     threshold_at,
 )
 
@@ -64,7 +64,7 @@ def calls(rng):
         yield threshold_at, step, shift, first + 3
         yield interval_of, value, 1.0 / step, shift, first
         yield order_threshold, key & tree_parts.NUMBERS, np.float32(1e5 * abs(value))
-        yield place_in_order, value, key & tree_parts.NUMBERS
+        yield position_in_order, value, key & tree_parts.NUMBERS
         for threshold in (np.float32(0.5), np.float32(np.inf), np.float32(1e-30)):
             for categorical in (False, True):
                 yield goes_left, value, threshold, True, categorical
@@ -130,8 +130,8 @@ def test_intervals_are_those_of_the_thresholds(values, key, n_candidates):
     assert np.all(np.diff(thresholds) >= 0)
     assert threshold_at(step, shift, first - 1) < values[0]
     for value in values:
-        place = interval_of(value, 1.0 / step, shift, first)
-        assert place == sum(value > t for t in thresholds) <= n_candidates
+        position = interval_of(value, 1.0 / step, shift, first)
+        assert position == sum(value > t for t in thresholds) <= n_candidates
 
 
 @pytest.mark.fast
@@ -155,13 +155,13 @@ def test_orders_of_categories_differ_and_can_be_cut_anywhere(global_random_seed)
     categories = rng.integers(1 << 23, 1 << 30, 30).astype(np.uint32).view(np.float32)
     orders = set()
     for number in rng.integers(1 << 12, size=20) & int(tree_parts.NUMBERS):
-        places = [place_in_order(value, np.uint64(number)) for value in categories]
-        orders.add(tuple(np.argsort(places)))
-        for cut in [*places, 0]:
+        positions = [position_in_order(value, np.uint64(number)) for value in categories]
+        orders.add(tuple(np.argsort(positions)))
+        for cut in [*positions, 0]:
             threshold = order_threshold(np.uint64(number), np.float32(cut) + np.float32(0.25))
             assert np.isfinite(threshold)
             sides = [goes_left(value, threshold, False, True) for value in categories]
-            assert sides == [place <= cut for place in places]
+            assert sides == [position <= cut for position in positions]
     assert len(orders) > 10
 
 
@@ -174,13 +174,13 @@ def test_orders_of_categories_are_as_good_as_random(global_random_seed):
         signs = rng.integers(2, size=n_categories) << 31
         bits = rng.integers(1 << 23, 0xFF << 23, n_categories) | signs
         categories = bits.astype(np.uint32).view(np.float32)
-        places = np.array(
-            [[place_in_order(v, np.uint64(number)) for v in categories] for number in numbers]
+        positions = np.array(
+            [[position_in_order(v, np.uint64(number)) for v in categories] for number in numbers]
         )
         a, b = np.triu_indices(n_categories, 1)
-        before = (places[:, a] < places[:, b]).mean(axis=0)
+        before = (positions[:, a] < positions[:, b]).mean(axis=0)
         excess.append(np.mean((before - 0.5) ** 2) * 4 * len(numbers))  # 1 where orders are random
-        ranks = places.argsort(axis=1).argsort(axis=1) - (n_categories - 1) / 2
+        ranks = positions.argsort(axis=1).argsort(axis=1) - (n_categories - 1) / 2
         likeness = np.corrcoef(ranks)[np.triu_indices(len(numbers), 1)]
         assert np.mean(likeness**2) * (n_categories - 1) < 1.01
     assert np.median(excess) < 2.0

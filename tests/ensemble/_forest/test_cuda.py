@@ -222,8 +222,8 @@ def test_forests_grow_on_the_host_and_take_no_other_library():
 
 @pytest.mark.fast
 def test_the_source_hashes_as_the_kernels_do():
-    factor = f"(code >> {tree_parts.PLACES}) * {int(tree_parts._ORDER):#x}u;"
+    factor = f"(code >> {tree_parts.POSITIONS}) * {int(tree_parts._ORDER):#x}u;"
     assert factor in cuda.SOURCE
-    last = f">> {tree_parts._NO_PLACE} <= (code & {int(tree_parts.LAST_PLACE):#x});"
+    last = f">> {tree_parts._NO_POSITION} <= (code & {int(tree_parts.LAST_POSITION):#x});"
     assert last in cuda.SOURCE
     assert f"{np.float32(np.inf).view(np.uint32):#x}u" in cuda.SOURCE

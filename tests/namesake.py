@@ -30,20 +30,22 @@ def has_twin(estimator):
     return not classes_in(estimator) & WITHOUT_TWIN
 
 
-def as_stock(estimator):
-    """Return an estimator's counterpart, not fitted."""
+def as_namesake(estimator):
+    """Return an estimator's namesake, not fitted."""
     if estimator is None or isinstance(estimator, str):
         return estimator
     if isinstance(estimator, Pipeline):
-        return sklearn.pipeline.Pipeline([(n, as_stock(step)) for n, step in estimator.steps])
+        return sklearn.pipeline.Pipeline([(n, as_namesake(step)) for n, step in estimator.steps])
     if isinstance(estimator, FeatureUnion):
-        parts = [(name, as_stock(part)) for name, part in estimator.transformer_list]
+        parts = [(name, as_namesake(part)) for name, part in estimator.transformer_list]
         return sklearn.pipeline.FeatureUnion(parts)
     if isinstance(estimator, ColumnTransformer):
-        parts = [(name, as_stock(part), columns) for name, part, columns in estimator.transformers]
+        parts = [
+            (name, as_namesake(part), columns) for name, part, columns in estimator.transformers
+        ]
         return sklearn.compose.ColumnTransformer(
             parts,
-            remainder=as_stock(estimator.remainder),
+            remainder=as_namesake(estimator.remainder),
             sparse_threshold=estimator.sparse_threshold,
         )
     module = type(estimator).__module__
