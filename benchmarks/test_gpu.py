@@ -60,7 +60,7 @@ def newton_refit(X, y):
 
 
 def gap_to(model, there, here):
-    """Compare with the same model of NumPy, refitted on the rows left."""
+    """Compare with the same model of NumPy, refitted on the remaining rows."""
     X, y = here
     kept = there.sample_ids_
     expected = model.fit(X[kept], y[kept]).coef_

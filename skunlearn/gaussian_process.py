@@ -38,7 +38,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
     Same parameters, fitted attributes and predictions as
     :class:`sklearn.gaussian_process.GaussianProcessRegressor`. With a fixed kernel, a request costs
     O(n^2) for each of a few rows, where refitting takes O(n^3); hyper-parameters that are optimised
-    are chosen anew for the rows left, which means to fit anew.
+    are chosen anew for the remaining rows, which means to fit anew.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         Number of further starts of the optimizer.
 
     normalize_y : bool, default=False
-        Whether to center and scale targets; mean and scale are those of the rows left.
+        Whether to center and scale targets; mean and scale are those of the remaining rows.
 
     copy_X_train : bool, default=True
         Kept for compatibility: the rows are always copied.
@@ -109,7 +109,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
     The promise is 'numerical' with relative tolerance 1e-8; the error in the report is machine
     epsilon times the condition number of the covariance. Where that passes the tolerance, as is
     common with a tiny `alpha`, where many rows leave at once, or where hyper-parameters are
-    optimised, the process is fitted anew on the rows left.
+    optimised, the process is fitted anew on the remaining rows.
 
     References
     ----------
@@ -279,7 +279,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         try:
             attributes = self._solve(left)
         except ValueError as error:
-            raise NotUnlearnableError(f"The rows left cannot be fitted: {error}") from error
+            raise NotUnlearnableError(f"The remaining rows cannot be fitted: {error}") from error
         return Removal(attributes, Guarantee("numerical", "state", TOLERANCE, EPS), n_refitted=1)
 
     def _check_samples(self) -> SampleStore:

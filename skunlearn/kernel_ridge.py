@@ -40,9 +40,9 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     """Kernel ridge regression that forgets rows exactly.
 
     Same parameters, fitted attributes and predictions as
-    :class:`sklearn.kernel_ridge.KernelRidge`. The first request solves the system of the rows left
-    and inverts its matrix; from then on a request of k of n rows costs O(n k) evaluations of none
-    but arithmetic, where refitting takes O(n^3).
+    :class:`sklearn.kernel_ridge.KernelRidge`. The first request solves the system of the remaining
+    rows and inverts its matrix; from then on a request of k of n rows costs O(n k) evaluations of
+    none but arithmetic, where refitting takes O(n^3).
 
     Parameters
     ----------
@@ -96,10 +96,10 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     The promise is 'numerical' with relative tolerance 1e-8. The error estimate is machine epsilon
     times the condition number of the matrix over the share of the inverse's diagonal that the
     removed rows leave; where it would pass the tolerance, as with a tiny `alpha`, the system is
-    solved anew for the rows left, as `fit` does. The scope is 'output': `X_fit_`, `dual_coef_` and
-    predictions forget at once, but the inverse keeps kernel values of up to sqrt(n) removed rows
-    until it is next worked out in full or :meth:`purge` is called. It is never part of a copy or a
-    pickle. It takes n^2 numbers for each distinct value of `alpha`.
+    solved anew for the remaining rows, as `fit` does. The scope is 'output': `X_fit_`, `dual_coef_`
+    and predictions forget at once, but the inverse keeps kernel values of up to sqrt(n) removed
+    rows until it is next worked out in full or :meth:`purge` is called. It is never part of a copy
+    or a pickle. It takes n^2 numbers for each distinct value of `alpha`.
 
     References
     ----------

@@ -35,7 +35,7 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
     1. a stateless step (tag ``requires_fit=False``) or a
        :class:`~sklearn.frozen.FrozenEstimator` passes, unchanged;
     2. a step that can unlearn does so;
-    3. where that changed what the rows left look like, the next step is brought up to date: by
+    3. where that changed what the remaining rows look like, the next step is brought up to date: by
        algebra if it can (a scaler in front of a linear or generalised linear model, PCA in front of
        a linear one: no refit, and no pass over the rows but what the model itself takes),
        otherwise by fitting it on the rows as they look now;
@@ -59,7 +59,7 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
 
     on_memory : {'raise', 'refit'}, default='raise'
         What to do about a step that remembers rows and has no `unlearn`: raise, or fit a clone on
-        the rows left. 'refit' keeps a copy of the training rows in the pipeline.
+        the remaining rows. 'refit' keeps a copy of the training rows in the pipeline.
 
     Attributes
     ----------

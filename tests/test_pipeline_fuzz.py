@@ -1,4 +1,4 @@
-"""Random pipelines and requests; refits on the rows left, ours and scikit-learn's, judge."""
+"""Random pipelines and requests; refits on the remaining rows, ours and scikit-learn's, judge."""
 
 import copy
 import pickle
@@ -200,7 +200,7 @@ def assert_close(ours, namesake, what):
 
 
 def assert_law(data, pipe, X, y, ids):
-    """Fit, send requests, and compare with the same pipeline fitted on the rows left."""
+    """Fit, send requests, and compare with the same pipeline fitted on the remaining rows."""
 
     def rows(keep):
         return X.iloc[np.flatnonzero(keep)] if hasattr(X, "iloc") else X[keep]

@@ -98,7 +98,7 @@ for step in model.explain_unlearn("customer-8").steps:
 # Time
 # ----
 # Ten requests for one customer each, and then a batch of a hundred. After each the pipeline is
-# trained anew on the rows left, for comparison.
+# trained anew on the remaining rows, for comparison.
 names = list(customers.index)
 requests = [[name] for name in names[20:30]] + [names[100:200]]
 seconds, retraining, steps, gaps = [], [], [], []

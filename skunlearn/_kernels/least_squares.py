@@ -33,7 +33,7 @@ def remove_rows(weight, mean, low, scatter, X, y, weights, rows, centred):
     -------
     weight : float
     mean, low, scatter : ndarray
-        Moments of the rows left.
+        Moments of the remaining rows.
     """
     n_features = X.shape[1]
     n_columns = mean.size
@@ -77,7 +77,7 @@ def remove_batch(weight, mean, low, X, y, weights, rows, centred):
     -------
     weight : float
     mean, low : ndarray of shape (n_columns,)
-        Of the rows left.
+        Of the remaining rows.
     gap : ndarray of shape (n_rows + 1, n_columns)
         Minus its product with itself, transposed first, is the change of the scatter: gaps of the
         rows from the mean before, times the root of their weight, and last what centring about

@@ -163,7 +163,7 @@ class UnlearningReport:
         rows = [
             ("ids requested", f"{self.n_requested:,}"),
             ("rows removed", f"{self.n_removed:,}"),
-            ("rows left", f"{self.n_remaining:,}"),
+            ("rows remaining", f"{self.n_remaining:,}"),
             ("time", duration(self.seconds)),
             (f"{self.part}s refitted", f"{self.n_refitted:,} of {self.n_parts:,}"),
             ("guarantee", f"{self.guarantee}: {KINDS[self.guarantee.kind]}"),

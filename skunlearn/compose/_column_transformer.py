@@ -23,9 +23,9 @@ __all__ = ["ColumnTransformer", "make_column_selector", "make_column_transformer
 class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
     """A :class:`sklearn.compose.ColumnTransformer` whose `unlearn` reaches every transformer.
 
-    A request goes to each transformer of this package with its columns. Where all rows left come
-    out as before, a pipeline only forgets in what follows; where a transformer changed column by
-    column and linearly, linear models follow by algebra; otherwise what follows is fitted anew.
+    A request goes to each transformer of this package with its columns. Where all remaining rows
+    come out as before, a pipeline only forgets in what follows; where a transformer changed column
+    by column and linearly, linear models follow by algebra; otherwise what follows is fitted anew.
     A category that vanishes drops its column.
 
     Parameters
@@ -53,7 +53,7 @@ class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
 
     on_memory : {'raise', 'refit'}, default='raise'
         What to do about a transformer that remembers rows and has no `unlearn`: raise, or fit a
-        clone on the rows left. 'refit' keeps a copy of its columns.
+        clone on the remaining rows. 'refit' keeps a copy of its columns.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
         return state, is_sparse != self.sparse_output_
 
     def _recounted(self, rows: np.ndarray, outputs: list[Any]) -> SampleStore:
-        """Copy the store with what rows left store in sparse outputs as their weights."""
+        """Copy the store with what remaining rows store in sparse outputs as their weights."""
         samples = self._samples
         twin = samples.with_table(take(samples.X, np.arange(samples.n_slots)))
         counts = _stored_entries(outputs)
@@ -238,7 +238,7 @@ class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
         return twin
 
     def _is_sparse(self, rows: np.ndarray, widths: dict[str, int], state: dict[str, Any]) -> bool:
-        """Tell whether the rows left are so sparse that the output is."""
+        """Tell whether the remaining rows are so sparse that the output is."""
         samples = state.get("_samples", self._samples)
         sparse_parts = state.get("_sparse_parts", self._sparse_parts)
         if not sparse_parts:

@@ -75,7 +75,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         return self._carry(rows, None)
 
     def _unchanged(self, rows: np.ndarray, rows_in: Callable[[np.ndarray], Any]) -> StepInput:
-        """Return the input of rows left that come in as before, given what returns them."""
+        """Return the input of remaining rows that come in as before, given what returns them."""
         samples = self._samples
 
         def compute() -> tuple[Any, np.ndarray]:

@@ -35,7 +35,7 @@ class FeatureUnion(StackedTransformers, sklearn.pipeline.FeatureUnion):
 
     on_memory : {'raise', 'refit'}, default='raise'
         What to do about a transformer that remembers rows and has no `unlearn`: raise, or fit a
-        clone on the rows left. 'refit' keeps a copy of the training rows here.
+        clone on the remaining rows. 'refit' keeps a copy of the training rows here.
 
     Attributes
     ----------

@@ -53,7 +53,7 @@ class Propagation:
         The slots of it that are to go.
 
     refits_others : bool
-        Whether a step that cannot unlearn is refitted on the rows left.
+        Whether a step that cannot unlearn is refitted on the remaining rows.
 
     Attributes
     ----------
@@ -277,7 +277,7 @@ def _naming(name: str, step: UnlearnerMixin) -> Iterator[None]:
 
 
 def _shown_to(name: str, step: Any, method: Any, X: Any, *y: Any, **arguments: Any) -> Any:
-    """Show a step the rows left; what it refuses cannot be the result of a request."""
+    """Show a step the remaining rows; what it refuses cannot be the result of a request."""
     try:
         return method(X, *y, **arguments)
     except ValueError as error:

@@ -32,7 +32,8 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     Same parameters, fitted attributes and output as :class:`sklearn.decomposition.PCA` with one of
     its exact solvers. The model keeps mean and scatter of the columns; a request of k rows and d
-    columns costs O(k d^2) to update them and O(d^3) to decompose, whatever the number of rows left.
+    columns costs O(k d^2) to update them and O(d^3) to decompose, whatever the number of remaining
+    rows.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class LinearDiscriminantAnalysis(
     Same parameters, fitted attributes and predictions as
     :class:`sklearn.discriminant_analysis.LinearDiscriminantAnalysis`. The model keeps mean and
     scatter of each class; a request of k rows, c classes and d columns costs O(k d^2 + c d^2 + d^3)
-    whatever the number of rows left.
+    whatever the number of remaining rows.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class LinearDiscriminantAnalysis(
 
     shrinkage : 'auto' or float, default=None
         Part of the sphere that is mixed into the covariance. 'auto' (Ledoit and Wolf) is no
-        function of moments: each request estimates it anew from the rows left.
+        function of moments: each request estimates it anew from the remaining rows.
 
     priors : array-like of shape (n_classes,), default=None
         Priors of the classes, instead of their shares of the rows.
@@ -125,8 +125,8 @@ class LinearDiscriminantAnalysis(
     machine epsilon times the number of updates, times the largest ratio of a column's former
     scatter to its present one, times the condition of the covariance, divided by the gap between
     the axes of the means. Where it would pass the tolerance (a removed outlier dominated a class,
-    columns are collinear within classes), the model is fitted anew on the rows left, as it is when
-    a class vanishes; ``unlearning_report_.n_refitted`` tells.
+    columns are collinear within classes), the model is fitted anew on the remaining rows, as it is
+    when a class vanishes; ``unlearning_report_.n_refitted`` tells.
 
     References
     ----------

@@ -47,7 +47,7 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
     :class:`sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis` of scikit-learn 1.9, whose
     covariances are the biased ones. The model keeps mean and scatter of each class; a request of k
     rows and d columns costs O(k d^2), and O(d^3) for each class that it touches, whatever the
-    number of rows left.
+    number of remaining rows.
 
     Parameters
     ----------

@@ -123,8 +123,8 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
     object's secret: publish ``to_predictor()``. If ids are row numbers and ``max_samples < 1``,
     taking out a row must not renumber the others: pass `sample_ids`.
 
-    *Unlearning.* The secret counts are integers, exactly those of the rows left. A new release is
-    distributed as that of a model retrained with the same trees, which were drawn before any row
+    *Unlearning.* The secret counts are integers, exactly those of the remaining rows. A new release
+    is distributed as that of a model retrained with the same trees, which were drawn before any row
     was seen, whatever was published before: epsilon = 0 between the two, also for requests chosen
     by looking at releases. What is published before and after composes to `budget_spent_`. With a
     `removal_epsilon` a release stays in force until k removed rows have used it up: by group

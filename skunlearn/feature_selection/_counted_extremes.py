@@ -43,7 +43,7 @@ def _count(part: np.ndarray, extremes: np.ndarray) -> np.ndarray:
 
 
 def without_rows(extremes: np.ndarray, X: Any, left: RowsLeft) -> np.ndarray:
-    """Count rows out; look through the rows left of columns that lose the last at an extreme."""
+    """Count rows out; columns that lose the last at an extreme are looked through."""
     part, positions = for_kernel(X, left.gone)
     extremes = extremes.copy()
     gone = _count(part[positions], extremes[:2])

@@ -72,17 +72,17 @@ class GenericUnivariateSelect(BaseFilter):
     Notes
     -----
     Scores of `f_classif`, `f_regression` and `chi2` follow a request in O(k d) for k removed rows
-    and d features; any other function is called anew on the rows left. That is bit for bit what a
-    refit gives, and the promise is 'bitwise', if the function is known to make the same of the same
-    rows: scikit-learn's `r_regression`, `mutual_info_classif` and `mutual_info_regression` with
-    ``random_state`` set to an integer by `functools.partial`, or such a partial of one of those
-    three. Of a function that is not known, which may draw random numbers, the promise is
+    and d features; any other function is called anew on the remaining rows. That is bit for bit
+    what a refit gives, and the promise is 'bitwise', if the function is known to make the same of
+    the same rows: scikit-learn's `r_regression`, `mutual_info_classif` and `mutual_info_regression`
+    with ``random_state`` set to an integer by `functools.partial`, or such a partial of one of
+    those three. Of a function that is not known, which may draw random numbers, the promise is
     'distributional'. For those three themselves it is 'numerical': scores to 1e-10 of the largest
     (or of 1), from moments in float64 that are updated by subtraction and computed anew from the
-    rows left, feature by feature, where rounding would show (sums for `chi2` are exact). Where
+    remaining rows, feature by feature, where rounding would show (sums for `chi2` are exact). Where
     rounding could decide what is selected, the features concerned take the scores of scikit-learn's
-    own function on the rows left, if those agree up to rounding: the selection is that of a refit,
-    and the request takes as long as one. Equal scores are told apart as in scikit-learn, by
+    own function on the remaining rows, if those agree up to rounding: the selection is that of a
+    refit, and the request takes as long as one. Equal scores are told apart as in scikit-learn, by
     position.
 
     Examples

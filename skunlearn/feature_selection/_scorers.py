@@ -1,6 +1,6 @@
 """What scores of columns are made of: kept, updated when rows leave, rebuilt where worn.
 
-A scorer is the state behind one score function. `without` makes the scorer of the rows left;
+A scorer is the state behind one score function. `without` makes the scorer of the remaining rows;
 `rebuild` computes columns of it anew from rows; `error` estimates the relative rounding error.
 """
 

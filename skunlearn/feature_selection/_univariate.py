@@ -130,7 +130,7 @@ class BaseFilter(BaseSelector):
             warnings.warn(f"Features {constant} are constant.", UserWarning, stacklevel=3)
 
     def _attributes(self, scorer: Scorer | None, left: RowsLeft) -> dict[str, Any]:
-        """Compute scores of the rows left, by a scorer or by a function that only knows rows."""
+        """Score the remaining rows, by a scorer or by a function that only knows rows."""
         samples = self._samples
         if scorer is None:
             scores, pvalues = self._called(*samples.take(left.slots)[:2])

@@ -135,7 +135,7 @@ class CertifiedLogisticRegression(CertifiedRemoval):
     no differential privacy: a release made before a request may tell all about the row, and nothing
     is said about rows that stay.
 
-    *Theorem for 'output'.* Let D' be the rows left, w* the optimum on them, and M the diagonal
+    *Theorem for 'output'.* Let D' be the remaining rows, w* the optimum on them, and M the diagonal
     matrix of the penalty plus a quarter of each column's weighted sum of squares over D', which is
     nowhere below the Hessian's diagonal. `fit` and `unlearn` each publish ``w + s M^{-1/2} z`` with
     fresh standard normal z, and only after ``||w - w*||_M <= 0.49 bound_budget`` has been proved:

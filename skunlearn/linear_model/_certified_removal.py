@@ -253,8 +253,9 @@ class CertifiedRemoval(LogisticRegression):
             spent = self._spent(problem, state, squares)
         if not spent <= self._limit():
             raise NotUnlearnableError(
-                f"The solution on the rows left is certified to {spent:.2g} of the optimum, but "
-                f"the noise covers {self._limit():.2g}; fit would refuse them. Nothing was changed."
+                f"The solution on the remaining rows is certified to {spent:.2g} of the optimum, "
+                f"but the noise covers {self._limit():.2g}; fit would refuse them. Nothing was "
+                "changed."
             )
         attributes = {**counts, **sums, **self._account(spent)}
         return self._release(problem, state, attributes, min(n_refitted, 1))
@@ -285,7 +286,7 @@ class CertifiedRemoval(LogisticRegression):
         if not spent <= self._limit():
             raise NotUnlearnableError(
                 f"The solver left {spent:.2g} of the {self._limit():.2g} that the noise covers for "
-                "it; fit would refuse the rows left. Nothing was changed."
+                "it; fit would refuse the remaining rows. Nothing was changed."
             )
         attributes = {**counts, **sums, **self._account(spent, 0, sums["_rate"])}
         return self._release(problem, state, attributes | {"_tilt": tilt, "_n_refits": n_refits}, 1)

@@ -33,7 +33,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
     moments of features and target, then a search for the signs find out which weights are zero;
     the others solve linear equations exactly. A request of k rows and d columns costs O(k d^2) to
     update the moments and O(s^3 / 3) to solve for s weights as long as the same ones stay zero,
-    whatever the number of rows left, and that again for each that does not.
+    whatever the number of remaining rows, and that again for each that does not.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
     of the estimated rounding error of the equations that are solved, their residual, and the
     duality gap as a share of the target's square. Where it would pass the tolerance, or columns in
     use are collinear so that the solution is not unique, the moments are computed anew from the
-    rows left and descent starts from zero, as in `fit`.
+    remaining rows and descent starts from zero, as in `fit`.
 
     References
     ----------
@@ -247,7 +247,9 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
     def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
-            raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
+            raise NotUnlearnableError(
+                "The sum of sample_weight of the remaining rows must be positive."
+            )
         moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
         solutions = self._solve(moments, affine_map, None)
         squares = moments.scatter.diagonal()[-len(solutions) :]

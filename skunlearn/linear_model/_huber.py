@@ -227,7 +227,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         weight = samples.sample_weight.copy()
         weight[rows] = 0.0
         if not weight.any():
-            raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
+            raise NotUnlearnableError("All remaining rows would have a sample_weight of zero.")
         slots = samples.slots_without(rows)
         assert samples.y is not None
         held = self._problem(samples.X, samples.y, samples.sample_weight)

@@ -249,7 +249,7 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
         samples = self._samples
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
-            raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
+            raise NotUnlearnableError("All remaining rows would have a sample_weight of zero.")
         if hasattr(self, "classes_"):
             y: Any = samples.y
             if np.unique(y[kept]).size < self.classes_.size:
@@ -267,7 +267,7 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
         return Removal({"estimator_": self._moved_to(theta + step)})
 
     def _refit(self, kept: np.ndarray) -> Removal:
-        """Fit a clone on the rows left, where the model changes its shape."""
+        """Fit a clone on the remaining rows, where the model changes its shape."""
         samples = self._samples
         X, y, weight = samples.take(kept)
         try:

@@ -46,7 +46,9 @@ class LeastSquares(MomentsModel):
         """
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
-            raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
+            raise NotUnlearnableError(
+                "The sum of sample_weight of the remaining rows must be positive."
+            )
         if rows.size > self.n_features_in_:
             moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
             penalties, chosen = self._choose_penalties(samples, moments, lambda: rows, affine_map)

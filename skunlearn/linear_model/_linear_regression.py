@@ -22,7 +22,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
     Same parameters, fitted attributes and predictions as
     :class:`sklearn.linear_model.LinearRegression`. The model keeps the joint scatter of features
     and targets; a request of k rows and d columns costs O(k d^2) to update it and O(d^3 / 3) to
-    solve, whatever the number of rows left.
+    solve, whatever the number of remaining rows.
 
     Parameters
     ----------

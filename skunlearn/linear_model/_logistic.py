@@ -75,10 +75,10 @@ class LogisticRegression(ClassifierMixin, GLM):
         Kept for compatibility.
 
     unlearning : {'polished', 'bounded', 'newton'}, default='polished'
-        'polished' goes to the optimum of the rows left, to rounding. 'bounded' takes one Newton
-        step and one pass that proves how far the optimum can be. 'newton' makes no pass over the
-        rows (binary, without 'balanced'); its bound grows with the requests, and turns into a pass
-        where it would exceed `bound_budget`.
+        'polished' goes to the optimum of the remaining rows, to rounding. 'bounded' takes one
+        Newton step and one pass that proves how far the optimum can be. 'newton' makes no pass over
+        the rows (binary, without 'balanced'); its bound grows with the requests, and turns into a
+        pass where it would exceed `bound_budget`.
 
     bound_budget : float, default=0.1
         For 'bounded' and 'newton': the distance to the retrained optimum, in the norm of the

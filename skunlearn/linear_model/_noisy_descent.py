@@ -40,9 +40,9 @@ _ASSUMPTIONS = {
 class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMixin, BaseEstimator):
     """Logistic regression by noisy gradient descent, which forgets by a few more steps.
 
-    What `unlearn` publishes is (epsilon, delta)-indistinguishable from what `fit` on the rows left
-    would publish, also for requests that were chosen by somebody who has seen all models published
-    before (``accountant="neel2021"``). Two classes or more, l2 penalty.
+    What `unlearn` publishes is (epsilon, delta)-indistinguishable from what `fit` on the remaining
+    rows would publish, also for requests that were chosen by somebody who has seen all models
+    published before (``accountant="neel2021"``). Two classes or more, l2 penalty.
 
     Parameters
     ----------

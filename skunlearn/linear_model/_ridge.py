@@ -17,7 +17,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseRidge):
 
     Same parameters, fitted attributes and predictions as :class:`sklearn.linear_model.Ridge`. The
     model keeps the joint scatter of features and targets; a request of k rows and d columns costs
-    O(k d^2) to update it and O(d^3 / 3) to solve, whatever the number of rows left.
+    O(k d^2) to update it and O(d^3 / 3) to solve, whatever the number of remaining rows.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseRidge):
     The promise is 'numerical' with relative tolerance 1e-9. The error estimate of each request is
     machine epsilon times the number of updates times the largest ratio of a column's former scatter
     to what the other columns leave of it now; where it would pass the tolerance, as after the
-    removal of an outlier that dominated a column, the scatter is computed anew from the rows left.
-    Tables with no more rows than columns are solved in their dual form and solved anew for each
-    request.
+    removal of an outlier that dominated a column, the scatter is computed anew from the remaining
+    rows. Tables with no more rows than columns are solved in their dual form and solved anew for
+    each request.
 
     References
     ----------

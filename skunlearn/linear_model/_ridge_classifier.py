@@ -209,7 +209,9 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
     def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
-            raise NotUnlearnableError("The sum of sample_weight of the rows left must be positive.")
+            raise NotUnlearnableError(
+                "The sum of sample_weight of the remaining rows must be positive."
+            )
         classes, labels = np.unique(samples.y[rows], return_inverse=True)
         counts = np.bincount(labels)
         moments = None

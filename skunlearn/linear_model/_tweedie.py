@@ -48,8 +48,8 @@ class TweedieRegressor(LogLinkRegressor):
         Kept for compatibility.
 
     unlearning : {'polished', 'bounded'}, default='polished'
-        'polished' goes to the optimum of the rows left, to rounding. 'bounded' takes one Newton
-        step and one pass that proves how far the optimum can be.
+        'polished' goes to the optimum of the remaining rows, to rounding. 'bounded' takes one
+        Newton step and one pass that proves how far the optimum can be.
 
     bound_budget : float, default=0.1
         For 'bounded': the distance to the retrained optimum, in the norm of the Hessian of the

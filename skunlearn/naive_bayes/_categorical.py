@@ -81,7 +81,7 @@ class CategoricalNB(BaseDiscreteNB):
 
     Notes
     -----
-    The promise is 'bitwise': every fitted attribute equals that of a new fit on the rows left,
+    The promise is 'bitwise': every fitted attribute equals that of a new fit on the remaining rows,
     whatever the weights, which are added up as integers on a fixed grid of 2**-80 ([1]_,
     section 3). Weights from 2**40 on are refused. Once the last row with the largest category of a
     feature is gone, the model no longer knows that category and `predict` refuses it, as

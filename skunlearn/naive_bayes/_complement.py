@@ -74,7 +74,7 @@ class ComplementNB(BaseDiscreteNB):
 
     Notes
     -----
-    The promise is 'bitwise': every fitted attribute equals that of a new fit on the rows left,
+    The promise is 'bitwise': every fitted attribute equals that of a new fit on the remaining rows,
     whatever the values and weights; how, :class:`~skunlearn.naive_bayes.MultinomialNB` tells. The
     model is that of [1]_, table 4, steps 4 to 6 and, with `norm`, 7.
 

@@ -69,7 +69,7 @@ class MultinomialNB(BaseDiscreteNB):
 
     Notes
     -----
-    The promise is 'bitwise': every fitted attribute equals that of a new fit on the rows left,
+    The promise is 'bitwise': every fitted attribute equals that of a new fit on the remaining rows,
     whatever the values and weights. Counts are sums of integers on a fixed grid of 2**-80 ([1]_,
     section 3), which is finer than float64 for values above 2**-27; so fractional input (tf-idf
     vectors, weights) adds and subtracts without rounding. Values from 2**40 on are refused.

@@ -75,11 +75,11 @@ class KNeighborsRegressor(RegressorMixin, BaseKNeighbors):
     Notes
     -----
     The rule is that of [1]_. The promise is 'bitwise': attributes, neighbours and predictions equal
-    those of a new fit on the rows left, also where distances are equal. A request overwrites its
-    rows and the search index, in O(k) time for k rows and the size of the index in memory; the next
-    query makes the index anew, which takes what scikit-learn's `fit` does, so several requests in a
-    row cost one index. (An index with the removed rows crossed out would be faster and still tell
-    where they were.) Queries from several threads wait for each other.
+    those of a new fit on the remaining rows, also where distances are equal. A request overwrites
+    its rows and the search index, in O(k) time for k rows and the size of the index in memory; the
+    next query makes the index anew, which takes what scikit-learn's `fit` does, so several requests
+    in a row cost one index. (An index with the removed rows crossed out would be faster and still
+    tell where they were.) Queries from several threads wait for each other.
 
     References
     ----------

@@ -77,7 +77,7 @@ class CategoryCounts:
     def representatives(
         self, table: ColumnTable, column: int, values: list[Any], kept: np.ndarray
     ) -> dict[Any, Any]:
-        """Find the first of the rows left that has each value, where equal values look different.
+        """Find the first remaining row of each value, where equal values look different.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class Removed:
         return numbers
 
     def categories_left(self, column: int, categories: np.ndarray, kept: Any) -> np.ndarray:
-        """Return what is left of the categories of a column, `kept()` being the rows left."""
+        """Return what is left of the categories of a column, `kept()` being the remaining rows."""
         gone = self.vanishing(column)
         counts, span = self.counts, self.counts.spans[column]
         there = counts.numbers[span] > 0

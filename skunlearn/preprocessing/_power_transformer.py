@@ -28,7 +28,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
 
     Same parameters, fitted attributes and output as
     :class:`sklearn.preprocessing.PowerTransformer`, up to what its search for exponents leaves (see
-    Notes). A request passes over the rows left a few times, O(n d).
+    Notes). A request passes over the remaining rows a few times, O(n d).
 
     Parameters
     ----------

@@ -189,7 +189,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
-            raise NotUnlearnableError("All rows left have a sample_weight of zero.")
+            raise NotUnlearnableError("All remaining rows have a sample_weight of zero.")
         attributes = self._recompute(kept)
         return Removal(attributes, self._guarantee(rounding(1.0, 0)), n_refitted=1)
 

@@ -101,7 +101,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
     are cut from the rows in their order, shuffled, and stratified by class. Here the fold of a row
     is a function of the seed, of the row's id, and of how many rows before it bear the same id, so
     that a row stays in its fold when others go. Folds differ a little in size. In a pipeline, the
-    steps that follow are fitted anew on what `fit_transform` would give for the rows left.
+    steps that follow are fitted anew on what `fit_transform` would give for the remaining rows.
 
     The default of `shuffle` and `random_state` is that of scikit-learn before 1.9, which asks for a
     splitter instead.

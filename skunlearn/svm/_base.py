@@ -251,7 +251,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         try:
             attributes = self._solve(slots)
         except ValueError as error:
-            raise NotUnlearnableError(f"The rows left cannot be fitted: {error}") from error
+            raise NotUnlearnableError(f"The remaining rows cannot be fitted: {error}") from error
         return Removal(attributes, Guarantee("numerical", "state", TOLERANCE, EPS), n_refitted=1)
 
     def _follow(self, rows: np.ndarray, slots: np.ndarray) -> Removal | None:

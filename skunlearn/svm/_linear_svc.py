@@ -58,7 +58,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         Value of the constant feature whose weight, penalised like the others, makes the intercept.
 
     class_weight : dict or 'balanced', default=None
-        Factors of C for each class; 'balanced' weights are chosen anew for the rows left.
+        Factors of C for each class; 'balanced' weights are chosen anew for the remaining rows.
 
     verbose : int, default=0
         Kept for compatibility.
@@ -290,7 +290,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             )
         weight = samples.sample_weight
         if weight is not None and not weight[slots].any():
-            raise NotUnlearnableError("All rows left have a sample_weight of zero.")
+            raise NotUnlearnableError("All remaining rows have a sample_weight of zero.")
         if classes.size == self.classes_.size:
             if self.class_weight != "balanced" and self._have_no_loss(rows):
                 return Removal({}, self._guarantee(EPS))

@@ -59,8 +59,8 @@ class SVC(ClassifierMixin, BaseSVM):
         Kernel cache of libsvm, in MB.
 
     class_weight : dict or 'balanced', default=None
-        Factors of C for each class; 'balanced' weights are chosen anew for the rows left, which
-        means to fit anew.
+        Factors of C for each class; 'balanced' weights are chosen anew for the remaining rows,
+        which means to fit anew.
 
     verbose : bool, default=False
         Whether libsvm prints.
@@ -134,8 +134,8 @@ class SVC(ClassifierMixin, BaseSVM):
     optimality residual times the norm of the inverse system of the rows on the margin. Where that
     passes the tolerance, where the optimum is not unique (equal rows on the margin), where many
     support vectors leave at once, or where `gamma`, a class weight or the classes change, the model
-    is fitted anew on the rows left, and the report says so. libsvm holds kernel values in single
-    precision, so that even with a small `tol` it agrees to six digits or so.
+    is fitted anew on the remaining rows, and the report says so. libsvm holds kernel values in
+    single precision, so that even with a small `tol` it agrees to six digits or so.
 
     The first request computes the kernel values of the rows on the margin and all rows; they are
     no part of copies and pickles, and :meth:`purge` drops them.

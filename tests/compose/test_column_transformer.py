@@ -1,4 +1,4 @@
-"""Column transformers and feature unions: refitting on the rows left is the oracle."""
+"""Column transformers and feature unions: refitting on the remaining rows is the oracle."""
 
 import copy
 import pickle

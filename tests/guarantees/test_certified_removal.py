@@ -188,7 +188,7 @@ def test_the_attack_finds_too_little_noise_and_rows_that_were_kept(global_random
 
 
 def tilts_seen(X, y, gone, budget, n):
-    """Return what an attacker computes from releases who knows the rows left: the random term.
+    """Return what an attacker computes from releases who knows the remaining rows: the random term.
 
     Of models that keep the rows in question, that unlearn them, and that are retrained.
     """

@@ -133,7 +133,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         if weight is not None or not self._class_factors().all():
             n_remaining = self._weighing(samples, samples.slots_without(rows)).size
             if not n_remaining:
-                raise NotUnlearnableError("All rows left would have a weight of zero.")
+                raise NotUnlearnableError("All remaining rows would have a weight of zero.")
         at_top = self._at_top_without(rows)
         chosen = self._n_at_top
         if (

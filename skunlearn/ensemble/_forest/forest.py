@@ -274,7 +274,7 @@ class Forest:
             its[:] = numbers[its]
 
     def shape(self) -> Shape:
-        """Return the trees as `fit` on the rows left grows them."""
+        """Return the trees as `fit` on the remaining rows grows them."""
         trees = self.trees
         numbers = np.empty(trees.nodes.size, dtype=np.int32)
         found = np.empty_like(numbers)

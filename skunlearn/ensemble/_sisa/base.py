@@ -191,7 +191,7 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         return fitted
 
     def _shards_without(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return each slot's shard, the rows left per shard, and the shards to refit."""
+        """Return each slot's shard, the remaining rows per shard, and the shards to refit."""
         n_shards = self.n_samples_per_shard_.size
         shard_of = _shards(self._seed, n_shards, self._samples.id_hashes())
         gone = np.bincount(shard_of[_counted(self._samples, rows)], minlength=n_shards)

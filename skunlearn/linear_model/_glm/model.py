@@ -234,7 +234,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         weights = self._weights().copy()
         weights[rows] = 0.0
         if not weights.any():
-            raise NotUnlearnableError("All rows left would have a sample_weight of zero.")
+            raise NotUnlearnableError("All remaining rows would have a sample_weight of zero.")
         return weights
 
     def _removal(
@@ -248,7 +248,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         fresh._former = self._seen(self._state.theta)
 
     def _refit_without(self, rows: np.ndarray) -> Removal:
-        """Fit a clone on the rows left, where the model changes its shape."""
+        """Fit a clone on the remaining rows, where the model changes its shape."""
         samples = self._samples
         kept = samples.slots_without(rows)
         X, affine_map = native(take(samples.X, kept)), self._input_map

@@ -143,7 +143,7 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         return find_near(self._samples, affine_map, X, y)
 
     def _mapped_samples(self, affine_map: AffineMap) -> SampleStore:
-        """Return the rows left in the coordinates in which rows come now."""
+        """Return the remaining rows in the coordinates in which rows come now."""
         samples = self._samples
         slots = samples.slots()
         X, y, weight = samples.take(slots)

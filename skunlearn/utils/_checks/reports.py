@@ -87,7 +87,7 @@ def _check_texts(name: str, model: Any, report: UnlearningReport) -> None:
     }
     for what, text in texts.items():
         if report.guarantee.kind not in text or f"{report.n_remaining:,}" not in text:
-            raise AssertionError(f"{name}: {what} must state the guarantee and the rows left.")
+            raise AssertionError(f"{name}: {what} must state the guarantee and the remaining rows.")
     try:
         import pandas  # noqa: F401
     except ImportError:
