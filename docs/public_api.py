@@ -10,19 +10,27 @@ import skunlearn
 
 
 def public_modules() -> list[ModuleType]:
-    """Import every module of the package whose path has no private part."""
+    """Import the package and every module of it whose path has no private part."""
     names = [
         info.name
         for info in pkgutil.walk_packages(skunlearn.__path__, "skunlearn.")
         if not any(part.startswith("_") for part in info.name.split("."))
     ]
-    return [importlib.import_module(name) for name in sorted(names)]
+    return [skunlearn, *(importlib.import_module(name) for name in sorted(names))]
 
 
 def public_names() -> dict[str, list[str]]:
-    """Map each public module that offers anything to the names in its ``__all__``."""
+    """Map each public module that offers anything to the names in its ``__all__``.
+
+    Modules in it are left out, as they have their own entry.
+    """
     offers = {
-        module.__name__: sorted(vars(module).get("__all__", ())) for module in public_modules()
+        module.__name__: sorted(
+            name
+            for name in vars(module).get("__all__", ())
+            if not isinstance(getattr(module, name), ModuleType)
+        )
+        for module in public_modules()
     }
     return {module: names for module, names in offers.items() if names}
 

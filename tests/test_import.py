@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+import skunlearn
 
 IMPORT_EVERYTHING = """
     from skunlearn.utils.discovery import all_estimators
@@ -133,3 +136,52 @@ def test_the_package_works_without_optional_packages():
     assert said[0] == [0.5]
     assert "pip install pandas" in said[1]
     assert "pip install pytest" in said[2]
+
+
+@pytest.mark.fast
+def test_the_package_lists_the_public_modules_on_disk():
+    on_disk = {
+        info.name for info in pkgutil.iter_modules(skunlearn.__path__) if info.name[0] != "_"
+    }
+    assert set(skunlearn.__all__) - {"show_versions"} == on_disk
+    assert sorted(skunlearn.__all__) == sorted(set(skunlearn.__all__))
+
+
+@pytest.mark.fast
+def test_import_loads_no_submodule_and_each_is_reached_by_its_name():
+    at_first, listed, reached, later = run("""
+        import json, sys
+        import skunlearn
+        def loaded():
+            return sorted(name for name in sys.modules if name.startswith("skunlearn."))
+        at_first, listed = loaded(), dir(skunlearn)
+        names = [name for name in skunlearn.__all__ if name != "show_versions"]
+        reached = {name: getattr(skunlearn, name).__name__ for name in names}
+        assert skunlearn.svm.SVC is sys.modules["skunlearn.svm"].SVC
+        assert skunlearn.feature_extraction.text.CountVectorizer
+        print(json.dumps([at_first, listed, reached, loaded()]))
+    """)
+    assert at_first == []
+    assert {*skunlearn.__all__, "__version__"} <= set(listed)
+    assert not [name for name in listed if name[0] == "_" and name[:2] != "__"]
+    assert reached == {name: f"skunlearn.{name}" for name in reached}
+    assert {f"skunlearn.{name}" for name in reached} <= set(later)
+
+
+@pytest.mark.fast
+def test_import_star_gives_what_is_listed():
+    names = run("""
+        import json
+        before = set(globals())
+        from skunlearn import *
+        print(json.dumps(sorted(set(globals()) - before - {"before"})))
+    """)
+    assert names == sorted(skunlearn.__all__)
+
+
+@pytest.mark.fast
+def test_an_unknown_name_raises():
+    with pytest.raises(AttributeError, match="module 'skunlearn' has no attribute 'svn'"):
+        skunlearn.svn  # noqa: B018
+    with pytest.raises(ImportError, match="svn"):
+        from skunlearn import svn  # noqa: F401

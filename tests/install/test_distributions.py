@@ -62,7 +62,10 @@ def test_sdist_has_what_it_takes_to_test_and_document(distributions):
         "LICENSE",
         "README.md",
         "CHANGELOG.md",
+        "CITATION.cff",
+        "CODE_OF_CONDUCT.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
         "pyproject.toml",
         "setup.cfg",
         ".ci/run",
@@ -81,6 +84,8 @@ def test_metadata(distributions):
     assert f"Version: {skunlearn.__version__}\n" in metadata
     assert "License-Expression: BSD-3-Clause\n" in metadata
     assert "Requires-Python: >=3.11\n" in metadata
+    for name, url in PROJECT["urls"].items():
+        assert f"Project-URL: {name}, {url}\n" in metadata
     extras = {
         "arrays",
         "gpu",
@@ -106,3 +111,12 @@ def test_oldest_environment_pins_the_lower_bounds():
     exact = [r for r in extras["arrays"] + extras["test"] if r.startswith("array-api")]
     bounds = dict(requirement.split(">=") for requirement in PROJECT["dependencies"] + exact)
     assert {name: pins[name] for name in bounds} == bounds
+
+
+def test_citation_agrees_with_the_metadata():
+    citation = (ROOT / "CITATION.cff").read_text()
+    fields = dict(line.split(": ", 1) for line in citation.splitlines() if ": " in line)
+    assert fields["version"] == PROJECT["version"] == skunlearn.__version__
+    assert fields["license"] == PROJECT["license"]
+    assert [{"name": fields["  - name"]}] == PROJECT["authors"]
+    assert fields["repository-code"] == PROJECT["urls"]["Source"]
