@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any, ClassVar, TypeVar
 
@@ -14,12 +14,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
+from skunlearn._locks import holding
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._samples.ids import as_keys, check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import own
-from skunlearn._unlearning.commit import Removal, Replacement, commit, reads_one_version, snapshot
+from skunlearn._unlearning.commit import (
+    NO_ROWS,
+    Removal,
+    Replacement,
+    commit,
+    finish_interrupted,
+    reads_one_version,
+    snapshot,
+)
 from skunlearn._unlearning.metadata_routing import register_verb
 from skunlearn._unlearning.report import (
     ASSUMPTIONS,
@@ -57,7 +66,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
     array attributes that a removal replaces are overwritten, so public ones are never views of
     them, and predicting methods read public ones only, under :func:`reads_one_version`; those that
-    read the rows themselves also hold the lock of the rows (``_read_lock``). A hook that
+    read the rows themselves also hold the lock of the rows (``_read_locks``). A hook that
     works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
     ``skunlearn._compat.callback_context(self)`` for each.
 
@@ -145,9 +154,9 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         kept = self.__dict__.pop("_seed_to_keep", None)
         return draw_seed(random_state) if kept is None else kept
 
-    def _read_lock(self) -> contextlib.AbstractContextManager[Any]:
+    def _read_locks(self) -> list[AbstractContextManager[Any]]:
         """Return what predicting methods hold meanwhile; only those that read rows need a lock."""
-        return contextlib.nullcontext()
+        return []
 
     def _snapshot_parts(self) -> None:
         """Replace estimators among the attributes of a snapshot by snapshots of their own."""
@@ -157,6 +166,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         return {}
 
     def _check_samples(self) -> SampleStore:
+        finish_interrupted()
         samples = self.__dict__.get("_samples")
         if samples is None:
             check_is_fitted(self)
@@ -169,6 +179,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     @property
     def sample_ids_(self) -> np.ndarray:
         """Ids of the training rows still held, in training order, shape (n_samples,)."""
+        finish_interrupted()
         samples = self.__dict__.get("_samples")
         if samples is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute 'sample_ids_'")
@@ -205,10 +216,10 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
-        with self._check_samples().lock:
-            if "_skl_callbacks" in self.__dict__:
-                return self._unlearn_with_callbacks(sample_ids)
-            return self._unlearn_ids(sample_ids)
+        self._check_samples()
+        announced = "_skl_callbacks" in self.__dict__
+        request = self._unlearn_with_callbacks if announced else self._unlearn_ids
+        return holding(self._locks(), lambda: request(sample_ids))
 
     @with_callbacks
     def _unlearn_with_callbacks(self: Self, sample_ids: Any) -> Self:
@@ -222,11 +233,17 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
 
     def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
         started = perf_counter()
+        self._samples.make_writable()
         n_ids, rows, removal = self._work_out(sample_ids, announce)
         n_remaining = self._samples.n_samples - rows.size
-        if rows.size:
-            commit([Replacement(self, removal.attributes, rows), *removal.replacements])
-        self.unlearning_report_ = self._report(started, n_ids, rows.size, n_remaining, removal)
+        report = self._report(started, n_ids, rows.size, n_remaining, removal)
+        commit(
+            [
+                Replacement(self, removal.attributes, rows),
+                *removal.replacements,
+                Replacement(self, {"unlearning_report_": report}, NO_ROWS),
+            ]
+        )
         return self
 
     def _work_out(self, sample_ids: Any, announce: bool) -> tuple[int, np.ndarray, Removal]:
@@ -279,10 +296,10 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             Distinct ids of the rows equal to any of the queries, in training order.
         """
         samples = self._check_samples()
-        with samples.lock:
-            ids = samples.ids_of(self._equal_to(X, None if y is None else np.asarray(to_host(y))))
-            first = {key: position for position, key in reversed(list(enumerate(as_keys(ids))))}
-            return ids[sorted(first.values())]
+        y = None if y is None else np.asarray(to_host(y))
+        ids = holding(self._locks(), lambda: samples.ids_of(self._equal_to(X, y)))
+        first = {key: position for position, key in reversed(list(enumerate(as_keys(ids))))}
+        return ids[sorted(first.values())]
 
     def _equal_to(self, X: Any, y: np.ndarray | None) -> np.ndarray:
         """Return the slots of the rows equal to any of the rows as users pass them."""
@@ -324,7 +341,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             The same model, without residues and empty slots.
         """
         with self._check_samples().lock:
-            commit([Replacement(self, self._purge(), np.empty(0, dtype=np.intp))])
+            commit([Replacement(self, self._purge(), NO_ROWS)])
             self._samples.compact()
         return self
 
@@ -357,14 +374,25 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         )
         return predictor
 
-    def __copy__(self: Self) -> Self:
-        # Private buffers are overwritten when they are replaced, so no two objects may share them.
+    def _locks(self) -> list[AbstractContextManager[Any]]:
+        """Return what a request holds: the lock of the rows, if there are any."""
+        finish_interrupted()
         samples = self.__dict__.get("_samples")
-        with contextlib.nullcontext() if samples is None else samples.lock:
-            twin = snapshot(self)
-            private = {name: value for name, value in vars(twin).items() if name[0] == "_"}
-            twin.__dict__.update(copy.deepcopy(private))
+        return [] if samples is None else [samples.lock]
+
+    def __copy__(self: Self) -> Self:
+        return holding(self._locks(), self._copied)
+
+    def _copied(self: Self) -> Self:
+        """Copy the estimator; private buffers, which requests overwrite, are not shared."""
+        twin = snapshot(self)
+        private = {name: value for name, value in vars(twin).items() if name[0] == "_"}
+        twin.__dict__.update(copy.deepcopy(private))
         return twin
+
+    def __getstate__(self) -> Any:
+        # Of a copy, since a request may come in before all of the state is pickled.
+        return super(UnlearnerMixin, copy.copy(self)).__getstate__()
 
     def __sklearn_tags__(self) -> Any:
         return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)
@@ -387,9 +415,14 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         assumed = self._assumptions() or ASSUMPTIONS.get(tags.kind)
         if assumed is not None:
             rows.append(("assumed", assumed))
-        samples = self.__dict__.get("_samples")
-        if samples is not None:
-            rows.append(("rows held", f"{samples.n_samples:,}"))
-        report = self.__dict__.get("unlearning_report_")
+        n_held, report = holding(self._locks(), self._last_request)
+        if n_held is not None:
+            rows.append(("rows held", f"{n_held:,}"))
         last = report._repr_html_() if report is not None else ""
         return table_html("Unlearning", rows) + last
+
+    def _last_request(self) -> tuple[int | None, UnlearningReport | None]:
+        """Return how many rows are held, if any, and what the last request reported."""
+        samples = self.__dict__.get("_samples")
+        n_held = None if samples is None else samples.n_samples
+        return n_held, self.__dict__.get("unlearning_report_")

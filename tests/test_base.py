@@ -156,7 +156,7 @@ def test_one_failing_part_stops_a_joint_commit():
     rows = np.array([0])
 
     class Failing(SampleStore):
-        def removal(self, rows):
+        def remove(self, rows):
             raise MemoryError
 
     second._samples.__class__ = Failing
@@ -291,5 +291,5 @@ def test_ids_are_checked_before_anything_is_kept():
 
 
 def test_the_lock_of_readers_is_reentrant():
-    with skunlearn._unlearning.commit._COMMIT:
+    with skunlearn._unlearning.commit._SWITCH:
         assert fitted().transform(None).tolist() == [[6, 6]]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from skunlearn._samples.tables import drop
+from skunlearn._samples.tables import drop, overwrite
 from skunlearn._unlearning.commit import Replacement, commit
 
 EPS = float(np.finfo(np.float64).eps)
@@ -115,8 +115,7 @@ class Inverse:
     def wipe(self) -> None:
         """Overwrite everything, when the owner has no more use for it."""
         self.settled = False
-        self._matrix.fill(0.0)
-        self._taken.fill(0.0)
+        overwrite(self._matrix, self._taken)
 
     def take_out(self, ranks: np.ndarray) -> Downdate | None:
         """Work out what changes when rows are taken out; changes nothing.
@@ -175,7 +174,7 @@ class Inverse:
 
     def settling(self, positions: np.ndarray) -> Replacement:
         """Return the change that ends :meth:`absorb`."""
-        state = {"n_taken": 0, "places": positions, "error": self.error + EPS, "settled": True}
+        state = {"n_taken": 0, "positions": positions, "error": self.error + EPS, "settled": True}
         if 2 * positions.size < len(self._matrix):
             matrix = self._matrix.take(positions, axis=0).take(positions, axis=1)
             state = vars(Inverse(matrix, self.error + EPS))
@@ -263,7 +262,7 @@ class Downdate:
         if n_after <= len(inverse._taken):
             inverse._taken[n_taken:n_after] = self._rows
             return Replacement(
-                inverse, {"n_taken": n_after, "places": self._positions}, NO_ROWS
+                inverse, {"n_taken": n_after, "positions": self._positions}, NO_ROWS
             ), "output"
         inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._positions)
         return inverse.settling(self._positions), "state"

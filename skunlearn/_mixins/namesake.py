@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -71,7 +71,7 @@ class NamesakeTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
         samples = self._samples
         return take(samples.X, samples.slots()) if samples.n_removed else samples.X
 
-    def _edit(self, edit: contextlib.AbstractContextManager[None]) -> tuple[Replacement, ...]:
+    def _edit(self, edit: Callable[[], None]) -> tuple[Replacement, ...]:
         """Wrap a change of a buffer in place, for the replacements of a removal."""
         return (Replacement(self, {}, _NO_ROWS, edit),)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from skunlearn._locks import ForkSafeRLock
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import hash_ids
 from skunlearn._samples.ids import Kind, as_keys, joined_ids, shown
-from skunlearn._samples.tables import hash_rows, rows_equal, take, wipe
+from skunlearn._samples.tables import hash_rows, rows_equal, take, wipe, writable
 from skunlearn.exceptions import UnknownSampleError
 
 _NO_ROWS = np.empty(0, dtype=np.intp)
@@ -63,7 +63,7 @@ class _Positions:
         return slots
 
     def discarding(self, keys: list[Any], slots: list[int]) -> Callable[[], None]:
-        """Prepare to forget that each key stood for its slot; calling the result cannot fail."""
+        """Prepare to forget that each key stood for its slot, which may be done repeatedly."""
         gone = set(slots)
         left = {}
         for key in dict.fromkeys(keys):
@@ -75,7 +75,7 @@ class _Positions:
                 if rest:
                     self._slots[key] = rest
                 else:
-                    del self._slots[key]
+                    self._slots.pop(key, None)
 
         return discard
 
@@ -119,7 +119,7 @@ class SampleStore:
         self._by_id: _Positions | None = None
         self._by_value: _Positions | None = None
         self._id_hashes: np.ndarray | None = None
-        self.lock = threading.RLock()
+        self.lock = ForkSafeRLock()
 
     @property
     def n_samples(self) -> int:
@@ -293,8 +293,15 @@ class SampleStore:
             found.append(rows)
         return np.unique(np.concatenate(found)) if found else _NO_ROWS
 
-    def removal(self, rows: np.ndarray) -> Callable[[], None]:
-        """Prepare to overwrite rows and their ids; the slots will stay empty.
+    def make_writable(self) -> None:
+        """Copy what cannot be overwritten, such as a memory map, before rows are removed."""
+        parts = {
+            name: getattr(self, name) for name in ("X", "y", "sample_weight", "_ids", "_alive")
+        }
+        self.__dict__.update({name: writable(part) for name, part in parts.items()})
+
+    def remove(self, rows: np.ndarray) -> tuple[dict[str, Any], Callable[[], None]]:
+        """Remove rows and their ids, leaving their slots empty, once the result is in force.
 
         Parameters
         ----------
@@ -303,8 +310,11 @@ class SampleStore:
 
         Returns
         -------
-        remove : callable
-            Does it. What may fail for want of memory happens before.
+        state : dict
+            Attributes of the store once the rows are removed.
+
+        wipe_rows : callable
+            Overwrites them, when that state is in force; may be called repeatedly.
         """
         discards = []
         if self._by_id is not None:
@@ -314,34 +324,25 @@ class SampleStore:
             discards.append(self._by_value.discarding(hashes, rows.tolist()))
         alive = np.ones(self.n_slots, dtype=bool) if self._alive is None else self._alive
 
-        def remove() -> None:
+        def wipe_rows() -> None:
             alive[rows] = False
-            self._alive = alive
-            self.n_removed += rows.size
             for discard in discards:
                 discard()
             for table in self._tables():
                 wipe(table, rows)
-            if 4 * self.n_removed > self.n_slots > 64:
-                with contextlib.suppress(MemoryError):
-                    self.compact()
 
-        return remove
+        return self.__dict__ | {"_alive": alive, "n_removed": self.n_removed + rows.size}, wipe_rows
 
     def _tables(self) -> list[Any]:
         """List all that is held per row."""
         parts = (self.X, self.y, self.sample_weight, self._ids, self._id_hashes)
         return [part for part in parts if part is not None]
 
-    def remove(self, rows: np.ndarray) -> None:
-        """Overwrite rows and their ids; the slots stay empty.
-
-        Parameters
-        ----------
-        rows : ndarray of dtype intp
-            Slots that hold a row.
-        """
-        self.removal(rows)()
+    def compact_if_sparse(self) -> None:
+        """Squeeze out the empty slots if they are a quarter of all and there is memory for it."""
+        if 4 * self.n_removed > self.n_slots > 64:
+            with contextlib.suppress(MemoryError):
+                self.compact()
 
     def compact(self) -> None:
         """Squeeze out the empty slots; positions change, ids do not."""
@@ -429,15 +430,24 @@ class SampleStore:
 
     def __getstate__(self) -> dict[str, Any]:
         with self.lock:
-            state = self.__dict__ | dict.fromkeys(("_by_id", "_by_value", "_id_hashes"))
-            if self.n_removed:
-                state |= self._without_empty_slots()
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
+        """Return attributes free of what is made when needed, and of empty slots."""
+        state = self.__dict__ | dict.fromkeys(("_by_id", "_by_value", "_id_hashes"))
+        if self.n_removed:
+            state |= self._without_empty_slots()
         del state["lock"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.lock = threading.RLock()
+        self.lock = ForkSafeRLock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SampleStore:
+        twin = object.__new__(SampleStore)
+        twin.__setstate__(copy.deepcopy(self._state(), memo))
+        return twin
 
     def __sizeof__(self) -> int:
         arrays = (self.X, self.y, self.sample_weight, self._ids)

@@ -171,6 +171,29 @@ def wipe(table: Any, rows: np.ndarray) -> None:
             wipe(array, rows)
 
 
+def overwrite(*buffers: Any) -> None:
+    """Overwrite arrays (None is left alone), unless they are memory that only can be read."""
+    for buffer in buffers:
+        if buffer is not None and buffer.flags.writeable:
+            buffer.fill(np.zeros((), dtype=buffer.dtype)[()])
+
+
+def writable(table: Any) -> Any:
+    """Return a table itself (or None) if it can be written to, else a copy."""
+    if isinstance(table, np.ndarray):
+        return table if table.flags.writeable else np.array(table)
+    if sparse.issparse(table):
+        parts = (table.data, table.indices, table.indptr)
+        if all(part.flags.writeable for part in parts):
+            return table
+        return sparse.csr_array(tuple(map(np.array, parts)), shape=table.shape)
+    if isinstance(table, FrameTable):
+        if all(array.flags.writeable for array in table.arrays):
+            return table
+        return table.map(np.array)
+    return table
+
+
 def hash_rows(table: Any) -> np.ndarray:
     """Hash every row by value; rows that compare equal have equal hashes.
 

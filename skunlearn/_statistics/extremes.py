@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from skunlearn._statistics.cache_edit import CacheEdit
 
 # Distinct values that are kept of a column.
 N_KEPT = 64
@@ -45,7 +47,7 @@ class Extremes:
         -------
         minima : ndarray of shape (n_columns,)
             `least` itself if nothing has changed.
-        edit : context manager
+        edit : callable
             Brings the buffers up to date.
         """
         limits = least.copy()
@@ -67,21 +69,15 @@ class Extremes:
             minima = least.copy()
             for j, (values, _) in changed.items():
                 minima[j] = values[0] if values.size else np.nan
-        return minima, self._replace(changed)
+        return minima, CacheEdit(self, partial(self._replace, changed))
 
-    @contextmanager
-    def _replace(self, changed: dict[int, tuple[np.ndarray, np.ndarray]]) -> Iterator[None]:
-        try:
-            for j, (values, times) in changed.items():
-                former = self._buffers.pop(j, None)
-                if former is not None:
-                    former[0].fill(0)
-                if values.size:
-                    self._buffers[j] = values, times
-            yield
-        except BaseException:
-            self.wipe()
-            raise
+    def _replace(self, changed: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+        for j, (values, times) in changed.items():
+            former = self._buffers.pop(j, None)
+            if former is not None:
+                former[0].fill(0)
+            if values.size:
+                self._buffers[j] = values, times
 
     def wipe(self) -> None:
         """Overwrite all buffers."""

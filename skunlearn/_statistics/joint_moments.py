@@ -12,7 +12,7 @@ from skunlearn._array_api import namespace, to_device, to_host
 from skunlearn._kernels.column_moments import two_sum
 from skunlearn._kernels.least_squares import remove_batch, remove_rows
 from skunlearn._samples.device_table import DeviceTable
-from skunlearn._samples.tables import dense, for_kernel
+from skunlearn._samples.tables import dense, for_kernel, overwrite
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS, power_of_two_above
 
 _BLOCK_BYTES = 1 << 20
@@ -156,8 +156,7 @@ class JointMoments:
     def wipe(self) -> None:
         """Overwrite the moments, when others take their place."""
         self.weight = 0.0
-        for buffer in (self.mean, self.low, self.scatter, self.peak):
-            buffer.fill(0)
+        overwrite(self.mean, self.low, self.scatter, self.peak)
 
 
 def _spans(X: Any, n_columns: int, rows: np.ndarray) -> list[Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
 from skunlearn._kernels.order_statistics import ranks_of, take_out, values_at
+from skunlearn._statistics.cache_edit import CacheEdit
 
 # Methods of `numpy.percentile` by what shifts a quantile's position, as Hyndman and Fan have it.
 _CONTINUOUS = {
@@ -291,13 +290,10 @@ class Remaining:
         values_at(*parts, self._zeros, self._gone, self._cuts, ranks, out)
         return out
 
-    @contextmanager
-    def edit(self) -> Iterator[None]:
-        """Take the values out; columns of a request that fails later are built anew."""
-        try:
-            take_out(*self._order._arrays(), self._gone, self._cuts)
-            self._order._zeros, self._order._n_values = self._zeros, self.n_values
-            yield
-        except BaseException:
-            self._order.wipe()
-            raise
+    def edit(self) -> CacheEdit:
+        """Return what takes the values out; columns are built anew where it is interrupted."""
+        return CacheEdit(self._order, self._take_out)
+
+    def _take_out(self) -> None:
+        take_out(*self._order._arrays(), self._gone, self._cuts)
+        self._order._zeros, self._order._n_values = self._zeros, self.n_values

@@ -1,35 +1,73 @@
-"""How a new model takes the old one's place: at once, the old one's buffers overwritten."""
+"""How a new model takes the old one's place: at once, whatever interrupts it.
+
+A request works the new state out while the old one stays as it is. :func:`commit` then puts the new
+states of all estimators involved in force by one call of compiled code, within which Python handles
+no signal and runs no other thread: before it the old model is in force, after it the new one, in
+every step of a pipeline. What is still to be done then, such as overwriting what was replaced, is
+listed in a journal of actions that may be repeated. It is gone through to its end whatever is
+raised meanwhile, and that is raised afterwards.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from skunlearn._locks import CommitLock, holding
+from skunlearn._samples.tables import overwrite
 from skunlearn._unlearning.report import Guarantee, StepReport
 from skunlearn._unlearning.step_input import StepInput
 
-# Held while a new model takes the old one's place and while a reader picks up a model: both take
-# a microsecond. It is what makes a pipeline's predictions all-old or all-new.
-_COMMIT = threading.RLock()
+NO_ROWS = np.empty(0, dtype=np.intp)
+
+# Held while new states take the place of old ones and while a reader picks up a model: both take a
+# microsecond. It is what makes a pipeline's predictions all-old or all-new.
+_SWITCH = CommitLock()
+
+# Held from then on until the journal is done, which other readers need not wait for.
+_FINISHING = CommitLock()
+
+# Journals of commits that are under way, or were left as they were interrupted too often.
+_JOURNALS: list[_Journal] = []
+
+# How often an action of a journal is tried before the error is raised without it.
+_ATTEMPTS = 16
 
 
 class Replacement(NamedTuple):
-    """One estimator's part in a commit: the attributes to set and the rows to overwrite.
+    """One estimator's part in a commit.
 
-    Without rows (None) the attributes are the estimator's complete new state. `edit` is entered
-    before the new states are in force and left after: what changes large buffers in place, where
-    nobody reads them meanwhile.
+    Parameters
+    ----------
+    estimator : object
+        An estimator, or an object among its attributes.
+
+    attributes : dict
+        What to set.
+
+    rows : ndarray of dtype intp or None
+        Slots of the estimator's store to overwrite. None if `attributes` are the complete new
+        state of the estimator.
+
+    edit : callable, default=None
+        Changes large buffers in place, once the new states are in force. It is called again if it
+        was interrupted, and must then bring about the same.
+
+    lock : context manager, default=None
+        Keeps readers of these buffers off. It may wait for them.
     """
 
     estimator: Any
     attributes: dict[str, Any]
     rows: np.ndarray | None
-    edit: contextlib.AbstractContextManager[None] | None = None
+    edit: Callable[[], None] | None = None
+    lock: AbstractContextManager[Any] | None = None
 
 
 class Removal(NamedTuple):
@@ -72,52 +110,152 @@ class Removal(NamedTuple):
     step_input: StepInput | None = None
 
 
+class _Journal:
+    """What a commit has to do once the new states are in force.
+
+    Parameters
+    ----------
+    objects : list of object
+        Whose states change.
+
+    states : list of dict
+        What their attributes will be.
+
+    actions : list of callable
+        Each may be called again if it was interrupted.
+    """
+
+    def __init__(
+        self, objects: list[Any], states: list[dict[str, Any]], actions: list[Callable[[], None]]
+    ) -> None:
+        self._objects = objects
+        self._states = states
+        self._actions = deque(actions)
+
+    def switch(self) -> None:
+        """Put all new states in force, by one call of compiled code that allocates nothing."""
+        set_all = map(object.__setattr__, self._objects, repeat("__dict__"), self._states)
+        with _SWITCH:
+            deque(set_all, maxlen=0)
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether the new states are in force."""
+        return self._objects[-1].__dict__ is self._states[-1]
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something is to be done yet."""
+        return self.is_in_force and bool(self._actions)
+
+    def finish(self) -> None:
+        """Go through the actions to the end; an error among them is raised when all are done."""
+        raised: BaseException | None = None
+        n_failed = 0
+        while self._actions:
+            try:
+                self._actions[0]()
+                self._actions.popleft()
+                n_failed = 0
+            except BaseException as error:
+                raised = error
+                n_failed += 1
+                if n_failed == _ATTEMPTS and isinstance(error, Exception):
+                    self._actions.popleft()
+                    n_failed = 0
+        if raised is not None:
+            raise raised
+
+
 def commit(replacements: Iterable[Replacement]) -> None:
-    """Put new states in force, all at once, then overwrite the private buffers they replace.
+    """Put new states in force, all at once, then overwrite what they replace.
 
     Parameters
     ----------
     replacements : iterable of Replacement
-        The new state of each estimator involved.
+        The new state of each estimator involved. Until all are in force, an error leaves all
+        estimators as they were; afterwards it is raised when everything else is done.
     """
     replacements = list(replacements)
-    replaced: list[Any] = []
-    removals = [
-        replacement.attributes.get("_samples", replacement.estimator._samples).removal(
-            replacement.rows
-        )
-        for replacement in replacements
-        if replacement.rows is not None and replacement.rows.size
+    journal, stores = _prepare(replacements)
+    locks = [part.lock for part in replacements if part.lock is not None]
+    holding([*locks, _FINISHING], functools.partial(_carry_out, journal))
+    for store in stores:
+        store.compact_if_sparse()
+
+
+def _carry_out(journal: _Journal) -> None:
+    try:
+        _JOURNALS.append(journal)
+        journal.switch()
+    finally:
+        _finish(journal)
+
+
+def _finish(journal: _Journal) -> None:
+    try:
+        if journal.is_in_force:
+            journal.finish()
+    finally:
+        if journal in _JOURNALS and not journal.is_pending:
+            _JOURNALS.remove(journal)
+
+
+def finish_interrupted() -> None:
+    """Finish commits that were interrupted so often that they were left."""
+    if _JOURNALS and _FINISHING.acquire(blocking=False):  # else they are under way
+        try:
+            for journal in list(_JOURNALS):
+                _finish(journal)
+        finally:
+            _FINISHING.release()
+
+
+def _prepare(replacements: list[Replacement]) -> tuple[_Journal, list[Any]]:
+    """Make the new states and the journal; nothing is changed yet.
+
+    Returns
+    -------
+    journal : _Journal
+    stores : list of SampleStore
+        Those that lose rows.
+    """
+    objects: dict[int, Any] = {}
+    states: dict[int, dict[str, Any]] = {}
+    edits: list[Callable[[], None]] = []
+    removals: list[Callable[[], None]] = []
+    stores = []
+    for estimator, attributes, rows, edit, _ in replacements:
+        key = id(estimator)
+        former = states.get(key, estimator.__dict__)
+        objects[key] = estimator
+        states[key] = dict(attributes) if rows is None else former | attributes
+        if edit is not None:
+            edits.append(edit)
+        if rows is not None and rows.size:
+            store = attributes.get("_samples", estimator._samples)
+            state, wipe_rows = store.remove(rows)
+            objects[id(store)], states[id(store)] = store, state
+            removals.append(wipe_rows)
+            stores.append(store)
+    former_buffers = [
+        functools.partial(_overwrite, buffer)
+        for key, state in states.items()
+        for buffer in _replaced(objects[key].__dict__, state)
     ]
-    edits = [replacement.edit for replacement in replacements if replacement.edit is not None]
-    with _all_of(edits) if edits else _COMMIT:
-        for estimator, attributes, rows, _ in replacements:
-            state = estimator.__dict__
-            old = state if rows is None else attributes
-            for name in old:
-                if name[0] == "_" and name in state:
-                    replaced += _let_go(state[name], attributes.get(name))
-            state.update(attributes)
-            if rows is None:
-                for name in state.keys() - attributes.keys():
-                    del state[name]
-        for remove in removals:
-            remove()
-    for buffer in replaced:
-        if isinstance(buffer, np.ndarray):
-            buffer.fill(0)
-        elif hasattr(buffer, "wipe"):
-            buffer.wipe()
+    journal = _Journal(
+        list(objects.values()), list(states.values()), [*edits, *removals, *former_buffers]
+    )
+    return journal, stores
 
 
-@contextlib.contextmanager
-def _all_of(edits: list[contextlib.AbstractContextManager[None]]) -> Iterator[None]:
-    """Enter edits, which may have to wait for readers, and then keep all readers off."""
-    with contextlib.ExitStack() as entered:
-        for edit in edits:
-            entered.enter_context(edit)
-        with _COMMIT:
-            yield
+def _replaced(former: dict[str, Any], state: dict[str, Any]) -> list[Any]:
+    """List the private buffers of a state that another one does not keep."""
+    buffers: list[Any] = []
+    for name, value in former.items():
+        if name[0] == "_" and state.get(name) is not value:
+            buffers += _let_go(value, state.get(name))
+    return buffers
 
 
 def _let_go(old: Any, new: Any) -> list[Any]:
@@ -127,15 +265,23 @@ def _let_go(old: Any, new: Any) -> list[Any]:
     the public ones of another estimator.
     """
     if not isinstance(old, tuple):
-        return [] if old is new else [old]
+        return [old] if isinstance(old, np.ndarray) or hasattr(old, "wipe") else []
     kept = set(map(id, new)) if isinstance(new, tuple) else set()
     return [part for part in old if hasattr(part, "wipe") and id(part) not in kept]
 
 
+def _overwrite(buffer: Any) -> None:
+    if isinstance(buffer, np.ndarray):
+        overwrite(buffer)
+    else:
+        buffer.wipe()
+
+
 def snapshot(estimator: Any) -> Any:
     """Copy an estimator's attribute table, so that one reader sees one version of the model."""
+    finish_interrupted()
     view = object.__new__(type(estimator))
-    with _COMMIT:
+    with _SWITCH:
         view.__dict__.update(estimator.__dict__)
         if hasattr(view, "_snapshot_parts"):
             view._snapshot_parts()
@@ -158,7 +304,6 @@ def reads_one_version(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def on_snapshot(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with self._read_lock():
-            return method(snapshot(self), *args, **kwargs)
+        return holding(self._read_locks(), lambda: method(snapshot(self), *args, **kwargs))
 
     return on_snapshot

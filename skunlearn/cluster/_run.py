@@ -9,6 +9,7 @@ import numpy as np
 from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest, next_centers, take_out
 from skunlearn._samples.hashing import derive_seed, mix64
+from skunlearn._samples.tables import overwrite
 from skunlearn.cluster._seeding import Seeding
 from skunlearn.cluster._sums import add_up, add_up_gaps, no_sums, sums_of_gaps
 
@@ -157,7 +158,5 @@ class Runs(list[Run]):
         """Overwrite them, when others take their place."""
         for run in self:
             seeding = run.seeding
-            for array in (seeding.times, seeding.candidates, seeding.sums):
-                array.fill(0)
-            for array in (run.phase, run.path, run.totals, run.spread):
-                array.fill(0)
+            overwrite(seeding.times, seeding.candidates, seeding.sums)
+            overwrite(run.phase, run.path, run.totals, run.spread)

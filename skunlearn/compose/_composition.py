@@ -7,7 +7,7 @@ import functools
 import inspect
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._array_api import to_host
+from skunlearn._locks import holding
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Replacement, snapshot
 from skunlearn._unlearning.report import weakest
@@ -31,8 +32,7 @@ def on_snapshot(namesake: type, name: str) -> Any:
 
     @functools.wraps(method)
     def seen(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with self._read_lock():
-            return method(snapshot(self), *args, **kwargs)
+        return holding(self._read_locks(), lambda: method(snapshot(self), *args, **kwargs))
 
     def offered(self: Any) -> bool:
         inspect.getattr_static(namesake, name).__get__(self, type(self))  # says why where it is not
@@ -87,10 +87,6 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
     def _follow_input(self, rows: np.ndarray, step_input: StepInput) -> Removal | None:
         return self._carry(rows, step_input)
 
-    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
-        with self._locked_parts():
-            return super()._unlearn_ids(sample_ids, announce=announce)
-
     def explain_unlearn(self, sample_ids: Any) -> UnlearningReport:
         """Work out a request without carrying it out, and tell which way each step would go.
 
@@ -111,25 +107,20 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
             What :meth:`unlearn` would raise.
         """
         samples = self._check_samples()
-        with samples.lock, self._locked_parts():
+
+        def explain() -> UnlearningReport:
             started = perf_counter()
             n_ids, rows, removal = self._work_out(sample_ids, announce=False)
             n_remaining = samples.n_samples - rows.size
             return self._report(started, n_ids, rows.size, n_remaining, removal)
 
-    def _locked_parts(self) -> ExitStack:
-        with ExitStack() as locks:
-            for part in self._unlearners():
-                locks.enter_context(part._check_samples().lock)
-                if isinstance(part, Composition):
-                    locks.enter_context(part._locked_parts())
-            return locks.pop_all()
+        return holding(self._locks(), explain)
 
-    def _read_lock(self) -> ExitStack:
-        with ExitStack() as locks:
-            for part in self._unlearners():
-                locks.enter_context(part._read_lock())
-            return locks.pop_all()
+    def _locks(self) -> list[AbstractContextManager[Any]]:
+        return super()._locks() + [lock for part in self._unlearners() for lock in part._locks()]
+
+    def _read_locks(self) -> list[AbstractContextManager[Any]]:
+        return [lock for part in self._unlearners() for lock in part._read_locks()]
 
     def _unlearners(self) -> list[UnlearnerMixin]:
         return [part for _, part in self._parts() if isinstance(part, UnlearnerMixin)]
@@ -188,8 +179,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
 
     def _equal_to(self, X: Any, y: np.ndarray | None) -> np.ndarray:
         samples = self._samples
-        with self._locked_parts():
-            matches = self._matches(X)
+        matches = self._matches(X)
         if y is not None and len(y) != len(matches):
             raise ValueError(f"X has {len(matches)} rows, but y has {len(y)}.")
         found = []
@@ -255,8 +245,8 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
             part.purge()
         return self
 
-    def __copy__(self: Self) -> Self:
-        twin = super().__copy__()
+    def _copied(self: Self) -> Self:
+        twin = super()._copied()
         twin.__dict__.update(
             self._with_parts([(name, copy.copy(part)) for name, part in self._parts()])
         )

@@ -139,6 +139,7 @@ class Propagation:
 
     def _unlearner(self, name: str, step: UnlearnerMixin) -> tuple[str, tuple[StepReport, ...]]:
         store = step._check_samples()
+        store.make_writable()
         rows = self._rows_of(store)
         if rows.size == store.n_samples:
             raise NotUnlearnableError(

@@ -12,6 +12,7 @@ import sklearn
 from scipy import sparse
 
 from skunlearn._compat import num_samples, wrap_output
+from skunlearn._locks import holding
 from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import native
@@ -187,8 +188,9 @@ class StackedTransformers(Composition):
         X_tr : array-like or sparse matrix of shape (n_samples, n_transformed_features)
             Transformed rows.
         """
-        with self._read_lock():
-            return super(Composition, snapshot(self)).transform(X, **params)
+        return holding(
+            self._read_locks(), lambda: super(Composition, snapshot(self)).transform(X, **params)
+        )
 
     def to_predictor(self) -> Any:
         """Return scikit-learn's own class for deployment.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil, floor
 from numbers import Integral
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+
+from skunlearn._samples.tables import overwrite, writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Terms:
         self, texts: Iterable[Any], analyze: Callable[[Any], Any], *, drop: bool
     ) -> TermsLeft:
         """Prepare to take documents out, and to `drop` terms that no other one contains."""
+        self.documents, self.occurrences = writable(self.documents), writable(self.occurrences)
         positions = self.positions
         documents: Counter[Any] = Counter()
         occurrences: Counter[Any] = Counter()
@@ -170,9 +172,7 @@ class Terms:
 
     def wipe(self) -> None:
         """Overwrite the counts, when others take their place."""
-        for counts in (self.documents, self.occurrences, self._n_terms):
-            if counts is not None:
-                counts.fill(0)
+        overwrite(self.documents, self.occurrences, self._n_terms)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_n_terms": None}
@@ -253,22 +253,24 @@ class TermsLeft:
         positions = numbered(self._terms.positions, held)
         return Terms(positions, documents[held], self._all_occurrences()[held])
 
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Take the documents out when the new model is in force."""
+    def edit(self) -> Callable[[], None]:
+        """Return what takes the documents out, once the new model is in force."""
         terms, counts = self._terms, self._counts()
         vanished = [
             term
             for term, number in zip(self._touched, self._documents.tolist(), strict=True)
             if self._drop and not number
         ]
-        yield
-        terms.documents[self._at] = self._documents
-        terms.occurrences[self._at] = self._occurrences
-        if counts is not None:
-            terms.n_terms()[counts[0]] = counts[1]
-        for term in vanished:
-            del terms.positions[term]
+
+        def take_out() -> None:
+            terms.documents[self._at] = self._documents
+            terms.occurrences[self._at] = self._occurrences
+            if counts is not None:
+                terms.n_terms()[counts[0]] = counts[1]
+            for term in vanished:
+                terms.positions.pop(term, None)
+
+        return take_out
 
     def _counts(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Return which entries of `Terms.n_terms` change and what they will be."""

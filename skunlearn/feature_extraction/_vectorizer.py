@@ -167,7 +167,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         left = terms.taking(take(samples.X, rows), self._analyze(), drop=not fixed)
         try:
             if fixed or left.keep_vocabulary(limits, samples.n_samples, n_remaining):
-                edit = Replacement(self, {}, np.empty(0, dtype=np.intp), left.in_force())
+                edit = Replacement(self, {}, np.empty(0, dtype=np.intp), left.edit())
                 return Removal(self._weights(left, n_remaining), replacements=(edit,))
             terms = left.renumbered()
             vocabulary = terms.choose(limits, n_remaining)

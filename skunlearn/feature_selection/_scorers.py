@@ -26,7 +26,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skunlearn._kernels.column_moments import EPS, PER_UPDATE
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._kernels.univariate_scores import cross_scatter
-from skunlearn._samples.tables import for_kernel, wipe
+from skunlearn._samples.tables import for_kernel, overwrite
 from skunlearn._statistics import column_moments
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 from skunlearn.feature_selection._selector import relative_error
@@ -190,9 +190,8 @@ class AnovaScorer(_OfClasses):
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
-        wipe(self.classes, np.arange(self.classes.size))
-        self.moments.fill(0.0)
-        self.updates.fill(0.0)
+        overwrite(self.classes)
+        overwrite(self.moments, self.updates)
 
 
 class ChiSquareScorer(_OfClasses):
@@ -251,9 +250,8 @@ class ChiSquareScorer(_OfClasses):
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
-        wipe(self.classes, np.arange(self.classes.size))
-        self.totals.fill(0)
-        self.counts.fill(0)
+        overwrite(self.classes)
+        overwrite(self.totals, self.counts)
 
 
 def _counted(
@@ -348,8 +346,7 @@ class CorrelationScorer(Scorer):
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
-        for buffer in (self.moments, self.target, self.cross, self.updates):
-            buffer.fill(0.0)
+        overwrite(self.moments, self.target, self.cross, self.updates)
 
 
 def _cross(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from skunlearn._statistics.cache_edit import CacheEdit
 
 
 class Modes:
@@ -45,7 +46,7 @@ class Modes:
         Returns
         -------
         modes : list
-        edit : context manager
+        edit : callable
             Brings the counts up to date.
         """
         gone = [count(column, n) for column, n in zip(columns, zeros.tolist(), strict=True)]
@@ -53,17 +54,11 @@ class Modes:
         for j, (held, less) in enumerate(zip(self._counts, gone, strict=True)):
             if modes[j] in less:
                 after[j] = held.mode(less)
-        return after, self._take_out(gone)
+        return after, CacheEdit(self, partial(self._take_out, gone))
 
-    @contextmanager
-    def _take_out(self, gone: list[Any]) -> Iterator[None]:
-        try:
-            for held, less in zip(self._counts, gone, strict=True):
-                held.subtract(less)
-            yield
-        except BaseException:
-            self.wipe()
-            raise
+    def _take_out(self, gone: list[Any]) -> None:
+        for held, less in zip(self._counts, gone, strict=True):
+            held.subtract(less)
 
     def wipe(self) -> None:
         """Forget all counts; they are made anew when needed."""

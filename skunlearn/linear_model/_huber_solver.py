@@ -19,6 +19,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
+from skunlearn._samples.tables import overwrite
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import SingleLoss
 
@@ -218,8 +219,7 @@ class State:
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
-        for buffer in (self.theta, self.inside, self.gram):
-            buffer.fill(0)
+        overwrite(self.theta, self.inside, self.gram)
         self.scale = 0.0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import warnings
+from contextlib import AbstractContextManager
 from itertools import chain
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -15,9 +15,10 @@ from sklearn.neighbors import VALID_METRICS
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context, search_buffers
+from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import own
+from skunlearn._samples.tables import overwrite, own
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
@@ -67,8 +68,7 @@ class SearchIndex:
 
     def wipe(self) -> None:
         """Overwrite what the index does not share with the rows held."""
-        for buffer in self._buffers:
-            buffer[...] = np.zeros((), buffer.dtype)
+        overwrite(*self._buffers)
         self._searcher, self._buffers = None, []
 
     def __getstate__(self) -> dict[str, Any]:
@@ -169,9 +169,8 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
             }
         )
 
-    def _read_lock(self) -> contextlib.AbstractContextManager[Any]:
-        samples = self.__dict__.get("_samples")
-        return contextlib.nullcontext() if samples is None else samples.lock
+    def _read_locks(self) -> list[AbstractContextManager[Any]]:
+        return self._locks()
 
     def _searcher(self) -> Any:
         check_is_fitted(self)
@@ -238,8 +237,7 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
             (not their ids), and it cannot forget: make a new one after each request.
         """
         self._check_samples()
-        with self._read_lock():
-            return copy.deepcopy(self._searcher())
+        return holding(self._locks(), lambda: copy.deepcopy(self._searcher()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from skunlearn._samples.tables import overwrite
 from skunlearn.preprocessing._category_columns import (
     Codes,
     ColumnTable,
@@ -100,7 +99,7 @@ class CategoryCounts:
 
     def wipe(self) -> None:
         """Overwrite the counts."""
-        self.numbers.fill(0)
+        overwrite(self.numbers)
         for codes in self.codes:
             codes.clear()
         self.codes = []
@@ -196,16 +195,14 @@ class Removed:
         changed = any(new is not old for new, old in zip(shown, left.tolist(), strict=True))
         return as_objects(shown) if changed else left
 
-    @contextmanager
-    def in_force(self, *, forget_empty: bool) -> Iterator[None]:
-        """Take the rows out when the new model is in force.
+    def take_out(self, *, forget_empty: bool) -> None:
+        """Take the rows out, once the new model is in force.
 
         Parameters
         ----------
         forget_empty : bool
             Whether categories without rows are no categories any more.
         """
-        yield
         self.counts.numbers[self.slots] = self.left
         if forget_empty and self._gone:
             for codes, column, positions in zip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -144,7 +145,7 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
             numbers = self._numbers_left(removed) if self._infrequent_enabled else None
             same = categories is self.categories_ and self._groups_as_before(numbers, n_remaining)
             state = {} if same else self._settle(categories, numbers, n_remaining)
-        edit = removed.in_force(forget_empty=self.categories == "auto")
+        edit = partial(removed.take_out, forget_empty=self.categories == "auto")
         return Removal(state, replacements=(Replacement(self, {}, NO_ROWS, edit),))
 
     def _groups_as_before(self, numbers: list[np.ndarray] | None, n_remaining: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_ou
             0, self.classes_, lambda: (samples.X, samples.slots_without(rows))
         )
         state = {} if classes is self.classes_ else {"classes_": self._shown(classes)}
-        edit = removed.in_force(forget_empty=True)
+        edit = partial(removed.take_out, forget_empty=True)
         return Removal(state, replacements=(Replacement(self, {}, NO_ROWS, edit),))
 
     def _taken(self, rows: np.ndarray) -> Removed:

@@ -319,7 +319,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         state = self._encodings(self.target_type_, parts, index.spans, there)
         if categories is not self.categories_:
             state["categories_"] = categories
-        edit = index.in_force_with(removed, taken, y, forget_empty=self.categories == "auto")
+        edit = index.without(removed, taken, y, forget_empty=self.categories == "auto")
         return Removal(state, replacements=(Replacement(self, {}, NO_ROWS, edit),))
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
@@ -75,15 +74,18 @@ class TargetIndex(CategoryCounts):
         gone = self._spread_of(y)
         return bool(np.any((gone > 0) & (gone == self._spread)))
 
-    @contextmanager
-    def in_force_with(
+    def without(
         self, removed: Removed, taken: Taken, y: np.ndarray, *, forget_empty: bool
-    ) -> Iterator[None]:
-        """Take the rows out when the new model is in force."""
+    ) -> Callable[[], None]:
+        """Return what takes the rows out, once the new model is in force."""
         spread = self._spread - self._spread_of(y)
-        with removed.in_force(forget_empty=forget_empty), taken.in_force():
-            yield
-        self._spread[:] = spread
+
+        def take_out() -> None:
+            removed.take_out(forget_empty=forget_empty)
+            taken.take_out()
+            self._spread[:] = spread
+
+        return take_out
 
     def wipe(self) -> None:
         """Overwrite counts and sums."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from skunlearn._kernels.exact_sums import BITS, LOWEST, add_rows, sums_and_scatters
+from skunlearn._samples.tables import overwrite
 
 # Beyond this the square of the sum of many targets, or a part of it, might be no float.
 LARGEST = 1e140
@@ -78,8 +77,7 @@ class TargetSums:
 
     def wipe(self) -> None:
         """Overwrite the sums."""
-        for array in (self.numbers, self.totals, self.scatters, *self.digits):
-            array.fill(0)
+        overwrite(self.numbers, self.totals, self.scatters, *self.digits)
 
 
 class Taken:
@@ -125,10 +123,8 @@ class Taken:
         after[1][:, self.touched], after[2][:, self.touched] = self.floats
         return after
 
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Take the rows out when the new model is in force."""
-        yield
+    def take_out(self) -> None:
+        """Take the rows out, once the new model is in force."""
         sums = self.sums
         sums.numbers[self.touched] = self.numbers
         sums.totals[:, self.touched], sums.scatters[:, self.touched] = self.floats

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from skunlearn._linalg.inverse import EPS, Factor
+from skunlearn._samples.tables import overwrite
 
 # What optimality conditions may be violated by, relative to the size of the targets.
 RESIDUAL = 1e-10
@@ -466,9 +467,7 @@ class Machine:
 
     def wipe(self) -> None:
         """Overwrite everything."""
-        for buffer in vars(self).values():
-            if isinstance(buffer, np.ndarray):
-                buffer.fill(0)
+        overwrite(*(part for part in vars(self).values() if isinstance(part, np.ndarray)))
 
 
 def _bordered_inverse(gram: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from skunlearn._unlearning.commit import Replacement, commit
 from skunlearn.decomposition import PCA
 from skunlearn.linear_model import (
     ElasticNet,
@@ -172,7 +173,7 @@ def test_purge_leaves_nothing_of_a_former_scaler(global_random_seed):
     assert_array_equal(pipe[-1].find_samples(pipe[0].transform(X[[100, 2]]), y[[100, 2]]), [100])
     assert pipe[-1].find_samples(pipe[0].transform(X[[100]]), 1 - y[[100]]).size == 0
     before = pipe.predict_proba(X)
-    base, frame = pipe[-1]._base, pipe[-1]._frame
+    base, frame = pipe[-1]._base, pipe[-1]._map
     pipe.purge()
     assert not base.any()
     assert not frame.any()
@@ -240,7 +241,7 @@ def test_steps_that_forgot_apart_are_not_taken_for_each_others(global_random_see
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     pipe[0].unlearn([3])
     pipe[-1].unlearn([3])
-    pipe._samples.remove(np.array([3]))
+    commit([Replacement(pipe, {}, np.array([3]))])
     pipe.unlearn([7])
     assert ways(pipe)[1] == "refitted"
     namesake = refitted(pipe[-1], np.delete(X, [3, 7], 0), np.delete(y, [3, 7]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
+from contextlib import AbstractContextManager
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
@@ -20,6 +21,7 @@ from sklearn.utils.validation import (
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
+from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
@@ -157,7 +159,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             n_refitted=change.n_trees_changed,
             n_parts=self.n_estimators,
             part="tree",
-            replacements=(Replacement(self._forest, {}, _NO_ROWS, change.in_force()),),
+            replacements=(change.replacement(),),
         )
 
     def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
@@ -234,8 +236,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                     self._table(more), more, self._weighing(more, new), former=samples
                 )
                 attributes = described | {"_samples": more, "_n_at_top": at_top}
-                forest = Replacement(self._forest, {}, _NO_ROWS, change.in_force())
-                commit([Replacement(self, attributes, _NO_ROWS), forest])
+                commit([Replacement(self, attributes, _NO_ROWS), change.replacement()])
                 return
         kept = samples.slots()
         X_held, _, weight_held = samples.take(kept)
@@ -252,7 +253,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         # The former trees are overwritten: nobody may be reading them, nor miss who reads the new.
         readers = fresh._forest.readers = self._forest.readers
         first, *others = super()._adopt(fresh)
-        return [first._replace(edit=readers.writing()), *others]
+        return [first._replace(lock=readers.writing()), *others]
 
     def unlearning_cost(self, sample_ids: Any) -> UnlearningCost:
         """Tell what a request would cost, without carrying it out.
@@ -273,10 +274,8 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             rows = self._weighing(samples, samples.resolve(sample_ids)[1])
             return self._forest.plan(self._table(samples), samples, rows).cost
 
-    def _read_lock(self) -> Any:
-        return (
-            self._forest.readers.reading() if "_forest" in self.__dict__ else super()._read_lock()
-        )
+    def _read_locks(self) -> list[AbstractContextManager[Any]]:
+        return [self._forest.readers.reading()] if "_forest" in self.__dict__ else []
 
     @reads_one_version
     def apply(self, X: Any) -> np.ndarray:
@@ -298,8 +297,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
     def feature_importances_(self) -> np.ndarray:
         """Mean decrease of impurity by each feature, shape (n_features,), of sum 1 or 0."""
         check_is_fitted(self)
-        with self._read_lock():
-            shape = self._forest.shape()
+        shape = holding(self._read_locks(), self._forest.shape)
         tree, left, inner = shape.links()
         spread = self._spread(shape.stats)
         gain = spread[inner] - spread[left[inner]] - spread[left[inner] + 1]
@@ -351,11 +349,13 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
 
     def _as_namesake(self, cls: type) -> Any:
         predictor = super()._as_namesake(cls)
-        with self._read_lock():
-            view = snapshot(self)
-            for name in ("_forest", "_class_weight", "_scales", "_single"):
-                if name in view.__dict__:
-                    setattr(predictor, name, copy.deepcopy(view.__dict__[name]))
+        names = ("_forest", "_class_weight", "_scales", "_single")
+
+        def copied() -> dict[str, Any]:
+            state = vars(snapshot(self))
+            return {name: copy.deepcopy(state[name]) for name in names if name in state}
+
+        predictor.__dict__.update(holding(self._read_locks(), copied))
         return predictor
 
     def __sklearn_tags__(self) -> Any:

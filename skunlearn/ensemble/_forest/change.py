@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +11,13 @@ import numpy as np
 from skunlearn._kernels.forest.carry_out import carry_out
 from skunlearn._kernels.forest.plan import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
 from skunlearn._kernels.forest.tree_parts import Table
+from skunlearn._samples.tables import overwrite
+from skunlearn._unlearning.commit import Replacement
 
 if TYPE_CHECKING:
     from skunlearn.ensemble._forest.forest import Forest
+
+_NO_ROWS = np.empty(0, dtype=np.intp)
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
@@ -93,6 +96,8 @@ class Change:
         self.sign = sign
         self.n_rows = n_rows
         self.first_leaving = first_leaving
+        self._done: list[None] = []
+        self._former = forest.trees
         self.trees = _with_room(
             forest.trees,
             sum(part.nodes.size for part in plans),
@@ -118,20 +123,30 @@ class Change:
             n_rebuilt / max(1, int(self.forest.trees.first_row[-1])),
         )
 
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Carry out the change while nobody reads, and let nobody read until the end."""
-        with self.forest.readers.writing():
-            for part in self.plans:
-                carry_out(self.table, self.trees, part, self.gone, self.sign)
-            if self.sign > 0:
-                self.forest.n_slots = -1
-            former, self.forest.trees = self.forest.trees, self.trees
-            if former is not self.trees:
-                for old, new in zip(former, self.trees, strict=True):
-                    if old is not new:
-                        old.fill(np.zeros((), old.dtype)[()])
-            yield
+    def replacement(self) -> Replacement:
+        """Return the forest's part in a commit."""
+        return Replacement(self.forest, {}, _NO_ROWS, self._edit, self.forest.readers.writing())
+
+    def _edit(self) -> None:
+        """Carry out the change while nobody reads; what was done is not done again."""
+        # One call of compiled code, within which no signal is handled, so that it is known which
+        # parts are done.
+        self._done.extend(
+            map(
+                carry_out,
+                repeat(self.table),
+                repeat(self.trees),
+                self.plans[len(self._done) :],
+                repeat(self.gone),
+                repeat(self.sign),
+            )
+        )
+        if self.sign > 0:
+            self.forest.n_slots = -1
+        self.forest.trees = self.trees
+        for old, new in zip(self._former, self.trees, strict=True):
+            if old is not new:
+                overwrite(old)
 
 
 def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:

@@ -17,6 +17,7 @@ from skunlearn._kernels.forest.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.forest.tree_paths import find_leaves, oddities, vote
 from skunlearn._samples.hashing import derive_seed
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import overwrite
 from skunlearn.ensemble._forest import cuda
 from skunlearn.ensemble._forest.change import Change
 from skunlearn.ensemble._forest.read_write_lock import ReadWriteLock
@@ -292,8 +293,7 @@ class Forest:
 
     def wipe(self) -> None:
         """Overwrite the trees, when others take their place."""
-        for array in self.trees:
-            array.fill(np.zeros((), array.dtype)[()])
+        overwrite(*self.trees)
 
     def __getstate__(self) -> dict[str, Any]:
         with self.readers.reading():

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from skunlearn._samples.tables import overwrite
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import Slope
 
@@ -137,9 +138,7 @@ class State:
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
-        for buffer in (self.theta, self.reference, self.hessian, self.gram, self.gradient):
-            if buffer is not None:
-                buffer.fill(0)
+        overwrite(self.theta, self.reference, self.hessian, self.gram, self.gradient)
         self.residual = self.spread = np.inf
         self.least = 0.0
 

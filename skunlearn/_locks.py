@@ -9,19 +9,25 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-Self = TypeVar("Self", bound="ForkSafeRLock")
+T = TypeVar("T")
+
+# Subclassed, so that entering and leaving stay single calls of compiled code: a signal that arrived
+# within an `__enter__` of our own would leave the lock locked.
+_RLock: Any = type(threading.RLock())
 
 
-class ForkSafeRLock:
+class ForkSafeRLock(_RLock):
     """A re-entrant lock that is free in a child process, unless the thread that forked holds it.
 
     Copies and pickles of it are new locks.
 
     Examples
     --------
-    >>> from skunlearn._unlearning.locks import ForkSafeRLock
+    >>> from skunlearn._locks import ForkSafeRLock
     >>> lock = ForkSafeRLock()
     >>> with lock, lock:
     ...     lock.acquire(blocking=False)
@@ -29,46 +35,16 @@ class ForkSafeRLock:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        super().__init__()
         _LOCKS.add(self)
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock, as :meth:`threading.Lock.acquire` does.
-
-        Parameters
-        ----------
-        blocking : bool, default=True
-            Whether to wait.
-
-        timeout : float, default=-1
-            Seconds to wait at most; -1 for ever.
-
-        Returns
-        -------
-        acquired : bool
-        """
-        return self._lock.acquire(blocking, timeout)
-
-    def release(self) -> None:
-        """Release the lock, once."""
-        self._lock.release()
-
-    def __enter__(self: Self) -> Self:
-        self._lock.acquire()
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self._lock.release()
 
     def __reduce__(self) -> Any:
         return type(self), ()
 
     def after_fork(self) -> None:
         """Make the lock new if a thread holds it that is not in this process."""
-        if self._lock.acquire(blocking=False):
-            self._lock.release()
-        else:
-            self._lock = threading.RLock()
+        if not self._is_owned():
+            self._at_fork_reinit()
 
 
 class CommitLock(ForkSafeRLock):
@@ -80,6 +56,17 @@ class CommitLock(ForkSafeRLock):
     def __init__(self) -> None:
         super().__init__()
         _COMMIT_LOCKS.add(self)
+
+
+def holding(locks: Sequence[AbstractContextManager[Any]], action: Callable[[], T]) -> T:
+    """Return what a function returns that is called while all of the locks are held.
+
+    Nested `with` statements, unlike an `ExitStack`, leave no lock locked when a signal arrives.
+    """
+    if not locks:
+        return action()
+    with locks[0]:
+        return holding(locks[1:], action)
 
 
 _LOCKS: weakref.WeakSet[ForkSafeRLock] = weakref.WeakSet()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from skunlearn._unlearning.locks import CommitLock, ForkSafeRLock
+from skunlearn._locks import CommitLock, ForkSafeRLock
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 # Python warns of forks in processes with threads, which is what is tested.
