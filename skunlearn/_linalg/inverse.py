@@ -175,7 +175,7 @@ class Inverse:
 
     def settling(self, positions: np.ndarray) -> Replacement:
         """Return the change that ends :meth:`absorb`."""
-        state = {"n_taken": 0, "places": positions, "error": self.error + EPS, "settled": True}
+        state = {"n_taken": 0, "positions": positions, "error": self.error + EPS, "settled": True}
         if 2 * positions.size < len(self._matrix):
             matrix = self._matrix.take(positions, axis=0).take(positions, axis=1)
             state = vars(Inverse(matrix, self.error + EPS))
@@ -263,7 +263,7 @@ class Downdate:
         if n_after <= len(inverse._taken):
             inverse._taken[n_taken:n_after] = self._rows
             return Replacement(
-                inverse, {"n_taken": n_after, "places": self._positions}, NO_ROWS
+                inverse, {"n_taken": n_after, "positions": self._positions}, NO_ROWS
             ), "output"
         inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._positions)
         return inverse.settling(self._positions), "state"
