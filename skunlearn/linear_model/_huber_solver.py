@@ -21,6 +21,7 @@ from scipy.linalg import lapack
 
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import SingleLoss
+from skunlearn.linear_model._glm.pointwise_losses import NormalLoss
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -137,7 +138,7 @@ class Problem:
 
     def gram(self, rows: np.ndarray) -> np.ndarray:
         """Sum ``s x x'`` over rows given by a mask or by slots."""
-        loss = SingleLoss(0.0, self.fit_intercept, np.ones(2))
+        loss = SingleLoss(NormalLoss(), self.fit_intercept, np.ones(2))
         if rows.dtype == bool:
             return loss.gram(self.X, self.y, self.weights * rows, self.penalty.size)
         return loss.gram(self.X[rows], self.y[rows], self.weights[rows], self.penalty.size)

@@ -17,8 +17,9 @@ from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm.losses_array_api import probabilities, single_loss, softmax_loss
+from skunlearn.linear_model._glm.losses_array_api import single_loss, softmax_loss
 from skunlearn.linear_model._glm.model import GLM
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
 from skunlearn.linear_model._glm.problem import Problem
 
 
@@ -284,16 +285,18 @@ class LogisticRegression(ClassifierMixin, GLM):
         n_each = penalty.size
         factors = self._class_factors(weights)
         if n_classes == 2:
-            single = single_loss(samples.X)(None, self.fit_intercept, factors)
+            single = single_loss(samples.X)(LogisticLoss(), self.fit_intercept, factors)
             return Problem(single, samples.X, samples.y, weights, penalty)
         free = np.flatnonzero(penalty == 0.0)
-        pin: np.ndarray | None = None
+        null: np.ndarray | None = None
         if free.size:
-            pin = np.zeros((n_classes, n_each, n_classes, n_each))
-            pin[:, free, :, free] = weights.sum() / n_classes**2
-            pin = pin.reshape(n_classes * n_each, -1)
+            # Softmax does not change when a constant is added to all predictors; unpenalised
+            # intercepts may drift along that direction, which the optimum leaves open.
+            null = np.zeros((n_classes, n_each, n_classes, n_each))
+            null[:, free, :, free] = weights.sum() / n_classes**2
+            null = null.reshape(n_classes * n_each, -1)
         loss = softmax_loss(samples.X)(n_classes, self.fit_intercept, factors)
-        return Problem(loss, samples.X, samples.y, weights, np.tile(penalty, n_classes), pin)
+        return Problem(loss, samples.X, samples.y, weights, np.tile(penalty, n_classes), null)
 
     def _class_factors(self, weights: np.ndarray) -> np.ndarray:
         n_classes = self._n_per_class.size

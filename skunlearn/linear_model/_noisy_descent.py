@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse, special
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +25,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
 from skunlearn.linear_model._noisy_accounting import Descent
 
 _ASSUMPTIONS = {
@@ -358,10 +359,10 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         codes[rows] = np.searchsorted(classes, labels[rows])
         loss: Any = SoftmaxLoss(classes.size, self.fit_intercept, np.ones(classes.size))
         if classes.size == 2:
-            loss = SingleLoss(None, self.fit_intercept, np.ones(2))
+            loss = SingleLoss(LogisticLoss(), self.fit_intercept, np.ones(2))
         rate, noise = descent.step_size, descent.step_noise
         for step in range(n_steps):
-            gradient = loss.slope(samples.X, codes, weights, theta).gradient / rows.size
+            gradient = loss.gradient_sums(samples.X, codes, weights, theta).gradient / rows.size
             theta = theta - rate * (gradient + descent.alpha * theta)
             if noise:
                 theta += noise * secret_normal(seed, b"step %d" % step, theta.size)
@@ -467,10 +468,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.stack([special.expit(-scores), special.expit(scores)], axis=1)
-        return special.softmax(scores, axis=1)
+        return probabilities(self.decision_function(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of class probabilities.
