@@ -26,7 +26,7 @@ EPS = float(np.finfo(np.float64).eps)
 class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
     """Gaussians with a common or a separate covariance for each class."""
 
-    # Relative float error above which moments are computed anew from the rows that are left.
+    # Relative float error above which moments are computed anew from the remaining rows.
     _tolerance: ClassVar[float]
 
     classes_: np.ndarray
@@ -55,7 +55,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             Labels.
 
         touched : list of int
-            Places of the classes that have changed.
+            Positions of the classes that have changed.
 
         rows : callable
             Returns the slots of the rows that `moments` stand for.
@@ -98,7 +98,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             return self._without(rows, labels)
         except ValueError as error:
             raise NotUnlearnableError(
-                f"{type(self).__name__} cannot be fitted on the rows that would be left: {error} "
+                f"{type(self).__name__} cannot be fitted on the rows that would remain: {error} "
                 "Nothing was changed."
             ) from error
 
