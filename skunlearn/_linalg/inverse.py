@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import drop
 from skunlearn._unlearning.commit import Replacement, commit
-
-EPS = float(np.finfo(np.float64).eps)
 
 # Smallest share of a diagonal entry of the inverse that may be left of it when others go; below,
 # the reciprocal is the condition number at which a fresh factorisation is called for.

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import moments_of, moments_without
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.affine_map import AffineMap
@@ -20,8 +21,6 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
-
-EPS = float(np.finfo(np.float64).eps)
 
 # Relative float error above which the scatter is computed anew from the rows that are left.
 TOLERANCE = 1e-8

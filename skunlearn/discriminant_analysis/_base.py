@@ -13,14 +13,13 @@ from sklearn.covariance import empirical_covariance, ledoit_wolf
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
 Rows = Callable[[], np.ndarray]
-
-EPS = float(np.finfo(np.float64).eps)
 
 
 class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):

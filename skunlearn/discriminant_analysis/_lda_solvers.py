@@ -15,9 +15,9 @@ from scipy import linalg
 from scipy.linalg import lapack
 
 from skunlearn._linalg.eigenvectors import smallest_gap, with_steady_signs
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import ClassMoments, pooled
 from skunlearn.discriminant_analysis._base import (
-    EPS,
     scatter_error,
     shrunk_towards_sphere,
     thin_svd,

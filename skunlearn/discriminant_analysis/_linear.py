@@ -13,13 +13,15 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
+from skunlearn._linalg.precision import EPS
+from skunlearn._mixins.labels import encoded
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._statistics.class_moments import ClassMoments
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
-from skunlearn.discriminant_analysis._base import EPS, DiscriminantAnalysis, Rows
+from skunlearn.discriminant_analysis._base import DiscriminantAnalysis, Rows
 from skunlearn.discriminant_analysis._lda_solvers import (
     TOLERANCE,
     Classes,
@@ -282,8 +284,7 @@ class LinearDiscriminantAnalysis(
         return deviations
 
     def _positions_of(self, rows: np.ndarray) -> np.ndarray:
-        y = self._fit_targets(rows)
-        return np.unique(y, return_inverse=True)[1].reshape(-1)
+        return encoded(self._fit_targets(rows))[1]
 
     @reads_one_version
     def predict_proba(self, X: Any) -> np.ndarray:

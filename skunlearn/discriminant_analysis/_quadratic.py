@@ -12,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import ClassMoments, moments_of
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 from skunlearn.discriminant_analysis._base import (
-    EPS,
     DiscriminantAnalysis,
     Rows,
     shrunk_towards_sphere,

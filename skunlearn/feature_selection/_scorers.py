@@ -23,9 +23,10 @@ from sklearn.feature_selection import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from skunlearn._kernels.column_moments import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import PER_UPDATE
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._kernels.univariate_scores import cross_scatter
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import for_kernel, wipe
 from skunlearn._statistics import column_moments
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS

@@ -11,7 +11,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import fit_context
-from skunlearn._kernels.column_moments import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import PER_UPDATE
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import TOLERANCE
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data

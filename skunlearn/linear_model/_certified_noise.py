@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
+from skunlearn._linalg.precision import EPS
 from skunlearn.linear_model._glm.certificate import certify
 from skunlearn.linear_model._glm.losses import BLOCK, GradientSums, n_terms
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State
+from skunlearn.linear_model._glm.problem import Factor, Problem, State
 
 # Rows may exceed a declared norm by this much, relatively: what scaling them to it leaves.
 NORM_SLACK = 1e-6

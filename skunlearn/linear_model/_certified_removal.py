@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
 from skunlearn._privacy.noise import digest, secret_normal
 from skunlearn._samples.hashing import draw_seed
@@ -32,7 +33,7 @@ from skunlearn.linear_model._glm.certificate import certify
 from skunlearn.linear_model._glm.model import LONGEST_STEP, MOST_HESSIAN_ERROR, reevaluated
 from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._logistic import LogisticRegression
 
 # Share of the distance that the noise covers which either side may use; the rest is for rounding.

@@ -19,11 +19,10 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import SingleLoss
 from skunlearn.linear_model._glm.pointwise_losses import NormalLoss
-
-EPS = float(np.finfo(np.float64).eps)
 
 # Relative Newton decrement at which a solution counts as exact; one step more is then made.
 TARGET = 1e-12

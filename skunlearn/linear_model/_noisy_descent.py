@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
@@ -23,7 +24,6 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
-from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
 from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
 from skunlearn.linear_model._noisy_accounting import Descent
@@ -256,11 +256,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         check_classification_targets(y)
         classes = np.unique(y)
-        if classes.size < 2:
-            raise ValueError(
-                "NoisyDescentClassifier needs samples of at least 2 classes in the data, but the "
-                f"data contains only one class: {classes[0]!r}"
-            )
+        check_two_classes(self, classes)
         seed = self._first_seed()
         self._hold_samples(_clip(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
         self._bound = float(self.norm_bound)
@@ -356,7 +352,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         weights = np.zeros(samples.n_slots)
         weights[rows] = 1.0
         codes = np.zeros(samples.n_slots)
-        codes[rows] = np.searchsorted(classes, labels[rows])
+        codes[rows] = codes_of(classes, labels[rows])
         loss: Any = SoftmaxLoss(classes.size, self.fit_intercept, np.ones(classes.size))
         if classes.size == 2:
             loss = SingleLoss(LogisticLoss(), self.fit_intercept, np.ones(2))
@@ -374,11 +370,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         kept = samples.slots_without(rows)
         labels: Any = samples.y
         classes = np.unique(labels[kept])
-        if classes.size < 2:
-            raise NotUnlearnableError(
-                "The request would leave one class only, and NoisyDescentClassifier needs two: "
-                f"{classes[0]!r}. Nothing was changed."
-            )
+        check_two_remain(self, classes)
         if classes.size < self.classes_.size:
             attributes = self._afresh(kept, classes, self._seed, self._spent)
             return Removal(attributes, self._certificate(0.0, 0.0), n_refitted=1)

@@ -15,13 +15,13 @@ from sklearn.model_selection import KFold
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._linalg.eigenvectors import spectrum
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
 from skunlearn.linear_model._behind_map import moments_seen
-from skunlearn.linear_model._moments_model import EPS
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):

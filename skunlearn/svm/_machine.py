@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas
 
-from skunlearn._linalg.inverse import EPS, Factor
+from skunlearn._linalg.inverse import Factor
+from skunlearn._linalg.precision import EPS
 
 # What optimality conditions may be violated by, relative to the size of the targets.
 RESIDUAL = 1e-10

@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, cg
 
-EPS = float(np.finfo(np.float64).eps)
+from skunlearn._linalg.precision import EPS
 
 # Up to so many columns the Hessian is formed and factored; above, its products are enough.
 _DENSE = 1000

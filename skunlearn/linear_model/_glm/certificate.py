@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn.linear_model._glm.losses import GradientSums, n_terms
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, norm
 
 # Up to here a bound on the change of predictors is as good as its exact value.
 _NEAR_BY = 0.1

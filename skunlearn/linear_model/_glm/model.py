@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.report import Guarantee
@@ -28,7 +29,7 @@ from skunlearn.linear_model._glm.certificate import (
 )
 from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
 
 # Relative error to the optimum that a polished model keeps below.

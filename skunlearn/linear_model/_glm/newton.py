@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.certificate import log_hessian_change, log_weight_change
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State
+from skunlearn.linear_model._glm.problem import Factor, Problem, State
 
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12

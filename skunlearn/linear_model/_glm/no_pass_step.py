@@ -9,9 +9,10 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn.linear_model._glm.certificate import Certificate, distance, hessian_error
 from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, norm
 
 # Share of the curvature that rows may take with them.
 _MOST_LEVERAGE = 0.25

@@ -14,10 +14,9 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import GradientSums
-
-EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
