@@ -128,11 +128,13 @@ class Inverse:
         Returns
         -------
         downdate : Downdate or None
-            None where it would be cheaper or safer to start from the rows that are left.
+            None where it would be cheaper or safer to start from the remaining rows.
         """
         if not self.settled or 3 * ranks.size > self.positions.size:
             return None
         going, taken = self.positions[ranks], self._taken[: self.n_taken]
+        # The inverse of what remains is the Schur complement of the block that goes. A diagonal entry
+        # that is mostly subtracted away has lost as many digits as its share tells.
         columns = self._matrix[going]
         before = columns[:, going].diagonal()
         if self.n_taken:

@@ -22,7 +22,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
-# Relative float error above which the scatter is computed anew from the rows that are left.
+# Relative float error above which the scatter is computed anew from the remaining rows.
 TOLERANCE = 1e-8
 
 
@@ -240,6 +240,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 return state
         else:
             moments = None
+        # The scatter squares singular values, so that the small ones keep half their digits at most.
         part = X[rows]
         part = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
         mean = part.mean(axis=0)
@@ -258,7 +259,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             state = self._from_rows(self._samples.slots_without(rows))
         except ValueError as error:
             raise NotUnlearnableError(
-                f"PCA cannot be fitted on the rows that would be left: {error} Nothing was changed."
+                f"PCA cannot be fitted on the rows that would remain: {error} Nothing was changed."
             ) from error
         return Removal(state, Guarantee("numerical", "state", TOLERANCE, EPS), 1)
 
@@ -281,14 +282,14 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         noise = float(variance[n_components:].mean()) if n_components < limit else 0.0
         error = EPS
         if moments is not None:
-            worn = EPS * (4 + moments.n_updates) * float(moments.peak.sum())
+            rounding = EPS * (4 + moments.n_updates) * float(moments.peak.sum())
             gap = smallest_gap(values, n_components) * values[0]
             # A singular value that is nearly zero keeps half the digits of its square.
             least = np.sqrt(values[0] * values[n_components - 1]) if n_components else 1.0
             gap = min(gap, 2.0 * least)
             if n_components < limit:
                 gap = min(gap, float(values[n_components:].sum()))
-            error = worn / gap if gap > 0.0 else np.inf
+            error = rounding / gap if gap > 0.0 else np.inf
         dtype = self._samples.X.dtype
         state = {
             "mean_": mean.astype(dtype),

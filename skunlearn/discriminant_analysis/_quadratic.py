@@ -24,7 +24,7 @@ from skunlearn.discriminant_analysis._base import (
     shrunk_towards_sphere,
 )
 
-# Relative float error above which a class is computed anew from the rows that are left.
+# Relative float error above which a class is computed anew from the remaining rows.
 TOLERANCE = 1e-8
 
 

@@ -1,4 +1,4 @@
-"""What scores of columns are made of: kept, updated when rows leave, rebuilt where worn.
+"""What scores of columns are made of: kept, updated when rows leave, rebuilt where imprecise.
 
 A scorer is the state behind one score function. `without` makes the scorer of the remaining rows;
 `rebuild` computes columns of it anew from rows; `error` estimates the relative rounding error.

@@ -272,8 +272,8 @@ class CertifiedRemoval(LogisticRegression):
         if self.on_exhausted == "raise":
             raise BudgetExhaustedError(
                 f"The request would bring what has been spent from {self.budget_spent_:.3g} to "
-                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the rows "
-                "left, or set on_exhausted='refit'. Nothing was changed."
+                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the "
+                "remaining rows, or set on_exhausted='refit'. Nothing was changed."
             )
         n_refits = self._n_refits + 1
         assert state.gram is not None

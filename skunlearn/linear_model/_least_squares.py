@@ -166,7 +166,7 @@ class LeastSquares(MomentsModel):
 
 
 class NormalSolution(NamedTuple):
-    """Solution of normal equations, and how far it is to be trusted (see `kernels.assess`)."""
+    """Solution of normal equations, and what bounds its error (see `kernels.assess`)."""
 
     coef: np.ndarray
     factor: np.ndarray

@@ -324,7 +324,7 @@ class LogisticRegression(ClassifierMixin, GLM):
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
         n_each = self.n_features_in_ + self.fit_intercept
-        table = self._seen(theta).reshape(-1, n_each)
+        table = self._in_input_coordinates(theta).reshape(-1, n_each)
         if self._samples.X.dtype == np.float32:
             table = table.astype(np.float32)
         coef = table[:, : self.n_features_in_].copy()

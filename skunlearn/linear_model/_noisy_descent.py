@@ -283,7 +283,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         return Descent(
             alpha=float(self.alpha),
             smoothness=float(self.alpha + square / (4.0 if binary else 2.0)),
-            slope=float(np.sqrt(square if binary else 2.0 * square)),
+            lipschitz=float(np.sqrt(square if binary else 2.0 * square)),
             radius=float(radius),
             noise=float(self.noise),
             epsilon=float(self.epsilon),

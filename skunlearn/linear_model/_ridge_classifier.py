@@ -254,7 +254,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             return self._refit(samples, samples.slots_without(rows), affine_map)
         except ValueError as error:
             raise NotUnlearnableError(
-                f"RidgeClassifier cannot be fitted on the rows that would be left: {error}"
+                f"RidgeClassifier cannot be fitted on the rows that would remain: {error}"
             ) from error
 
     def _classifying(

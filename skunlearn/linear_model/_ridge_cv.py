@@ -28,7 +28,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
     """Ridge regression that chooses its penalty by cross-validation and forgets rows exactly.
 
     Same parameters, fitted attributes and predictions as :class:`sklearn.linear_model.RidgeCV`. The
-    penalty is chosen anew for each request, from the rows that are left. That takes a pass over
+    penalty is chosen anew for each request, from the remaining rows. That takes a pass over
     them: O(n d^2) for leave-one-out, O(n d^2) and a solution per fold and penalty otherwise. The
     solution itself comes from joint moments, as in :class:`Ridge`.
 
@@ -338,7 +338,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             raise
         except ValueError as error:
             raise NotUnlearnableError(
-                f"RidgeCV cannot be fitted on the rows that would be left: {error} Nothing was "
+                f"RidgeCV cannot be fitted on the rows that would remain: {error} Nothing was "
                 "changed."
             ) from error
 

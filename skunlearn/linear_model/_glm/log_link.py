@@ -114,7 +114,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         return theta
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
-        theta = self._seen(theta)
+        theta = self._in_input_coordinates(theta)
         if self._samples.X.dtype == np.float32:
             theta = theta.astype(np.float32)
         publish = self._samples.publish

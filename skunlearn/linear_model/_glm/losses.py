@@ -239,7 +239,7 @@ class SingleLoss:
             part = dense(X, rows), y[rows], weights[rows]
             return self._take_many_apart(*part, hessian, gram, theta, reference)
         X, rows, y, weights = for_kernel(X, rows, y, weights)
-        left = take_out(
+        without = take_out(
             hessian,
             _NO_GRAM if gram is None else gram,
             X,
@@ -252,7 +252,7 @@ class SingleLoss:
             self.pointwise.power,
             self.class_weight,
         )
-        return left[0], None if gram is None else left[1], left[2]
+        return without[0], None if gram is None else without[1], without[2]
 
     def _take_many_apart(
         self,

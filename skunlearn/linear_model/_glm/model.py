@@ -182,8 +182,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         )
         reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
         factors = state.factors
-        left = hessian.diagonal() + problem.penalty
-        if not (EPS * (peak + state.penalty) * left.size <= MOST_HESSIAN_ERROR * left).all():
+        diagonal = hessian.diagonal() + problem.penalty
+        rounding = EPS * diagonal.size * (peak + state.penalty)
+        if not (rounding <= MOST_HESSIAN_ERROR * diagonal).all():
             here = state_at(problem, state.theta, state.radius)
             hessian, reference, peak = here.hessian, here.reference, here.peak
             n_out, factors = 0, here.factors
@@ -250,7 +251,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     def _hand_on(self, fresh: Any) -> None:
         super()._hand_on(fresh)
-        fresh._former = self._seen(self._state.theta)
+        fresh._former = self._in_input_coordinates(self._state.theta)
 
     def _refit_without(self, rows: np.ndarray) -> Removal:
         """Fit a clone on the remaining rows, where the model changes its shape."""
@@ -286,7 +287,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             view = snapshot(self)
             attributes = {"_samples": self._mapped_samples(affine_map), "_base": None, "_map": None}
             view.__dict__.update(attributes)
-            state = replace(state, theta=self._seen(state.theta))
+            state = replace(state, theta=self._in_input_coordinates(state.theta))
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
         state = replace(state, radius=_radius(problem), gram=gram)

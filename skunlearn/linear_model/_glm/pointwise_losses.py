@@ -175,6 +175,7 @@ def tweedie_loss(power: float) -> PointwiseLoss:
     -------
     loss : PointwiseLoss
     """
+    named: dict[float, type[PointwiseLoss]]
     named = {0.0: NormalLoss, 1.0: PoissonLoss, 2.0: GammaLoss}
     return named[power]() if power in named else TweedieLoss(power)
 

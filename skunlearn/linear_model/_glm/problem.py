@@ -171,6 +171,7 @@ class Factor:
 
     def __init__(self, matrix: np.ndarray) -> None:
         self.matrix = matrix
+        # The inverse itself, not only the factor: certificates need its norm and its diagonal.
         factor, failed = lapack.dpotrf(matrix.T)
         if not failed:
             inverse, failed = lapack.dpotri(factor, overwrite_c=True)
