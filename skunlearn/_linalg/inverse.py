@@ -133,8 +133,8 @@ class Inverse:
         if not self.settled or 3 * ranks.size > self.positions.size:
             return None
         going, taken = self.positions[ranks], self._taken[: self.n_taken]
-        # The inverse of what remains is the Schur complement of the block that goes. A diagonal entry
-        # that is mostly subtracted away has lost as many digits as its share tells.
+        # The inverse of what remains is the Schur complement of the block that goes; a diagonal
+        # entry that is mostly subtracted away has lost as many digits as its share tells.
         columns = self._matrix[going]
         before = columns[:, going].diagonal()
         if self.n_taken:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.decomposition
-from scipy import linalg, sparse, special
+from scipy import linalg, sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -20,6 +20,7 @@ from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+from skunlearn.decomposition._minka import dimension_of_largest_evidence
 from skunlearn.exceptions import NotUnlearnableError
 
 # Relative float error above which the scatter is computed anew from the remaining rows.
@@ -240,7 +241,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 return state
         else:
             moments = None
-        # The scatter squares singular values, so that the small ones keep half their digits at most.
+        # The scatter squares singular values: the small ones keep half of their digits at most.
         part = X[rows]
         part = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
         mean = part.mean(axis=0)
@@ -313,7 +314,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         if wanted == "mle":
             if n_samples < self.n_features_in_:
                 raise ValueError("n_components='mle' is only supported if n_samples >= n_features")
-            return _dimension(variance, n_samples)
+            return dimension_of_largest_evidence(variance, n_samples)
         if not 0 <= wanted <= limit:
             raise ValueError(
                 f"n_components={wanted} must be between 0 and min(n_samples, n_features)={limit} "
@@ -481,28 +482,3 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.sparse = self.svd_solver in ("auto", "covariance_eigh")
         return tags
-
-
-def _dimension(variance: np.ndarray, n_samples: int) -> int:
-    """Find the number of components of largest evidence by Laplace's method (Minka, eq. 30)."""
-    n = variance.size
-    ranks = np.arange(1, n)
-    dimensions = 0.5 * (n - ranks + 1)
-    evidence = np.full(n, -np.inf)
-    log_prior = np.cumsum(special.gammaln(dimensions) - np.log(np.pi) * dimensions - np.log(2.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = variance[:, None] - variance
-        for rank in ranks[variance[:-1] >= 1e-15].tolist():
-            noise = max(1e-15, variance[rank:].mean())
-            precision = 1.0 / np.append(variance[:rank], np.full(n - rank, noise))
-            pairs = np.triu_indices(rank, 1, n)
-            volume = np.log(gaps[pairs] * (precision[pairs[1]] - precision[pairs[0]])).sum()
-            n_pairs = pairs[0].size
-            evidence[rank] = (
-                log_prior[rank - 1]
-                - 0.5 * n_samples * (np.log(variance[:rank]).sum() + (n - rank) * np.log(noise))
-                + 0.5 * np.log(2.0 * np.pi) * (n_pairs + rank)
-                - 0.5 * (volume + n_pairs * np.log(n_samples))
-                - 0.5 * rank * np.log(n_samples)
-            )
-    return int(evidence.argmax())

@@ -8,7 +8,6 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -27,6 +26,7 @@ from skunlearn.base import UnlearnerMixin
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
 from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
 from skunlearn.linear_model._noisy_accounting import Descent
+from skunlearn.linear_model._noisy_steps import clipped, noisy_steps
 
 _ASSUMPTIONS = {
     "neel2021": "one release compared with one of a retrained model; requests may be chosen by "
@@ -258,7 +258,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         classes = np.unique(y)
         check_two_classes(self, classes)
         seed = self._first_seed()
-        self._hold_samples(_clip(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
+        self._hold_samples(clipped(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
         self._bound = float(self.norm_bound)
         self.__dict__.update(self._afresh(self._samples.slots(), classes, seed, 0.0))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
@@ -356,14 +356,11 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         loss: Any = SoftmaxLoss(classes.size, self.fit_intercept, np.ones(classes.size))
         if classes.size == 2:
             loss = SingleLoss(LogisticLoss(), self.fit_intercept, np.ones(2))
-        rate, noise = descent.step_size, descent.step_noise
-        for step in range(n_steps):
-            gradient = loss.gradient_sums(samples.X, codes, weights, theta).gradient / rows.size
-            theta = theta - rate * (gradient + descent.alpha * theta)
-            if noise:
-                theta += noise * secret_normal(seed, b"step %d" % step, theta.size)
-                theta *= descent.radius / max(float(np.linalg.norm(theta)), descent.radius)
-        return theta
+
+        def gradient(theta: np.ndarray) -> np.ndarray:
+            return loss.gradient_sums(samples.X, codes, weights, theta).gradient / rows.size
+
+        return noisy_steps(descent, gradient, theta, n_steps, seed)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, descent = self._samples, self._descent
@@ -425,7 +422,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         return {"_iterate": iterate, "_gap": 0.0}
 
     def _as_stored(self, X: Any) -> Any:
-        return _clip(super()._as_stored(X), self._bound)
+        return clipped(super()._as_stored(X), self._bound)
 
     @reads_one_version
     def decision_function(self, X: Any) -> np.ndarray:
@@ -443,7 +440,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        scores = _clip(X, self.norm_bound) @ self.coef_.T + self.intercept_
+        scores = clipped(X, self.norm_bound) @ self.coef_.T + self.intercept_
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @reads_one_version
@@ -483,15 +480,3 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         tags.input_tags.sparse = True
         tags.non_deterministic = self.random_state is None
         return tags
-
-
-def _clip(X: Any, bound: float) -> Any:
-    """Scale rows that are longer than the bound down to it, in a way that no other row changes."""
-    if sparse.issparse(X):
-        X = sparse.csr_array(X, copy=True)
-        X.sum_duplicates()
-        norms = np.sqrt(sparse.csr_array((X.data**2, X.indices, X.indptr), X.shape).sum(axis=1))
-        X.data *= np.repeat(bound / np.maximum(norms, bound), np.diff(X.indptr))
-        return X
-    norms = np.sqrt(np.cumsum(X * X, axis=1)[:, -1])  # in the order of columns, for any table
-    return X * (bound / np.maximum(norms, bound))[:, None]
