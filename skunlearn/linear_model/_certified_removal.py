@@ -300,13 +300,14 @@ class CertifiedRemoval(LogisticRegression):
         are made anew.
         """
         before = self._state
-        hessian, gram, gone = problem.loss.take_out(
+        hessian, gram, removed_gradient = problem.loss.take_out(
             self._samples, rows, before.hessian, before.gram, before.theta, before.reference
         )
         state = replace(
             before, reference=before.reference.copy(), hessian=hessian, gram=gram, residual=np.inf
         )
-        gradient = before.gradient - gone
+        # Penalty and tilt stay as they are, so that the gradient changes by the rows' alone.
+        gradient = before.gradient - removed_gradient
         sums = {"_squares": self._squares_without(rows, problem, gram)}
         rebalanced = self.class_weight == "balanced"
         if rebalanced or self._has_lost_digits(problem, state, sums["_squares"]):

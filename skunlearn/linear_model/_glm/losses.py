@@ -273,8 +273,8 @@ class SingleLoss:
         root = np.sqrt(w * self.pointwise.second(then, y))
         right_sides = np.concatenate([(derivatives @ x)[None], root[:, None] * x])
         if gram is not None:
-            heavy = np.sqrt(w)[:, None] * x
-            gram = gram - heavy.T @ heavy
+            weighted = np.sqrt(w)[:, None] * x
+            gram = gram - weighted.T @ weighted
         return hessian - right_sides[1:].T @ right_sides[1:], gram, right_sides
 
 

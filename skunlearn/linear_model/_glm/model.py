@@ -177,7 +177,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         problem, state = self._problem(self._weights_without(rows)), self._state
         loss = copy(problem.loss)
         loss.class_weight = state.factors
-        hessian, gram, gone = loss.take_out(
+        hessian, gram, removed_gradient = loss.take_out(
             self._samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
         reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
@@ -190,7 +190,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             n_out, factors = 0, here.factors
         factor = Factor(problem.full(hessian))
         change = (problem.penalty - state.penalty) * state.theta
-        step = factor.solve(state.gradient + change - gone)
+        step = factor.solve(state.gradient + change - removed_gradient)
         if not log_hessian_change(problem, state.radius, step) < LONGEST_STEP:
             step = np.zeros(step.size)
         after = replace(
