@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.cholesky import without_row
-from skunlearn._linalg.inverse import EPS
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import drop
 from skunlearn._unlearning.commit import snapshot
@@ -25,7 +25,7 @@ from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = ["GaussianProcessRegressor"]
 
-# Relative float error above which the process is fitted anew on the rows that are left.
+# Relative float error above which the process is fitted anew on the remaining rows.
 TOLERANCE = 1e-8
 
 # Taking out one of so many rows at a time costs less than a fresh factorisation.

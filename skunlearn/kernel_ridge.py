@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import beside, is_foreign, namespace, to_device, to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
-from skunlearn._linalg.inverse import EPS, Factor, Inverse, Inverses
+from skunlearn._linalg.inverse import Factor, Inverse, Inverses
 from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, kernel_matrix
+from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.tables import drop, native
 from skunlearn._unlearning.tags import UnlearningTags
@@ -26,7 +27,7 @@ from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 
 __all__ = ["KernelRidge"]
 
-# Relative float error above which the system is solved anew for the rows that are left.
+# Relative float error above which the system is solved anew for the remaining rows.
 TOLERANCE = 1e-8
 
 _NOT_FINITE = "The kernel {!r} gave values that are not finite numbers."

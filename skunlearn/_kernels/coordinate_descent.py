@@ -85,11 +85,11 @@ def descend(gram, right, square, start, l1, l2, positive, goal, max_iter):
             curvature = gram[j, j]
             if curvature + l2 <= 0.0:
                 continue
-            pull = right[j] - products[j] + curvature * w[j]
-            size = (pull if positive else abs(pull)) - l1
+            correlation = right[j] - products[j] + curvature * w[j]
+            size = (correlation if positive else abs(correlation)) - l1
             new = 0.0
             if size > 0.0:
-                new = (size if pull > 0.0 else -size) / (curvature + l2)
+                new = (size if correlation > 0.0 else -size) / (curvature + l2)
             if new != w[j]:
                 products += (new - w[j]) * gram[j]
                 w[j] = new

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import drop, overwrite
 from skunlearn._unlearning.commit import Replacement, commit
-
-EPS = float(np.finfo(np.float64).eps)
 
 # Smallest share of a diagonal entry of the inverse that may be left of it when others go; below,
 # the reciprocal is the condition number at which a fresh factorisation is called for.
@@ -128,11 +127,13 @@ class Inverse:
         Returns
         -------
         downdate : Downdate or None
-            None where it would be cheaper or safer to start from the rows that are left.
+            None where it would be cheaper or safer to start from the remaining rows.
         """
         if not self.settled or 3 * ranks.size > self.positions.size:
             return None
         going, taken = self.positions[ranks], self._taken[: self.n_taken]
+        # The inverse of what remains is the Schur complement of the block that goes; a diagonal
+        # entry that is mostly subtracted away has lost as many digits as its share tells.
         columns = self._matrix[going]
         before = columns[:, going].diagonal()
         if self.n_taken:

@@ -27,7 +27,7 @@ _FEW = 32
 
 @dataclass(slots=True)
 class JointMoments:
-    """Weight, mean and scatter of the columns of (X, y), and how worn they are.
+    """Weight, mean and scatter of the columns of (X, y), and what bounds their rounding error.
 
     Parameters
     ----------

@@ -7,23 +7,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.decomposition
-from scipy import linalg, sparse, special
+from scipy import linalg, sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import moments_of, moments_without
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+from skunlearn.decomposition._minka import dimension_of_largest_evidence
 from skunlearn.exceptions import NotUnlearnableError
 
-EPS = float(np.finfo(np.float64).eps)
-
-# Relative float error above which the scatter is computed anew from the rows that are left.
+# Relative float error above which the scatter is computed anew from the remaining rows.
 TOLERANCE = 1e-8
 
 
@@ -241,6 +241,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 return state
         else:
             moments = None
+        # The scatter squares singular values: the small ones keep half of their digits at most.
         part = X[rows]
         part = np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
         mean = part.mean(axis=0)
@@ -259,7 +260,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             state = self._from_rows(self._samples.slots_without(rows))
         except ValueError as error:
             raise NotUnlearnableError(
-                f"PCA cannot be fitted on the rows that would be left: {error} Nothing was changed."
+                f"PCA cannot be fitted on the rows that would remain: {error} Nothing was changed."
             ) from error
         return Removal(state, Guarantee("numerical", "state", TOLERANCE, EPS), 1)
 
@@ -282,14 +283,14 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         noise = float(variance[n_components:].mean()) if n_components < limit else 0.0
         error = EPS
         if moments is not None:
-            worn = EPS * (4 + moments.n_updates) * float(moments.peak.sum())
+            rounding = EPS * (4 + moments.n_updates) * float(moments.peak.sum())
             gap = smallest_gap(values, n_components) * values[0]
             # A singular value that is nearly zero keeps half the digits of its square.
             least = np.sqrt(values[0] * values[n_components - 1]) if n_components else 1.0
             gap = min(gap, 2.0 * least)
             if n_components < limit:
                 gap = min(gap, float(values[n_components:].sum()))
-            error = worn / gap if gap > 0.0 else np.inf
+            error = rounding / gap if gap > 0.0 else np.inf
         dtype = self._samples.X.dtype
         state = {
             "mean_": mean.astype(dtype),
@@ -313,7 +314,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         if wanted == "mle":
             if n_samples < self.n_features_in_:
                 raise ValueError("n_components='mle' is only supported if n_samples >= n_features")
-            return _dimension(variance, n_samples)
+            return dimension_of_largest_evidence(variance, n_samples)
         if not 0 <= wanted <= limit:
             raise ValueError(
                 f"n_components={wanted} must be between 0 and min(n_samples, n_features)={limit} "
@@ -481,28 +482,3 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.sparse = self.svd_solver in ("auto", "covariance_eigh")
         return tags
-
-
-def _dimension(variance: np.ndarray, n_samples: int) -> int:
-    """Find the number of components of largest evidence by Laplace's method (Minka, eq. 30)."""
-    n = variance.size
-    ranks = np.arange(1, n)
-    dimensions = 0.5 * (n - ranks + 1)
-    evidence = np.full(n, -np.inf)
-    log_prior = np.cumsum(special.gammaln(dimensions) - np.log(np.pi) * dimensions - np.log(2.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = variance[:, None] - variance
-        for rank in ranks[variance[:-1] >= 1e-15].tolist():
-            noise = max(1e-15, variance[rank:].mean())
-            precision = 1.0 / np.append(variance[:rank], np.full(n - rank, noise))
-            pairs = np.triu_indices(rank, 1, n)
-            volume = np.log(gaps[pairs] * (precision[pairs[1]] - precision[pairs[0]])).sum()
-            n_pairs = pairs[0].size
-            evidence[rank] = (
-                log_prior[rank - 1]
-                - 0.5 * n_samples * (np.log(variance[:rank]).sum() + (n - rank) * np.log(noise))
-                + 0.5 * np.log(2.0 * np.pi) * (n_pairs + rank)
-                - 0.5 * (volume + n_pairs * np.log(n_samples))
-                - 0.5 * rank * np.log(n_samples)
-            )
-    return int(evidence.argmax())

@@ -13,6 +13,7 @@ from sklearn.covariance import empirical_covariance, ledoit_wolf
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
@@ -20,13 +21,11 @@ from skunlearn.exceptions import NotUnlearnableError
 
 Rows = Callable[[], np.ndarray]
 
-EPS = float(np.finfo(np.float64).eps)
-
 
 class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
     """Gaussians with a common or a separate covariance for each class."""
 
-    # Relative float error above which moments are computed anew from the rows that are left.
+    # Relative float error above which moments are computed anew from the remaining rows.
     _tolerance: ClassVar[float]
 
     classes_: np.ndarray
@@ -55,7 +54,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             Labels.
 
         touched : list of int
-            Places of the classes that have changed.
+            Positions of the classes that have changed.
 
         rows : callable
             Returns the slots of the rows that `moments` stand for.
@@ -98,7 +97,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             return self._without(rows, labels)
         except ValueError as error:
             raise NotUnlearnableError(
-                f"{type(self).__name__} cannot be fitted on the rows that would be left: {error} "
+                f"{type(self).__name__} cannot be fitted on the rows that would remain: {error} "
                 "Nothing was changed."
             ) from error
 

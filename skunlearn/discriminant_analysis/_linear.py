@@ -8,30 +8,30 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.discriminant_analysis
-from scipy import linalg, special
-from scipy.linalg import lapack
+from scipy import special
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
-from skunlearn._linalg.eigenvectors import smallest_gap, with_steady_signs
+from skunlearn._linalg.precision import EPS
+from skunlearn._mixins.labels import encoded
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
-from skunlearn._statistics.class_moments import ClassMoments, pooled
+from skunlearn._statistics.class_moments import ClassMoments
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
-from skunlearn.discriminant_analysis._base import (
-    EPS,
-    DiscriminantAnalysis,
-    Rows,
-    scatter_error,
-    shrunk_towards_sphere,
-    thin_svd,
+from skunlearn.discriminant_analysis._base import DiscriminantAnalysis, Rows
+from skunlearn.discriminant_analysis._lda_solvers import (
+    TOLERANCE,
+    Classes,
+    covariance_within,
+    solve_eigen,
+    solve_lsqr,
+    solve_svd,
+    total_covariance,
+    within_classes,
 )
-
-# Relative float error above which moments are computed anew from the rows that are left.
-TOLERANCE = 1e-9
 
 
 class LinearDiscriminantAnalysis(
@@ -232,16 +232,11 @@ class LinearDiscriminantAnalysis(
         if self.n_components is not None and self.n_components > limit:
             raise ValueError("n_components cannot be larger than min(n_features, n_classes - 1).")
         priors = self._priors_of(moments)
-        state: dict[str, Any] = {
-            "means_": np.stack([part.mean for part in moments]),
-            "priors_": priors,
-        }
         n_axes = limit if self.n_components is None else self.n_components
-        solve = {"svd": self._solve_svd, "lsqr": self._solve_lsqr, "eigen": self._solve_eigen}
-        more, error = solve[self.solver](
-            moments, counts, state["means_"], priors, n_axes, rows if fresh else None
-        )
-        state |= more
+        means = np.stack([part.mean for part in moments])
+        described = Classes(moments, counts, means, priors)
+        more, error = self._solve(described, n_axes, rows if fresh else None)
+        state: dict[str, Any] = {"means_": means, "priors_": priors} | more
         if classes.size == 2 and more:
             state["coef_"] = state["coef_"][1:] - state["coef_"][:1]
             state["intercept_"] = state["intercept_"][1:] - state["intercept_"][:1]
@@ -255,155 +250,41 @@ class LinearDiscriminantAnalysis(
         }
         return state, error, 0
 
-    def _solve_svd(
-        self,
-        moments: ClassMoments,
-        counts: np.ndarray,
-        means: np.ndarray,
-        priors: np.ndarray,
-        n_axes: int,
-        rows: Any,
+    def _solve(
+        self, classes: Classes, n_axes: int, rows: Rows | None
     ) -> tuple[dict[str, Any], float]:
-        n = counts.sum()
-        covariance = pooled(moments, np.full(len(moments), 1.0 / n), "scatter")
-        peak = pooled(moments, np.full(len(moments), 1.0 / n), "peak")
-        centre = priors @ means
-        variance = covariance.diagonal()
-        floor = (EPS * n * np.abs(means).max(axis=0)) ** 2
-        varies = variance > floor + n * EPS**2 * variance
-        if not varies.any():
-            raise ValueError("No column of X varies within classes.")
-        std = np.sqrt(np.where(varies, variance, 1.0))
-        to_sphere, condition = _whitening(covariance, std, varies)
-        error = condition * scatter_error(moments, peak, np.maximum(variance, floor))
-        if condition * max(self.tol**2, 4.0 * EPS / TOLERANCE) >= 1.0:
-            if rows is None:
-                return {}, np.inf
-            to_sphere = self._whitening_from_rows(rows(), means, std)
-        factor = np.sqrt(n * priors / max(1, len(moments) - 1))
-        sizes, axes = thin_svd((factor[:, None] * (means - centre)) @ to_sphere)
-        rank = int((sizes > self.tol * sizes[0]).sum())
-        scalings = with_steady_signs(axes[:rank] @ to_sphere.T).T
-        coef = (means - centre) @ scalings
-        intercept = -0.5 * (coef**2).sum(axis=1) + np.log(priors)
-        coef = coef @ scalings.T
-        state = {
-            "xbar_": centre,
-            "scalings_": scalings,
-            "explained_variance_ratio_": _shares(sizes**2, n_axes),
-            "coef_": coef,
-            "intercept_": intercept - coef @ centre,
-        }
-        if self.store_covariance:
-            state["covariance_"] = pooled(moments, priors / counts, "scatter")
-        gap = smallest_gap(sizes**2, rank)
-        return state, error / gap if gap > 0.0 else np.inf
-
-    def _whitening_from_rows(
-        self, rows: np.ndarray, means: np.ndarray, std: np.ndarray
-    ) -> np.ndarray:
-        """Do without the scatter where squaring would lose the digits that tell the rank."""
-        gaps = self._samples.X[rows].astype(np.float64)
-        gaps -= means[self._positions_of(rows)]
-        gaps /= std * np.sqrt(rows.size)
-        _, values, axes = linalg.svd(gaps, full_matrices=False)
-        rank = int((values > self.tol).sum())
-        return (axes[:rank] / std).T / values[:rank]
-
-    def _positions_of(self, rows: np.ndarray) -> np.ndarray:
-        y = self._fit_targets(rows)
-        return np.unique(y, return_inverse=True)[1].reshape(-1)
-
-    def _within_classes(
-        self, moments: ClassMoments, counts: np.ndarray, priors: np.ndarray, rows: Any
-    ) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """Return the covariance within classes, its whitening, its condition and its error."""
+        """Solve by moments, and by the rows where they are given and moments are not enough."""
+        if self.solver == "svd":
+            deviations = None if rows is None else lambda: self._deviations(rows(), classes.means)
+            return solve_svd(classes, n_axes, self.tol, self.store_covariance, deviations)
+        total = None
         if self._needs_rows:
+            assert rows is not None
             kept = rows()
             positions = self._positions_of(kept)
             parts = [
-                self._covariance_of(kept[positions == position]) for position in range(len(priors))
+                self._covariance_of(kept[positions == position])
+                for position in range(classes.priors.size)
             ]
-            within = np.tensordot(priors, np.stack(parts), axes=1)
-            worn = EPS
+            within = within_classes(np.tensordot(classes.priors, np.stack(parts), axes=1), EPS)
         else:
-            within = pooled(moments, priors / counts, "scatter")
-            within = shrunk_towards_sphere(within, self.shrinkage)
-            worn = scatter_error(
-                moments, pooled(moments, priors / counts, "peak"), within.diagonal()
-            )
-        variance = within.diagonal()
-        varies = variance > 0.0
-        to_sphere, condition = _whitening(within, np.sqrt(np.where(varies, variance, 1.0)), varies)
-        if not varies.all():
-            condition = np.inf
-        return within, to_sphere, condition, condition * worn
-
-    def _solve_lsqr(
-        self,
-        moments: ClassMoments,
-        counts: np.ndarray,
-        means: np.ndarray,
-        priors: np.ndarray,
-        n_axes: int,
-        rows: Any,
-    ) -> tuple[dict[str, Any], float]:
-        covariance, to_sphere, condition, error = self._within_classes(
-            moments, counts, priors, rows
-        )
-        if condition * 4.0 * EPS < TOLERANCE:
-            coef = (means @ to_sphere) @ to_sphere.T
-        else:
-            coef = linalg.lstsq(covariance, means.T)[0].T
-        intercept = -0.5 * (means * coef).sum(axis=1) + np.log(priors)
-        return {"covariance_": covariance, "coef_": coef, "intercept_": intercept}, error
-
-    def _solve_eigen(
-        self,
-        moments: ClassMoments,
-        counts: np.ndarray,
-        means: np.ndarray,
-        priors: np.ndarray,
-        n_axes: int,
-        rows: Any,
-    ) -> tuple[dict[str, Any], float]:
-        within, to_sphere, condition, error = self._within_classes(moments, counts, priors, rows)
-        if not np.isfinite(condition):
-            raise linalg.LinAlgError(
-                "The covariance within classes is singular. Use solver='svd', or shrinkage."
-            )
-        shares = counts / counts.sum()
-        spread = np.sqrt(shares)[:, None] * (means - shares @ means)
-        if self.priors is None and not self.shrinkage and not self._needs_rows:
-            sizes, axes = thin_svd(spread @ to_sphere)
-            n_between = min(len(means) - 1, sizes.size)
-            axes = _completed(with_steady_signs(axes[:n_between]))
-            values = np.append(sizes**2, np.zeros(len(axes) - sizes.size))
-            gap = smallest_gap(values, n_between)
-        else:
-            total = self._total_covariance(moments, counts, spread, rows)
-            values, vectors = linalg.eigh(to_sphere.T @ (total - within) @ to_sphere)
-            values, axes = values[::-1], with_steady_signs(vectors.T[::-1].copy())
-            size = np.abs(values).max()
-            gap = -np.diff(values).max(initial=-size) / size if size > 0.0 else 0.0
-        scalings = to_sphere @ axes.T
-        coef = (means @ scalings) @ scalings.T
-        state = {
-            "covariance_": within,
-            "scalings_": scalings,
-            "explained_variance_ratio_": _shares(values, n_axes),
-            "coef_": coef,
-            "intercept_": -0.5 * (means * coef).sum(axis=1) + np.log(priors),
-        }
-        return state, error / gap if gap > 0.0 else np.inf
-
-    def _total_covariance(
-        self, moments: ClassMoments, counts: np.ndarray, spread: np.ndarray, rows: Any
-    ) -> np.ndarray:
+            within = within_classes(*covariance_within(classes, self.shrinkage))
+        if self.solver == "lsqr":
+            return solve_lsqr(classes, within)
         if self._needs_rows:
-            return self._covariance_of(rows())
-        total = pooled(moments, np.full(counts.size, 1.0 / counts.sum()), "scatter")
-        return shrunk_towards_sphere(total + spread.T @ spread, self.shrinkage)
+            total = self._covariance_of(kept)
+        elif self.priors is not None or self.shrinkage:
+            total = total_covariance(classes, self.shrinkage)
+        return solve_eigen(classes, n_axes, within, total)
+
+    def _deviations(self, rows: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return rows less the means of their classes."""
+        deviations = self._samples.X[rows].astype(np.float64)
+        deviations -= means[self._positions_of(rows)]
+        return deviations
+
+    def _positions_of(self, rows: np.ndarray) -> np.ndarray:
+        return encoded(self._fit_targets(rows))[1]
 
     @reads_one_version
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -484,50 +365,3 @@ class LinearDiscriminantAnalysis(
         predictor = view._as_namesake(sklearn.discriminant_analysis.LinearDiscriminantAnalysis)
         predictor._max_components = predictor._n_features_out = view._max_components
         return predictor
-
-
-def _whitening(
-    covariance: np.ndarray, std: np.ndarray, varies: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Find a map that makes a covariance the identity, by Cholesky.
-
-    Parameters
-    ----------
-    covariance : ndarray of shape (n_features, n_features)
-    std : ndarray of shape (n_features,)
-        By which columns are divided first.
-    varies : ndarray of shape (n_features,), dtype bool
-        Columns that count.
-
-    Returns
-    -------
-    to_sphere : ndarray of shape (n_features, n_varying)
-        Of no use where the condition is infinite.
-    condition : float
-        Bound on the norm of the inverse of the correlation matrix.
-    """
-    if not varies.any():
-        return np.zeros((std.size, 0)), np.inf
-    correlation = covariance / np.outer(std, std)
-    if not varies.all():
-        correlation = correlation[np.ix_(varies, varies)]
-    factor, failed = lapack.dpotrf(correlation.T, lower=False)
-    if failed:
-        return np.zeros((std.size, 0)), np.inf
-    inverse, failed = lapack.dtrtri(factor, lower=False)
-    condition = np.inf if failed else float((inverse * inverse).sum())
-    to_sphere = np.zeros((std.size, len(inverse)))
-    to_sphere[varies] = inverse / std[varies, None]
-    return to_sphere, condition
-
-
-def _shares(values: np.ndarray, n_axes: int) -> np.ndarray:
-    """Return the first values as shares of all, which are zero where classes have one mean."""
-    total = values.sum()
-    return values[:n_axes] / total if total != 0.0 else np.zeros(n_axes)
-
-
-def _completed(axes: np.ndarray) -> np.ndarray:
-    """Complete orthonormal rows to a basis that depends on them alone."""
-    basis = linalg.qr(axes.T)[0].T if len(axes) else np.eye(axes.shape[1])
-    return np.vstack([axes, basis[len(axes) :]])

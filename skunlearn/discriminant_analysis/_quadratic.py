@@ -12,19 +12,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import ClassMoments, moments_of
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
 from skunlearn.discriminant_analysis._base import (
-    EPS,
     DiscriminantAnalysis,
     Rows,
     shrunk_towards_sphere,
 )
 
-# Relative float error above which a class is computed anew from the rows that are left.
+# Relative float error above which a class is computed anew from the remaining rows.
 TOLERANCE = 1e-8
 
 
@@ -249,10 +249,10 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
 
     def _gaussian(self, part: JointMoments) -> _Gaussian:
         covariance = part.scatter / part.weight
-        worn = EPS * (4 + part.n_updates) * float(part.peak.sum()) / part.weight
+        rounding = EPS * (4 + part.n_updates) * float(part.peak.sum()) / part.weight
         if self.solver == "eigen":
             covariance = shrunk_towards_sphere(covariance, self.shrinkage)
-        return self._rotated(covariance, *spectrum(covariance), worn)
+        return self._rotated(covariance, *spectrum(covariance), rounding)
 
     def _gaussian_from_rows(self, part: JointMoments, rows: np.ndarray) -> _Gaussian:
         """Derive a class from moments that were just computed, with its rows at hand."""
@@ -270,7 +270,7 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
         return gaussian._replace(error=EPS)
 
     def _rotated(
-        self, covariance: np.ndarray, values: np.ndarray, axes: np.ndarray, worn: float
+        self, covariance: np.ndarray, values: np.ndarray, axes: np.ndarray, rounding: float
     ) -> _Gaussian:
         gap = min(smallest_gap(values, values.size), 1.0) * values[0]
         if self.solver == "svd":
@@ -279,7 +279,7 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
                 covariance = (values * axes.T) @ axes
         axes = with_steady_signs(axes.copy())
         least = min(gap, values[-1])
-        error = worn / least if least > 0.0 else np.inf
+        error = rounding / least if least > 0.0 else np.inf
         return _Gaussian(values, axes.T, covariance, error)
 
     def _checked(self, gaussian: _Gaussian, part: JointMoments, label: Any) -> _Gaussian:

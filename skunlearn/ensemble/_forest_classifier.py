@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from skunlearn._array_api import labels_of, namespace
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
+from skunlearn._mixins.labels import codes_of, codes_of_queries, counts_without, encoded
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn.base import reads_one_version
@@ -209,7 +210,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         X, y, weight = self._check_rows(X, y, sample_weight)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, codes = encoded(y)
         counted = codes if weight is None else codes[weight > 0.0]
         self._n_per_class = np.bincount(codes, minlength=self.classes_.size)
         self._class_weight = self._weights_of_classes(
@@ -242,10 +243,10 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
 
     def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         codes: Any = self._samples.y
-        left = self._n_per_class - np.bincount(codes[rows], minlength=self.classes_.size)
-        if not left.all() or self.class_weight == "balanced":
+        remaining = counts_without(self._n_per_class, codes[rows])
+        if not remaining.all() or self.class_weight == "balanced":
             return None
-        return {"_n_per_class": left}
+        return {"_n_per_class": remaining}
 
     def _describe_with(self, y: np.ndarray) -> dict[str, Any] | None:
         if self.class_weight == "balanced" or not np.isin(y, self.classes_).all():
@@ -260,7 +261,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         return y
 
     def _as_held(self, y: np.ndarray) -> np.ndarray:
-        return np.searchsorted(self.classes_, y).astype(np.int32)
+        return codes_of(self.classes_, y).astype(np.int32)
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         codes: Any = self._samples.y
@@ -292,8 +293,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         """
         self._check_samples()
         if y is not None:
-            number = {label: code for code, label in enumerate(self.classes_.tolist())}
-            y = np.array([number.get(label, -1) for label in np.asarray(y).tolist()])
+            y = codes_of_queries(self.classes_, y)
         return super().find_samples(X, y)
 
     @reads_one_version

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._samples.tables import for_kernel, take
-from skunlearn.feature_selection._selector import RowsLeft
+from skunlearn.feature_selection._selector import RemainingRows
 
 
 def from_rows(X: Any, rows: np.ndarray) -> np.ndarray:
@@ -42,13 +42,13 @@ def _count(part: np.ndarray, extremes: np.ndarray) -> np.ndarray:
     return np.array([np.count_nonzero(part == extreme, axis=0) for extreme in extremes])
 
 
-def without_rows(extremes: np.ndarray, X: Any, left: RowsLeft) -> np.ndarray:
+def without_rows(extremes: np.ndarray, X: Any, remaining: RemainingRows) -> np.ndarray:
     """Count rows out; columns that lose the last at an extreme are looked through."""
-    part, positions = for_kernel(X, left.gone)
+    part, positions = for_kernel(X, remaining.gone)
     extremes = extremes.copy()
     gone = _count(part[positions], extremes[:2])
     extremes[2:] -= gone
     columns = np.flatnonzero((gone > 0).any(axis=0) & (extremes[2:] == 0).any(axis=0))
     if columns.size:
-        extremes[:, columns] = from_rows(X[:, columns], left.slots)
+        extremes[:, columns] = from_rows(X[:, columns], remaining.slots)
     return extremes

@@ -1,4 +1,4 @@
-"""What scores of columns are made of: kept, updated when rows leave, rebuilt where worn.
+"""What scores of columns are made of: kept, updated when rows leave, rebuilt where imprecise.
 
 A scorer is the state behind one score function. `without` makes the scorer of the remaining rows;
 `rebuild` computes columns of it anew from rows; `error` estimates the relative rounding error.
@@ -23,9 +23,10 @@ from sklearn.feature_selection import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from skunlearn._kernels.column_moments import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import PER_UPDATE
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._kernels.univariate_scores import cross_scatter
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import for_kernel, overwrite
 from skunlearn._statistics import column_moments
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS

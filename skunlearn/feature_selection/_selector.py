@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 
-from skunlearn._kernels.column_moments import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import PER_UPDATE
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.column_moments import TOLERANCE
 from skunlearn.base import UnlearnerMixin, reads_one_version
@@ -19,7 +20,7 @@ from skunlearn.base import UnlearnerMixin, reads_one_version
 NEAR = 10.0 * TOLERANCE
 
 
-def relative_error(peak: np.ndarray, left: np.ndarray, n_updates: np.ndarray) -> np.ndarray:
+def relative_error(peak: np.ndarray, remaining: np.ndarray, n_updates: np.ndarray) -> np.ndarray:
     """Estimate the relative rounding error of sums of squares, column by column.
 
     Parameters
@@ -27,7 +28,7 @@ def relative_error(peak: np.ndarray, left: np.ndarray, n_updates: np.ndarray) ->
     peak : ndarray of shape (n_features,)
         Powers of two above the largest that each sum was since it was computed from rows.
 
-    left : ndarray of shape (n_features,)
+    remaining : ndarray of shape (n_features,)
         The sums.
 
     n_updates : ndarray of shape (n_features,)
@@ -37,14 +38,16 @@ def relative_error(peak: np.ndarray, left: np.ndarray, n_updates: np.ndarray) ->
     -------
     error : ndarray of shape (n_features,)
     """
-    magnified = np.ones(left.shape)
+    magnified = np.ones(remaining.shape)
     with np.errstate(divide="ignore"):
-        np.divide(peak, left, out=magnified, where=peak > left)
-        worn = np.multiply(n_updates, magnified, where=n_updates > 0, out=np.zeros(n_updates.shape))
-    return PER_UPDATE * EPS * (1.0 + worn)
+        np.divide(peak, remaining, out=magnified, where=peak > remaining)
+        growth = np.multiply(
+            n_updates, magnified, where=n_updates > 0, out=np.zeros(n_updates.shape)
+        )
+    return PER_UPDATE * EPS * (1.0 + growth)
 
 
-class RowsLeft:
+class RemainingRows:
     """The rows that stay when some go: how many, and, where somebody asks, which.
 
     Parameters

@@ -11,7 +11,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import fit_context
-from skunlearn._kernels.column_moments import EPS, PER_UPDATE
+from skunlearn._kernels.column_moments import PER_UPDATE
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import TOLERANCE
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -24,7 +25,7 @@ from skunlearn.feature_selection._scorers import (
     Scorer,
     repeats_itself,
 )
-from skunlearn.feature_selection._selector import NEAR, BaseSelector, RowsLeft
+from skunlearn.feature_selection._selector import NEAR, BaseSelector, RemainingRows
 
 
 def comparable(scores: np.ndarray) -> np.ndarray:
@@ -118,7 +119,7 @@ class BaseFilter(BaseSelector):
             scorer = maker.from_rows(samples.X, samples.y, samples.slots())
             self._warn_of_constants(scorer)
         self.__dict__.update(
-            self._attributes(scorer, RowsLeft(samples, np.empty(0, dtype=np.intp)))
+            self._attributes(scorer, RemainingRows(samples, np.empty(0, dtype=np.intp)))
         )
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
@@ -129,18 +130,18 @@ class BaseFilter(BaseSelector):
         if constant.size:
             warnings.warn(f"Features {constant} are constant.", UserWarning, stacklevel=3)
 
-    def _attributes(self, scorer: Scorer | None, left: RowsLeft) -> dict[str, Any]:
+    def _attributes(self, scorer: Scorer | None, remaining: RemainingRows) -> dict[str, Any]:
         """Score the remaining rows, by a scorer or by a function that only knows rows."""
         samples = self._samples
         if scorer is None:
-            scores, pvalues = self._called(*samples.take(left.slots)[:2])
+            scores, pvalues = self._called(*samples.take(remaining.slots)[:2])
         else:
             scores, pvalues = scorer.scores()
             columns = self._undecided(scores, pvalues, scorer)
             if columns.size:
-                scorer.rebuild(samples.X, samples.y, left.slots, columns)
+                scorer.rebuild(samples.X, samples.y, remaining.slots, columns)
                 scores, pvalues = scorer.scores()
-                self._follow(scores, pvalues, left.slots, columns)
+                self._follow(scores, pvalues, remaining.slots, columns)
         return {"_scorer": scorer, "scores_": scores, "pvalues_": pvalues}
 
     def _called(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -158,20 +159,22 @@ class BaseFilter(BaseSelector):
         X, y, _ = self._samples.take(rows)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            theirs, their_pvalues = self._called(X.astype(np.float64), y)
-        close = np.abs(theirs[columns] - scores[columns]) <= TOLERANCE * np.abs(scores[columns])
+            namesake_scores, namesake_pvalues = self._called(X.astype(np.float64), y)
+        close = np.abs(namesake_scores[columns] - scores[columns]) <= TOLERANCE * np.abs(
+            scores[columns]
+        )
         columns = columns[close]
-        scores[columns] = theirs[columns]
-        if their_pvalues is not None:
-            pvalues[columns] = their_pvalues[columns]
+        scores[columns] = namesake_scores[columns]
+        if namesake_pvalues is not None:
+            pvalues[columns] = namesake_pvalues[columns]
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
-        left = RowsLeft(samples, rows)
+        remaining = RemainingRows(samples, rows)
         n_features = self.n_features_in_
         try:
             if self._scorer is None:
-                attributes = self._attributes(None, left)
+                attributes = self._attributes(None, remaining)
                 kind = self._unlearning_tags.kind
                 guarantee = Guarantee(kind, assumptions=self._assumptions())
                 return Removal(attributes, guarantee, n_features, n_features, "column")
@@ -181,11 +184,11 @@ class BaseFilter(BaseSelector):
         error = scorer.error(scorer.scores()[0])
         columns = np.flatnonzero(error > TOLERANCE)
         if columns.size:
-            scorer.rebuild(samples.X, samples.y, left.slots, columns)
+            scorer.rebuild(samples.X, samples.y, remaining.slots, columns)
             error[columns] = PER_UPDATE * EPS
         guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
         return Removal(
-            self._attributes(scorer, left), guarantee, columns.size, n_features, "column"
+            self._attributes(scorer, remaining), guarantee, columns.size, n_features, "column"
         )
 
     def _get_support_mask(self) -> np.ndarray:

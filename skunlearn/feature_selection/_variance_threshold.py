@@ -17,7 +17,7 @@ from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.feature_selection import _counted_extremes
-from skunlearn.feature_selection._selector import NEAR, BaseSelector, RowsLeft, relative_error
+from skunlearn.feature_selection._selector import NEAR, BaseSelector, RemainingRows, relative_error
 
 
 class VarianceThreshold(BaseSelector):
@@ -57,7 +57,7 @@ class VarianceThreshold(BaseSelector):
     Notes
     -----
     The promise is 'numerical' with relative tolerance 1e-10. Moments of each column are updated by
-    subtraction [1]_; a column is computed anew from the rows that are left where rounding would
+    subtraction [1]_; a column is computed anew from the remaining rows where rounding would
     show, where its variance is too near to `threshold` to tell, and, for a `threshold` of 0, where
     the last row at its smallest or largest value goes.
 
@@ -117,15 +117,15 @@ class VarianceThreshold(BaseSelector):
             self, X, accept_sparse="csr", dtype=np.float64, ensure_all_finite="allow-nan"
         )
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
-        left = RowsLeft(self._samples, np.empty(0, dtype=np.intp))
-        moments = column_moments.from_rows(self._samples.X, None, left.slots)
+        remaining = RemainingRows(self._samples, np.empty(0, dtype=np.intp))
+        moments = column_moments.from_rows(self._samples.X, None, remaining.slots)
         extremes = (
-            _counted_extremes.from_rows(self._samples.X, left.slots)
+            _counted_extremes.from_rows(self._samples.X, remaining.slots)
             if self.threshold == 0
             else None
         )
         updates = np.zeros(moments.shape[1])
-        self.__dict__.update(self._attributes(moments, extremes, updates, left, ValueError))
+        self.__dict__.update(self._attributes(moments, extremes, updates, remaining, ValueError))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
@@ -134,21 +134,21 @@ class VarianceThreshold(BaseSelector):
         moments: np.ndarray,
         extremes: np.ndarray | None,
         updates: np.ndarray,
-        left: RowsLeft,
+        remaining: RemainingRows,
         refusal: type[ValueError],
     ) -> dict[str, Any]:
         variances = self._variances(moments)
         if extremes is not None:
-            complete = moments[0] == left.size  # as in scikit-learn, NaN has no distance
+            complete = moments[0] == remaining.size  # as in scikit-learn, NaN has no distance
             span = np.where(complete, extremes[1] - extremes[0], np.inf)
             variances = np.fmin(variances, span)
         else:
             near = np.abs(variances - self.threshold) <= NEAR * self.threshold
             if near.any():
-                variances[near] = self._near_threshold(variances, near, left.slots)
+                variances[near] = self._near_threshold(variances, near, remaining.slots)
         if not (np.isfinite(variances) & (variances > self.threshold)).any():
             message = f"No feature in X meets the variance threshold {self.threshold:.5f}"
-            if left.size == 1:
+            if remaining.size == 1:
                 message += " (X contains only one sample)"
             raise refusal(message)
         return {
@@ -170,9 +170,9 @@ class VarianceThreshold(BaseSelector):
         columns = np.flatnonzero(near)
         table = take(self._samples.X[:, np.resize(columns, max(2, columns.size))], rows)
         judge = sklearn.feature_selection.VarianceThreshold(threshold=0.5 * self.threshold)
-        theirs = judge.fit(table).variances_[: columns.size]
-        close = np.abs(theirs - variances[near]) <= column_moments.TOLERANCE * theirs
-        return np.where(close, theirs, variances[near])
+        recomputed = judge.fit(table).variances_[: columns.size]
+        close = np.abs(recomputed - variances[near]) <= column_moments.TOLERANCE * recomputed
+        return np.where(close, recomputed, variances[near])
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -183,18 +183,20 @@ class VarianceThreshold(BaseSelector):
         if self.threshold > 0:
             near = np.abs(self._variances(moments) - self.threshold) <= NEAR * self.threshold
             stale |= near & (updates > 0)
-        left = RowsLeft(samples, rows)
+        remaining = RemainingRows(samples, rows)
         columns = np.flatnonzero(stale)
         if columns.size:
-            moments[:, columns] = column_moments.from_rows(samples.X[:, columns], None, left.slots)
+            moments[:, columns] = column_moments.from_rows(
+                samples.X[:, columns], None, remaining.slots
+            )
             updates[columns] = 0
             error[columns] = relative_error(
                 moments[3, columns], moments[2, columns], updates[columns]
             )
         extremes = self._extremes
         if extremes is not None:
-            extremes = _counted_extremes.without_rows(extremes, samples.X, left)
-        attributes = self._attributes(moments, extremes, updates, left, NotUnlearnableError)
+            extremes = _counted_extremes.without_rows(extremes, samples.X, remaining)
+        attributes = self._attributes(moments, extremes, updates, remaining, NotUnlearnableError)
         guarantee = Guarantee("numerical", "state", column_moments.TOLERANCE, float(error.max()))
         return Removal(attributes, guarantee, columns.size, stale.size, "column")
 

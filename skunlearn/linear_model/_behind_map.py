@@ -22,7 +22,7 @@ def moments_seen(
     ----------
     moments : JointMoments
         Of columns before the map and of targets.
-    map : AffineMap or None
+    affine_map : AffineMap or None
     n_features : int
         Number of features, where there is no map.
     """
@@ -55,7 +55,7 @@ def find_near(
     ----------
     samples : SampleStore
         The rows before the map.
-    map : AffineMap
+    affine_map : AffineMap
     X : ndarray or CSR array of shape (n_queries, n_features)
         Rows after the map.
     y : ndarray of shape (n_queries,) or (n_queries, n_outputs) or None

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse, special
 
+from skunlearn._linalg.precision import EPS
 from skunlearn.linear_model._glm.certificate import certify
-from skunlearn.linear_model._glm.losses import BLOCK, Slope, n_terms
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State
-
-# Largest third derivative of the logistic loss by its predictor.
-LOGISTIC_THIRD = 1.0 / (6.0 * np.sqrt(3.0))
+from skunlearn.linear_model._glm.losses import BLOCK, GradientSums, n_terms
+from skunlearn.linear_model._glm.problem import Factor, Problem, State
 
 # Rows may exceed a declared norm by this much, relatively: what scaling them to it leaves.
 NORM_SLACK = 1e-6
@@ -31,10 +29,10 @@ class TiltedProblem(Problem):
 
     tilt: np.ndarray | float = 0.0
 
-    def slope(self, theta: np.ndarray, direction: np.ndarray | None = None) -> Slope:
+    def gradient_sums(self, theta: np.ndarray, direction: np.ndarray | None = None) -> GradientSums:
         """Compute the gradient and what bounds its rounding, in one pass."""
-        slope = super().slope(theta, direction)
-        return replace(slope, gradient=slope.gradient + self.tilt)
+        sums = super().gradient_sums(theta, direction)
+        return replace(sums, gradient=sums.gradient + self.tilt)
 
     def value(self, theta: np.ndarray) -> float:
         """Compute the penalised and tilted loss."""
@@ -115,7 +113,7 @@ def distance(problem: Problem, state: State, shape: np.ndarray, enough: float) -
     """
     factor = Factor(problem.full(state.hessian))
     found = certify(problem, state, factor)
-    bound = found.bound * found.stretch * _exchange(factor, shape)
+    bound = found.bound * found.norm_ratio * _exchange(factor, shape)
     if bound <= enough:
         return bound
     return _sharp_distance(problem, state, shape)
@@ -135,11 +133,11 @@ def _sharp_distance(problem: Problem, state: State, shape: np.ndarray) -> float:
     """
     theta, loss = state.theta, problem.loss
     factor = Factor(problem.full(problem.hessian(theta)))
-    gradient = problem.slope(theta).gradient
+    gradient = problem.gradient_sums(theta).gradient
     n_rows = problem.X.shape[0]
     n_added = n_terms(problem.X) + 16
     size = np.abs(theta)
-    slack = 8.0 * (problem.penalty * size + np.abs(gradient))
+    error = 8.0 * (problem.penalty * size + np.abs(gradient))
     leverage = 0.0
     for start in range(0, n_rows, BLOCK):
         span = slice(start, start + BLOCK)
@@ -153,14 +151,15 @@ def _sharp_distance(problem: Problem, state: State, shape: np.ndarray) -> float:
         eta = part @ theta
         bulk = np.abs(part)
         shift = (theta.size + 3) * (bulk @ size)
-        chance = special.expit(eta)
-        curvature = chance * special.expit(-eta) * np.exp(EPS * shift)
-        # each row's slope is off by its own rounding and by that of its predictor
-        slack += (w * (n_added * np.abs(chance - y) + 8.0 * chance + curvature * shift)) @ bulk
+        derivative = np.abs(loss.pointwise.first(eta, y))
+        curvature = loss.pointwise.second(eta, y) * np.exp(EPS * shift)
+        # each row's derivative is off by its own rounding and by that of its predictor
+        own = n_added * derivative + 8.0 * special.expit(eta)
+        error += (w * (own + curvature * shift)) @ bulk
         leverages = np.einsum("ij,ij->i", part @ factor.inverse, part)
         leverage = max(leverage, float(leverages.max(initial=0.0)))
     nu = float(np.sqrt(max(gradient @ factor.inverse @ gradient, 0.0))) * (1.0 + 1e-8)
-    nu += EPS / 2 * float(slack @ np.sqrt(np.maximum(factor.inverse.diagonal(), 0.0)))
+    nu += EPS / 2 * float(error @ np.sqrt(np.maximum(factor.inverse.diagonal(), 0.0)))
     kappa = loss.concordance * float(np.sqrt(leverage)) * (1.0 + 1e-6)
     if not kappa * nu < 1.0:
         return np.inf

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
 from skunlearn._privacy.noise import digest, secret_normal
 from skunlearn._samples.hashing import draw_seed
@@ -20,7 +21,6 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model._certified_noise import (
-    LOGISTIC_THIRD,
     NORM_SLACK,
     TiltedProblem,
     distance,
@@ -30,9 +30,10 @@ from skunlearn.linear_model._certified_noise import (
     sums_of_squares,
 )
 from skunlearn.linear_model._glm.certificate import certify
-from skunlearn.linear_model._glm.model import _LONGEST_STEP, _WORN, _at_home
+from skunlearn.linear_model._glm.model import LONGEST_STEP, MOST_HESSIAN_ERROR, reevaluated
 from skunlearn.linear_model._glm.newton import polish
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._logistic import LogisticRegression
 
 # Share of the distance that the noise covers which either side may use; the rest is for rounding.
@@ -189,7 +190,8 @@ class CertifiedRemoval(LogisticRegression):
         # what requests for average rows spend if they move the solution at random
         inverse = Factor(problem.full(state.hessian)).inverse
         moves = np.trace(inverse) * np.sum(inverse * state.gram) / self._samples.n_samples**2
-        rate = 2.0 / 3.0 * LOGISTIC_THIRD * state.radius * float(np.sqrt(spectrum * moves))
+        rate = 2.0 / 3.0 * LogisticLoss.largest_third * state.radius
+        rate *= float(np.sqrt(spectrum * moves))
         peak = power_of_two_above(squares)
         return {"_squares": squares, "_peak": peak, "_rate": rate, "_spectrum": spectrum}
 
@@ -270,8 +272,8 @@ class CertifiedRemoval(LogisticRegression):
         if self.on_exhausted == "raise":
             raise BudgetExhaustedError(
                 f"The request would bring what has been spent from {self.budget_spent_:.3g} to "
-                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the rows "
-                "left, or set on_exhausted='refit'. Nothing was changed."
+                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the "
+                "remaining rows, or set on_exhausted='refit'. Nothing was changed."
             )
         n_refits = self._n_refits + 1
         assert state.gram is not None
@@ -280,7 +282,7 @@ class CertifiedRemoval(LogisticRegression):
         problem = self._problem(self._weights_without(rows), tilt)
         here = replace(state_at(problem, self._state.theta, state.radius), gram=state.gram)
         near = polish(problem, here, max_passes=max(self.max_iter, 1))[0]
-        state = self._measured(problem, _at_home(problem, near))
+        state = self._measured(problem, reevaluated(problem, near))
         sums = self._sums(problem, state)
         spent = self._spent(problem, state, sums["_squares"])
         if not spent <= self._limit():
@@ -298,24 +300,25 @@ class CertifiedRemoval(LogisticRegression):
         are made anew.
         """
         before = self._state
-        hessian, gram, gone = problem.loss.take_out(
+        hessian, gram, removed_gradient = problem.loss.take_out(
             self._samples, rows, before.hessian, before.gram, before.theta, before.reference
         )
         state = replace(
             before, reference=before.reference.copy(), hessian=hessian, gram=gram, residual=np.inf
         )
-        gradient = before.gradient - gone
+        # Penalty and tilt stay as they are, so that the gradient changes by the rows' alone.
+        gradient = before.gradient - removed_gradient
         sums = {"_squares": self._squares_without(rows, problem, gram)}
         rebalanced = self.class_weight == "balanced"
-        if rebalanced or self._is_worn(problem, state, sums["_squares"]):
+        if rebalanced or self._has_lost_digits(problem, state, sums["_squares"]):
             whole = self._problem(self._weights_without(rows))
             state, sums = self._summed_anew(whole, before)
             if rebalanced:
-                gradient = whole.slope(before.theta).gradient
+                gradient = whole.gradient_sums(before.theta).gradient
         matrix = problem.full(state.hessian)
         _, step, failed = lapack.dposv(matrix.T, gradient)
         length = math.sqrt(step @ step)
-        if not failed and problem.loss.concordance * state.radius * length < _LONGEST_STEP:
+        if not failed and problem.loss.concordance * state.radius * length < LONGEST_STEP:
             if self._is_tilted:
                 missed = matrix @ step - gradient
                 state.residual = before.residual + math.sqrt(missed @ missed)
@@ -329,15 +332,14 @@ class CertifiedRemoval(LogisticRegression):
     def _step_error(self, rows: np.ndarray, state: State, step: np.ndarray, length: float) -> float:
         """Bound the gradient that a Newton step leaves, and its rounding."""
         before, size = self._state, step.size
-        moved = before.theta - state.reference
-        self_concordance = math.sqrt(moved @ moved) + 0.5 * length
+        change = before.theta - state.reference
+        distance = math.sqrt(change @ change) + 0.5 * length
         across = math.sqrt(max(step @ state.gram @ step, 0.0))
-        error = (
-            LOGISTIC_THIRD * state.radius * self_concordance * math.sqrt(self._spectrum) * across
-        )
+        error = LogisticLoss.largest_third * state.radius * distance
+        error = error * math.sqrt(self._spectrum) * across
         weight = float(self._weights()[rows].sum()) * self._heaviest
-        curvature = state.radius * math.sqrt(before.theta @ before.theta) * size
-        rounding = state.radius * weight * (rows.size + size + curvature)
+        predictors = state.radius * math.sqrt(before.theta @ before.theta) * size
+        rounding = state.radius * weight * (rows.size + size + predictors)
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
         return float(error + EPS * rounding)
 
@@ -349,9 +351,9 @@ class CertifiedRemoval(LogisticRegression):
         X, y, weights = self._samples.take(rows)
         return self._squares - sums_of_squares(replace(problem, X=X, y=y, weights=weights))
 
-    def _is_worn(self, problem: Problem, state: State, squares: np.ndarray) -> bool:
+    def _has_lost_digits(self, problem: Problem, state: State, squares: np.ndarray) -> bool:
         """Tell whether subtraction has cost the sums over rows too many digits."""
-        unit = EPS * state.theta.size / _WORN
+        unit = EPS * state.theta.size / MOST_HESSIAN_ERROR
         penalty = problem.penalty
         error = unit * (state.peak + penalty) > state.hessian.diagonal() + penalty
         return bool((error | (unit * self._peak > squares + 4.0 * penalty)).any())

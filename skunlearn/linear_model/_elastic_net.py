@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.least_squares import normal_equations
+from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
@@ -22,7 +23,7 @@ from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._behind_map import moments_seen
 from skunlearn.linear_model._elastic_net_solver import Problem, Solution
-from skunlearn.linear_model._moments_model import EPS, TOLERANCE, MomentsModel
+from skunlearn.linear_model._moments_model import TOLERANCE, MomentsModel
 
 
 class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):

@@ -19,11 +19,11 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import SingleLoss
-
-EPS = float(np.finfo(np.float64).eps)
+from skunlearn.linear_model._glm.pointwise_losses import NormalLoss
 
 # Relative Newton decrement at which a solution counts as exact; one step more is then made.
 TARGET = 1e-12
@@ -32,8 +32,8 @@ TARGET = 1e-12
 _STALLED = 1e-10
 _PATIENCE = 5
 
-# Multiple of the least scale up to which a start near by may lead to where nothing pulls but the
-# residuals' rounding.
+# Multiple of the least scale up to which a start near by may lead to where the rounding of the
+# residuals alone decides.
 _SUSPECT = 1e3
 
 # The scale is at least this share of the weighted median of |y|: below, residuals are rounding.
@@ -43,7 +43,7 @@ LEAST_SCALE = 1e-9
 _LEAST_PIVOT = 1e5
 
 # Relative error of an updated Gram matrix from which on it is summed anew.
-_WORN = 1e-9
+_MOST_GRAM_ERROR = 1e-9
 
 # By how much the scale may shrink in a step.
 _SHRINK = 0.1
@@ -123,22 +123,22 @@ class Problem:
         fitted = self.X @ theta[: self.X.shape[1]]
         return fitted + theta[-1] if self.fit_intercept else fitted
 
-    def back(self, pulls: np.ndarray) -> np.ndarray:
-        """Sum rows, with their constant, times pulls of shape (n_slots, n_pulls)."""
-        sums = np.asarray(self.X.T @ pulls)
-        return np.vstack([sums, pulls.sum(axis=0)]) if self.fit_intercept else sums
+    def transposed_product(self, vectors: np.ndarray) -> np.ndarray:
+        """Sum rows, with their constant, times vectors of shape (n_slots, n_vectors)."""
+        sums = np.asarray(self.X.T @ vectors)
+        return np.vstack([sums, vectors.sum(axis=0)]) if self.fit_intercept else sums
 
     def inside(self, residuals: np.ndarray, scale: float) -> np.ndarray:
         """Tell which rows weigh and have a quadratic loss."""
         return (self.weights > 0.0) & (np.abs(residuals) <= self.epsilon * scale)
 
-    def energy(self, rows: np.ndarray) -> float:
+    def sum_of_squares(self, rows: np.ndarray) -> float:
         """Sum ``s y^2`` over rows given by a mask."""
         return float((self.weights * rows) @ self.y**2)
 
     def gram(self, rows: np.ndarray) -> np.ndarray:
         """Sum ``s x x'`` over rows given by a mask or by slots."""
-        loss = SingleLoss(0.0, self.fit_intercept, np.ones(2))
+        loss = SingleLoss(NormalLoss(), self.fit_intercept, np.ones(2))
         if rows.dtype == bool:
             return loss.gram(self.X, self.y, self.weights * rows, self.penalty.size)
         return loss.gram(self.X[rows], self.y[rows], self.weights[rows], self.penalty.size)
@@ -255,7 +255,7 @@ def _follow(problem: Problem, state: State, inside: np.ndarray) -> State:
         peak = np.maximum(peak, power_of_two_above(gram.diagonal()))
     if few and gone.size:
         gram = gram - problem.gram(gone)
-    if not few or not (EPS * peak * peak.size <= _WORN * gram.diagonal()).all():
+    if not few or not (EPS * peak * peak.size <= _MOST_GRAM_ERROR * gram.diagonal()).all():
         gram = problem.gram(inside)
         peak = power_of_two_above(gram.diagonal())
     return replace(state, inside=inside, gram=gram, peak=peak)
@@ -301,24 +301,24 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
         )
         before, size = size, float(np.linalg.norm(step * np.sqrt(state.gram.diagonal())))
         stalled = stalled + 1 if size > 0.5 * before else 0
-        small = stalled > 0 or size <= TARGET * np.sqrt(problem.energy(state.inside))
+        small = stalled > 0 or size <= TARGET * np.sqrt(problem.sum_of_squares(state.inside))
         open_below = scale == low and low > problem.bounded(_SHRINK * low)
         if n_steps >= max_steps or not (slope < 0.0 or open_below):
             error = np.inf if open_below else error
             break
         enough = _STALLED if stalled >= _PATIENCE else TARGET
         final = error <= enough and small and not open_below
-        share = 1.0
+        length = 1.0
         if slope < 0.0:
-            share = _share(problem, theta, step, residuals, scale, low, slope)
-        theta = theta + share * step
+            length = _step_length(problem, theta, step, residuals, scale, low, slope)
+        theta = theta + length * step
         residuals = problem.residuals(theta)
         scale = problem.scale(np.abs(residuals), scale, low)
         if final:
             break
         n_steps += 1
         inside = problem.inside(residuals, scale)
-        settled = share == 1.0 and np.array_equal(inside, state.inside)
+        settled = length == 1.0 and np.array_equal(inside, state.inside)
         if scale == low and (settled or error <= TARGET):
             low = problem.bounded(_SHRINK * low)
             scale = problem.scale(np.abs(residuals), scale, low)
@@ -338,19 +338,19 @@ def _direction(
 ) -> tuple[np.ndarray, float, float, bool]:
     """Return a step, the objective's slope along it, the Newton decrement, and definiteness.
 
-    `ratios` are residuals over the scale, which may move if `free`. The unit of all is half the
-    objective.
+    `ratios` are residuals over the scale, which may change if `free`. The unit of all is half the
+    objective, of whose loss psi is the weighted derivative by the ratios.
     """
-    pulls = problem.weights * np.clip(ratios, -problem.epsilon, problem.epsilon)
-    pulled = np.where(state.inside, pulls, 0.0)
-    sums = problem.back(np.stack([pulls, pulled], axis=1))
+    psi = problem.weights * np.clip(ratios, -problem.epsilon, problem.epsilon)
+    psi_inside = np.where(state.inside, psi, 0.0)
+    sums = problem.transposed_product(np.stack([psi, psi_inside], axis=1))
     gradient, cross = problem.penalty * theta - sums[:, 0], sums[:, 1]
     curvature = state.gram + np.diag(scale * problem.penalty)
     right = np.stack([-scale * gradient, cross], axis=1)
     solution = _solve_definite(curvature, right)
     unique, complete = solution is not None, True
     if solution is None:
-        noise = np.array([1e-13 * scale, 0.0]) * problem.norms * np.linalg.norm(pulls)
+        noise = np.array([1e-13 * scale, 0.0]) * problem.norms * np.linalg.norm(psi)
         within = problem.weights * state.inside
         solution, complete = _solve_semidefinite(problem.roots(within, scale), right, noise)
         if not complete:
@@ -358,13 +358,13 @@ def _direction(
             solution = _solve_semidefinite(problem.roots(flattened, scale), right, noise)[0]
     fixed, along = solution.T
     step, newton = fixed, fixed
-    spread = float(pulled @ ratios)
+    spread = float(psi_inside @ ratios)
     if free and spread > 0.0:
         rest = max(spread - float(cross @ along), 1e-6 * spread)
         newton = fixed + along * (float(cross @ fixed) / rest)
         if settled or rest > 0.5 * spread:
             step = newton
-    size = float(theta @ curvature @ theta) + 1e-6 * problem.energy(state.inside)
+    size = float(theta @ curvature @ theta) + 1e-6 * problem.sum_of_squares(state.inside)
     decrement = max(float(-gradient @ newton), 0.0) * scale
     error = np.sqrt(decrement / size) if size > 0.0 else float(decrement > 0.0)
     return step, float(gradient @ step), float(error) if complete else np.inf, unique
@@ -398,7 +398,7 @@ def _solve_semidefinite(
     return solution * unit, complete
 
 
-def _share(
+def _step_length(
     problem: Problem,
     theta: np.ndarray,
     step: np.ndarray,
@@ -407,15 +407,15 @@ def _share(
     low: float,
     slope: float,
 ) -> float:
-    """Return 1 if a whole step is about right, else where the slope along it has nearly ended."""
-    drift = np.where(problem.weights > 0.0, problem.fitted(step), 0.0)
+    """Return 1 if a whole step is about right, else where the slope along it is nearly zero."""
+    change = np.where(problem.weights > 0.0, problem.fitted(step), 0.0)
     limit = problem.epsilon
 
-    def at(share: float) -> float:
-        after = residuals - share * drift
+    def at(length: float) -> float:
+        after = residuals - length * change
         best = problem.scale(np.abs(after), scale, low)
-        pulls = problem.weights * np.clip(after / best, -limit, limit)
-        return float((problem.penalty * (theta + share * step)) @ step - pulls @ drift)
+        psi = problem.weights * np.clip(after / best, -limit, limit)
+        return float((problem.penalty * (theta + length * step)) @ step - psi @ change)
 
     here = at(1.0)
     if abs(here) <= 0.5 * abs(slope):
@@ -425,9 +425,9 @@ def _share(
         begin, end = end, 2.0 * end
         here = at(end)
     for _ in range(60):
-        share = (begin + end) / 2.0
-        here = at(share)
+        length = (begin + end) / 2.0
+        here = at(length)
         if abs(here) <= 0.1 * abs(slope):
             break
-        begin, end = (begin, share) if here > 0.0 else (share, end)
-    return share
+        begin, end = (begin, length) if here > 0.0 else (length, end)
+    return length

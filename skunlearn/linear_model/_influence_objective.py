@@ -12,6 +12,11 @@ from sklearn.utils import compute_class_weight
 
 from skunlearn.linear_model._gamma import GammaRegressor
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.pointwise_losses import (
+    LogisticLoss,
+    NormalLoss,
+    tweedie_loss,
+)
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._logistic import LogisticRegression
 from skunlearn.linear_model._poisson import PoissonRegressor
@@ -50,11 +55,11 @@ class Objective:
 
     def gradient(self, theta: np.ndarray, X: Any, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Sum the rows' gradients with their share of the penalty, shape (n_sets, n_params)."""
-        slopes = [
-            self.loss.slope(X, np.ascontiguousarray(target), weights, parameters).gradient
+        gradients = [
+            self.loss.gradient_sums(X, np.ascontiguousarray(target), weights, parameters).gradient
             for parameters, target in zip(theta, t.T, strict=True)
         ]
-        return np.stack(slopes) + self._brought_along(weights) * theta
+        return np.stack(gradients) + self._brought_along(weights) * theta
 
     def hessian(self, theta: np.ndarray, X: Any, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Sum the rows' curvatures, shape (n_sets, n_params, n_params)."""
@@ -149,13 +154,13 @@ def _logistic(estimator: Any, n_outputs: int) -> tuple[Any, Any, float]:
         )
     strength = 0.0 if estimator.penalty is None else 1.0 / estimator.C
     if n_outputs == 1:
-        return SingleLoss(None, estimator.fit_intercept, _EVEN), strength, 0.0
+        return SingleLoss(LogisticLoss(), estimator.fit_intercept, _EVEN), strength, 0.0
     return SoftmaxLoss(n_outputs, estimator.fit_intercept, np.ones(n_outputs)), strength, 0.0
 
 
 def _least_squares(estimator: Any, n_outputs: int) -> tuple[Any, Any, float]:
     strength = np.asarray(getattr(estimator, "alpha", 0.0), dtype=np.float64)
-    return SingleLoss(0.0, estimator.fit_intercept, _EVEN), strength, 0.0
+    return SingleLoss(NormalLoss(), estimator.fit_intercept, _EVEN), strength, 0.0
 
 
 def _log_link(power: float | None) -> Callable[[Any, int], tuple[Any, Any, float]]:
@@ -168,7 +173,11 @@ def _log_link(power: float | None) -> Callable[[Any, int], tuple[Any, Any, float
                 f"link={link!r}): power must be from 1 to 2 with the log link, or 0 with the "
                 "identity."
             )
-        return SingleLoss(p, estimator.fit_intercept, _EVEN), 0.0, float(estimator.alpha)
+        return (
+            SingleLoss(tweedie_loss(p), estimator.fit_intercept, _EVEN),
+            0.0,
+            float(estimator.alpha),
+        )
 
     return describe
 

@@ -11,13 +11,14 @@ from scipy import linalg, optimize
 from scipy.linalg import lapack
 
 from skunlearn._kernels.least_squares import assess, normal_equations
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, take
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._behind_map import moments_seen
-from skunlearn.linear_model._moments_model import EPS, TOLERANCE, MomentsModel
+from skunlearn.linear_model._moments_model import TOLERANCE, MomentsModel
 
 
 class LeastSquares(MomentsModel):
@@ -165,7 +166,7 @@ class LeastSquares(MomentsModel):
 
 
 class NormalSolution(NamedTuple):
-    """Solution of normal equations, and how far it is to be trusted (see `kernels.assess`)."""
+    """Solution of normal equations, and what bounds its error (see `kernels.assess`)."""
 
     coef: np.ndarray
     factor: np.ndarray

@@ -13,12 +13,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, is_foreign, labels_of, namespace, to_device, to_host
 from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._mixins.labels import (
+    check_two_classes,
+    check_two_remain,
+    codes_of_queries,
+    counts_without,
+    encoded,
+)
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
-from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm.losses_array_api import probabilities, single_loss, softmax_loss
+from skunlearn.linear_model._glm.losses_array_api import single_loss, softmax_loss
 from skunlearn.linear_model._glm.model import GLM
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
 from skunlearn.linear_model._glm.problem import Problem
 
 
@@ -239,13 +246,9 @@ class LogisticRegression(ClassifierMixin, GLM):
         )
         check_classification_targets(y)
         weight = check_weights(self, sample_weight, X, ensure_non_negative=True)
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = encoded(y)
         self.classes_ = to_device(classes, X) if labels_elsewhere else classes
-        if classes.size < 2:
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the data "
-                f"contains only one class: {classes[0]!r}"
-            )
+        check_two_classes(self, classes)
         self._n_per_class = np.bincount(codes)
         self._n_weighing = self._n_per_class
         if weight is not None:
@@ -284,16 +287,18 @@ class LogisticRegression(ClassifierMixin, GLM):
         n_each = penalty.size
         factors = self._class_factors(weights)
         if n_classes == 2:
-            single = single_loss(samples.X)(None, self.fit_intercept, factors)
+            single = single_loss(samples.X)(LogisticLoss(), self.fit_intercept, factors)
             return Problem(single, samples.X, samples.y, weights, penalty)
         free = np.flatnonzero(penalty == 0.0)
-        pin: np.ndarray | None = None
+        null: np.ndarray | None = None
         if free.size:
-            pin = np.zeros((n_classes, n_each, n_classes, n_each))
-            pin[:, free, :, free] = weights.sum() / n_classes**2
-            pin = pin.reshape(n_classes * n_each, -1)
+            # Softmax does not change when a constant is added to all predictors; unpenalised
+            # intercepts may drift along that direction, which the optimum leaves open.
+            null = np.zeros((n_classes, n_each, n_classes, n_each))
+            null[:, free, :, free] = weights.sum() / n_classes**2
+            null = null.reshape(n_classes * n_each, -1)
         loss = softmax_loss(samples.X)(n_classes, self.fit_intercept, factors)
-        return Problem(loss, samples.X, samples.y, weights, np.tile(penalty, n_classes), pin)
+        return Problem(loss, samples.X, samples.y, weights, np.tile(penalty, n_classes), null)
 
     def _class_factors(self, weights: np.ndarray) -> np.ndarray:
         n_classes = self._n_per_class.size
@@ -306,24 +311,20 @@ class LogisticRegression(ClassifierMixin, GLM):
         return weights.sum() / (n_classes * totals)
 
     def _counts_without(self, rows: np.ndarray) -> dict[str, Any] | None:
-        n_classes = self._n_per_class.size
         codes = self._samples.y[rows].astype(np.intp)
-        left = counted = self._n_per_class - np.bincount(codes, minlength=n_classes)
+        remaining = weighing = counts_without(self._n_per_class, codes)
         if self._n_weighing is not self._n_per_class:
-            weighing = codes[self._weights()[rows] != 0.0]
-            counted = self._n_weighing - np.bincount(weighing, minlength=n_classes)
-        if np.count_nonzero(counted) < 2:
-            raise NotUnlearnableError(
-                "The request would leave one class only, and LogisticRegression needs two: "
-                f"{to_host(self.classes_)[counted.argmax()]!r}. Nothing was changed."
-            )
-        if not left.all():
+            codes = codes[self._weights()[rows] != 0.0]
+            weighing = counts_without(self._n_weighing, codes)
+        if np.count_nonzero(weighing) < 2:
+            check_two_remain(self, to_host(self.classes_)[weighing > 0])
+        if not remaining.all():
             return None
-        return {"_n_per_class": left, "_n_weighing": counted}
+        return {"_n_per_class": remaining, "_n_weighing": weighing}
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
         n_each = self.n_features_in_ + self.fit_intercept
-        table = self._seen(theta).reshape(-1, n_each)
+        table = self._in_input_coordinates(theta).reshape(-1, n_each)
         if self._samples.X.dtype == np.float32:
             table = table.astype(np.float32)
         coef = table[:, : self.n_features_in_].copy()
@@ -356,9 +357,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         """
         self._check_samples()
         if y is not None:
-            classes = to_host(self.classes_).tolist()
-            number = {label: float(code) for code, label in enumerate(classes)}
-            y = np.array([number.get(label, -1.0) for label in np.asarray(to_host(y)).tolist()])
+            y = codes_of_queries(self.classes_, y).astype(np.float64)
         return super().find_samples(X, y)
 
     @reads_one_version

@@ -18,9 +18,7 @@ from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.linear_model._behind_map import find_near
 
-EPS = float(np.finfo(np.float64).eps)
-
-# Relative float error above which moments are computed anew from the rows that are left.
+# Relative float error above which moments are computed anew from the remaining rows.
 TOLERANCE = 1e-9
 
 

@@ -32,7 +32,7 @@ class Descent:
     smoothness : float
         L above.
 
-    slope : float
+    lipschitz : float
         M above.
 
     radius : float
@@ -59,7 +59,7 @@ class Descent:
 
     alpha: float
     smoothness: float
-    slope: float
+    lipschitz: float
     radius: float
     noise: float
     epsilon: float
@@ -103,14 +103,14 @@ class Descent:
     def _start(self) -> float:
         """Return how much of the start of a fit may show in the distance of two models.
 
-        Secret iterates are compared by way of the optimum, from which both may be that far; steps
+        Secret iterates are compared through the optimum, from which both may be that far; steps
         with noise are compared over the same number of steps, one of them from zero.
         """
         return (1.0 + self.secret) * self.radius * self.contraction**self.n_steps
 
     def shift(self, n_changed: int, n_rows: int) -> float:
         """Bound how far the limit of the steps moves when some of `n_rows` rows are removed."""
-        return min(2.0 * n_changed * self.slope / (self.alpha * n_rows), 2.0 * self.radius)
+        return min(2.0 * n_changed * self.lipschitz / (self.alpha * n_rows), 2.0 * self.radius)
 
     def mu(self, gap: float) -> float:
         """Compare what is published with what a fit on the same rows would publish.
@@ -138,7 +138,7 @@ class Descent:
         n_rows : int
             Rows that the steps saw.
         """
-        apart = 2.0 * self.slope / (self.alpha * n_rows)
+        apart = 2.0 * self.lipschitz / (self.alpha * n_rows)
         if self.secret:
             return apart / self.noise
         return apart * (1.0 - self.contraction**n_steps) / self.spread(n_steps)

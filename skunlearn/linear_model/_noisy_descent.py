@@ -8,12 +8,12 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse, special
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
@@ -23,9 +23,10 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
-from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
 from skunlearn.linear_model._noisy_accounting import Descent
+from skunlearn.linear_model._noisy_steps import clipped, noisy_steps
 
 _ASSUMPTIONS = {
     "neel2021": "one release compared with one of a retrained model; requests may be chosen by "
@@ -255,13 +256,9 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         check_classification_targets(y)
         classes = np.unique(y)
-        if classes.size < 2:
-            raise ValueError(
-                "NoisyDescentClassifier needs samples of at least 2 classes in the data, but the "
-                f"data contains only one class: {classes[0]!r}"
-            )
+        check_two_classes(self, classes)
         seed = self._first_seed()
-        self._hold_samples(_clip(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
+        self._hold_samples(clipped(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
         self._bound = float(self.norm_bound)
         self.__dict__.update(self._afresh(self._samples.slots(), classes, seed, 0.0))
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
@@ -286,7 +283,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         return Descent(
             alpha=float(self.alpha),
             smoothness=float(self.alpha + square / (4.0 if binary else 2.0)),
-            slope=float(np.sqrt(square if binary else 2.0 * square)),
+            lipschitz=float(np.sqrt(square if binary else 2.0 * square)),
             radius=float(radius),
             noise=float(self.noise),
             epsilon=float(self.epsilon),
@@ -355,29 +352,22 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         weights = np.zeros(samples.n_slots)
         weights[rows] = 1.0
         codes = np.zeros(samples.n_slots)
-        codes[rows] = np.searchsorted(classes, labels[rows])
+        codes[rows] = codes_of(classes, labels[rows])
         loss: Any = SoftmaxLoss(classes.size, self.fit_intercept, np.ones(classes.size))
         if classes.size == 2:
-            loss = SingleLoss(None, self.fit_intercept, np.ones(2))
-        rate, noise = descent.step_size, descent.step_noise
-        for step in range(n_steps):
-            gradient = loss.slope(samples.X, codes, weights, theta).gradient / rows.size
-            theta = theta - rate * (gradient + descent.alpha * theta)
-            if noise:
-                theta += noise * secret_normal(seed, b"step %d" % step, theta.size)
-                theta *= descent.radius / max(float(np.linalg.norm(theta)), descent.radius)
-        return theta
+            loss = SingleLoss(LogisticLoss(), self.fit_intercept, np.ones(2))
+
+        def gradient(theta: np.ndarray) -> np.ndarray:
+            return loss.gradient_sums(samples.X, codes, weights, theta).gradient / rows.size
+
+        return noisy_steps(descent, gradient, theta, n_steps, seed)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples, descent = self._samples, self._descent
         kept = samples.slots_without(rows)
         labels: Any = samples.y
         classes = np.unique(labels[kept])
-        if classes.size < 2:
-            raise NotUnlearnableError(
-                "The request would leave one class only, and NoisyDescentClassifier needs two: "
-                f"{classes[0]!r}. Nothing was changed."
-            )
+        check_two_remain(self, classes)
         if classes.size < self.classes_.size:
             attributes = self._afresh(kept, classes, self._seed, self._spent)
             return Removal(attributes, self._certificate(0.0, 0.0), n_refitted=1)
@@ -432,7 +422,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         return {"_iterate": iterate, "_gap": 0.0}
 
     def _as_stored(self, X: Any) -> Any:
-        return _clip(super()._as_stored(X), self._bound)
+        return clipped(super()._as_stored(X), self._bound)
 
     @reads_one_version
     def decision_function(self, X: Any) -> np.ndarray:
@@ -450,7 +440,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        scores = _clip(X, self.norm_bound) @ self.coef_.T + self.intercept_
+        scores = clipped(X, self.norm_bound) @ self.coef_.T + self.intercept_
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @reads_one_version
@@ -467,10 +457,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.stack([special.expit(-scores), special.expit(scores)], axis=1)
-        return special.softmax(scores, axis=1)
+        return probabilities(self.decision_function(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of class probabilities.
@@ -493,15 +480,3 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         tags.input_tags.sparse = True
         tags.non_deterministic = self.random_state is None
         return tags
-
-
-def _clip(X: Any, bound: float) -> Any:
-    """Scale rows that are longer than the bound down to it, in a way that no other row changes."""
-    if sparse.issparse(X):
-        X = sparse.csr_array(X, copy=True)
-        X.sum_duplicates()
-        norms = np.sqrt(sparse.csr_array((X.data**2, X.indices, X.indptr), X.shape).sum(axis=1))
-        X.data *= np.repeat(bound / np.maximum(norms, bound), np.diff(X.indptr))
-        return X
-    norms = np.sqrt(np.cumsum(X * X, axis=1)[:, -1])  # in the order of columns, for any table
-    return X * (bound / np.maximum(norms, bound))[:, None]

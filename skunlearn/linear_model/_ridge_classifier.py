@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skunlearn._array_api import is_foreign, to_host
 from skunlearn._compat import StrOptions, fit_context
+from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
@@ -23,7 +24,7 @@ from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
-from skunlearn.linear_model._moments_model import EPS, TOLERANCE
+from skunlearn.linear_model._moments_model import TOLERANCE
 
 
 class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
@@ -253,7 +254,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             return self._refit(samples, samples.slots_without(rows), affine_map)
         except ValueError as error:
             raise NotUnlearnableError(
-                f"RidgeClassifier cannot be fitted on the rows that would be left: {error}"
+                f"RidgeClassifier cannot be fitted on the rows that would remain: {error}"
             ) from error
 
     def _classifying(

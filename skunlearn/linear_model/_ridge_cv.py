@@ -15,20 +15,20 @@ from sklearn.model_selection import KFold
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._linalg.eigenvectors import spectrum
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
 from skunlearn.linear_model._behind_map import moments_seen
-from skunlearn.linear_model._moments_model import EPS
 
 
 class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
     """Ridge regression that chooses its penalty by cross-validation and forgets rows exactly.
 
     Same parameters, fitted attributes and predictions as :class:`sklearn.linear_model.RidgeCV`. The
-    penalty is chosen anew for each request, from the rows that are left. That takes a pass over
+    penalty is chosen anew for each request, from the remaining rows. That takes a pass over
     them: O(n d^2) for leave-one-out, O(n d^2) and a solution per fold and penalty otherwise. The
     solution itself comes from joint moments, as in :class:`Ridge`.
 
@@ -338,7 +338,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             raise
         except ValueError as error:
             raise NotUnlearnableError(
-                f"RidgeCV cannot be fitted on the rows that would be left: {error} Nothing was "
+                f"RidgeCV cannot be fitted on the rows that would remain: {error} Nothing was "
                 "changed."
             ) from error
 

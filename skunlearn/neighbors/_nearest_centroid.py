@@ -83,7 +83,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     Notes
     -----
     The promise is 'numerical' with relative tolerance 1e-10 (medians are equal bit for bit).
-    Moments of each class are updated by subtraction and computed anew from the rows that are left
+    Moments of each class are updated by subtraction and computed anew from the remaining rows
     where the error estimate would pass the tolerance. Deviations are those of [1]_, equations 4
     to 7.
 
@@ -178,7 +178,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             raise error(f"priors has {len(self.priors)} values for {classes.size} classes.")
 
     def _check_spread(self, moments: np.ndarray, rows: Any, error: type[ValueError]) -> None:
-        """Refuse rows that are all the same; None stands for rows whose moments are not worn."""
+        """Refuse rows that are all the same; None stands for rows whose moments are precise."""
         total, mean, scatter = moments[:3]
         if rows is not None and (scatter <= total * (1e-12 * mean) ** 2).all():
             X = self._samples.take(rows)[0]
@@ -271,21 +271,21 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             moments, counts = moments.compress(held, axis=0), counts.compress(held, axis=1)
             touched = touched[held[:-1]]
             medians = None if medians is None else medians[held[:-1]]
-        worn = np.flatnonzero(_errors(moments, counts) > TOLERANCE)
-        left: Any = None
-        if worn.size or medians is not None:
-            left = samples.slots_without(rows)
-        for part in worn.tolist():
-            self._recompute(moments, counts, part, classes, left)
-        self._check_spread(moments[-1], left, NotUnlearnableError)
+        imprecise = np.flatnonzero(_errors(moments, counts) > TOLERANCE)
+        remaining: Any = None
+        if imprecise.size or medians is not None:
+            remaining = samples.slots_without(rows)
+        for part in imprecise.tolist():
+            self._recompute(moments, counts, part, classes, remaining)
+        self._check_spread(moments[-1], remaining, NotUnlearnableError)
         if medians is not None:
             medians = medians.copy()
-            medians[touched] = self._medians(classes[touched], left)
+            medians[touched] = self._medians(classes[touched], remaining)
         guarantee = Guarantee("numerical", "state", TOLERANCE, _errors(moments, counts).max())
         return Removal(
             self._attributes(moments, counts, classes, medians),
             guarantee,
-            worn.size,
+            imprecise.size,
             len(moments),
             "moment set",
         )

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import StrOptions, fit_context
 from skunlearn._kernels.column_moments import scale_of
 from skunlearn._kernels.power_transform import best_exponents, transform_in_place
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
 from skunlearn._unlearning.tags import UnlearningTags
@@ -160,8 +161,8 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         if (moments[0] == 0.0).any():
             raise refusal("Column must not be all nan.")
         mean, var, _, _ = scale_of(moments)
-        eps, total = np.finfo(np.float64).eps, moments[0]
-        constant = var <= total * eps * var + (total * mean * eps) ** 2
+        total = moments[0]
+        constant = var <= total * EPS * var + (total * mean * EPS) ** 2
         if box_cox and constant.any():
             raise refusal("Data must not be constant.")
         limits = np.finfo(X.dtype)

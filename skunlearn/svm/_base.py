@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight
-from skunlearn._linalg.inverse import EPS
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Replacement, commit, snapshot
 from skunlearn._unlearning.tags import UnlearningTags

@@ -13,11 +13,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._linalg.precision import EPS
+from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.svm._squared_hinge import EPS, augmented, minimise
+from skunlearn.svm._squared_hinge import augmented, minimise
 
 # Relative float error above which a solution that was started from the former one is not kept.
 TOLERANCE = 1e-9
@@ -217,12 +219,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             weight = weight.astype(np.float64)
             if not weight.any():
                 raise ValueError("Sample weights must contain at least one non-zero number.")
-        classes = np.unique(y)
-        if classes.size < 2:
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the data "
-                f"contains only one class: {classes[0]!r}"
-            )
+        check_two_classes(self, np.unique(y))
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self.__dict__.update(self._solve(self._samples.slots(), None)[0])
         context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
@@ -244,7 +241,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
 
     def _costs(self, y: np.ndarray, classes: np.ndarray, weight: Any) -> np.ndarray:
         """Return the cost of each row as its own class's, and as one of the others'."""
-        codes = classes.searchsorted(y)
+        codes = codes_of(classes, y)
         if isinstance(self.class_weight, str):
             totals = np.bincount(codes, weights=weight, minlength=classes.size)
             shares = totals * classes.size / totals.sum()
@@ -283,11 +280,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         samples = self._samples
         slots = samples.slots_without(rows)
         classes = np.unique(self._fit_targets(slots))
-        if classes.size < 2:
-            raise NotUnlearnableError(
-                "The request would leave rows of a single class, which no LinearSVC can be fitted "
-                "on. Nothing was changed."
-            )
+        check_two_remain(self, classes)
         weight = samples.sample_weight
         if weight is not None and not weight[slots].any():
             raise NotUnlearnableError("All remaining rows have a sample_weight of zero.")

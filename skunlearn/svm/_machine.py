@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import blas
 
 from skunlearn._linalg.inverse import EPS, Factor
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 
 # What optimality conditions may be violated by, relative to the size of the targets.
@@ -295,12 +296,14 @@ class Machine:
         self._targets[rows], self._nodes[rows] = 0.0, 0.0
 
     def _follow(self, going: np.ndarray) -> None:
+        # Coefficients go to zero along a straight line, on which the optimum is piecewise linear: a
+        # piece ends where a coefficient comes to a node, or a decision value to a target.
         step = -self.theta[going]
-        drift = step @ self._kernel_rows(going)
+        value_change = step @ self._kernel_rows(going)
         total = float(step.sum())
         left, budget = 1.0, 100 + 20 * (going.size + self._margin.size)
         while left > 0.0:
-            budget -= 1
+            budget -= 1  # with ties, rows can change places without end
             if budget < 0:
                 raise Degenerate
             size = self._margin.size
@@ -308,10 +311,10 @@ class Machine:
                 self._shift_intercept(-total)
                 continue
             if size:
-                db, dtheta = self._direction(-total, -drift[self._margin])
+                db, dtheta = self._direction(-total, -value_change[self._margin])
             else:
                 db, dtheta = 0.0, np.empty(0)
-            change = dtheta @ self._columns[:size] + drift + db
+            change = dtheta @ self._columns[:size] + value_change + db
             bound, position, node = self._first_bound(dtheta)
             limit, row, state = self._first_limit(change)
             share = min(left, bound, limit)
@@ -390,7 +393,7 @@ class Machine:
         margin = self._margin
         gap = np.abs(self._margin_targets() - self.value[margin]).max(initial=0.0)
         outside = np.maximum(self.value - self._high, self._low - self.value).max(initial=0.0)
-        beyond = -self._rooms().min(initial=0.0)
+        beyond = -self._slacks().min(initial=0.0)
         return float(max(gap, outside, beyond, abs(self.theta.sum())) / self.scale)
 
     def touch_up(self) -> float:
@@ -427,13 +430,13 @@ class Machine:
 
     def _settle_ties(self) -> None:
         """Take rows off the margin whose coefficients are at a node but for rounding."""
-        while self._margin.size and self._rooms().min() <= _TIED * self._width:
-            position = int(self._rooms().argmin())
+        while self._margin.size and self._slacks().min() <= _TIED * self._width:
+            position = int(self._slacks().argmin())
             row = self._margin[position]
             self._settle(position, int(np.abs(self._nodes[row] - self.theta[row]).argmin()))
             self._correct()
 
-    def _rooms(self) -> np.ndarray:
+    def _slacks(self) -> np.ndarray:
         """Return how far each coefficient on the margin is from a node."""
         piece, theta = self._state[self._margin] // 2, self.theta[self._margin]
         below = theta - self._nodes[self._margin, piece]
@@ -472,8 +475,8 @@ class Machine:
 
 def _bordered_inverse(gram: np.ndarray) -> np.ndarray:
     """Invert ``[[0, 1'], [1, gram]]``, by way of ``gram`` plus a constant, which is definite."""
-    lift = float(np.abs(gram.diagonal()).mean())
-    factor = Factor(gram + lift)
+    shift = float(np.abs(gram.diagonal()).mean())
+    factor = Factor(gram + shift)
     if not factor.error < EPS / _DEPENDENT:
         raise Degenerate
     inverse = np.empty((len(gram) + 1, len(gram) + 1))
@@ -482,5 +485,5 @@ def _bordered_inverse(gram: np.ndarray) -> np.ndarray:
     total = sums.sum()
     inverse[1:, 1:] -= np.multiply.outer(sums, sums / total)
     inverse[0, 1:] = inverse[1:, 0] = sums / total
-    inverse[0, 0] = lift - 1.0 / total
+    inverse[0, 0] = shift - 1.0 / total
     return inverse

@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, cg
 
-EPS = float(np.finfo(np.float64).eps)
+from skunlearn._linalg.precision import EPS
 
 # Up to so many columns the Hessian is formed and factored; above, its products are enough.
 _DENSE = 1000
@@ -97,15 +97,15 @@ def minimise(
     for _ in range(_MAX_STEPS):
         loses = (signs * value < 1.0) & (cost > 0.0)
         point = newton_point(X[loses], signs[loses], cost[loses], w)
-        change, drift = point - w, X @ point - value
+        change, value_change = point - w, X @ point - value
         size = max(float(np.linalg.norm(point)), float(np.linalg.norm(w)))
         error = float(np.linalg.norm(change)) / size if size > 0.0 else 0.0
-        share = _best_share(w, change, signs * value, signs * drift, cost)
-        done = share == 1.0 and np.array_equal(
-            loses, (signs * (value + drift) < 1.0) & (cost > 0.0)
+        length = _step_length(w, change, signs * value, signs * value_change, cost)
+        done = length == 1.0 and np.array_equal(
+            loses, (signs * (value + value_change) < 1.0) & (cost > 0.0)
         )
-        w = point if share == 1.0 else w + share * change
-        value = value + share * drift
+        w = point if length == 1.0 else w + length * change
+        value = value + length * value_change
         if done or error <= 4.0 * EPS:
             break
     if done:
@@ -113,14 +113,18 @@ def minimise(
     return w, max(error, EPS)
 
 
-def _best_share(
-    w: np.ndarray, change: np.ndarray, margin: np.ndarray, drift: np.ndarray, cost: np.ndarray
+def _step_length(
+    w: np.ndarray,
+    change: np.ndarray,
+    margin: np.ndarray,
+    value_change: np.ndarray,
+    cost: np.ndarray,
 ) -> float:
-    """Return 1 if a whole step does not overshoot by much, else where the slope along it ends."""
+    """Return 1 if a whole step overshoots by little, else where the slope along it is zero."""
 
-    def slope(share: float) -> float:
-        short = np.maximum(1.0 - (margin + share * drift), 0.0)
-        return float((w + share * change) @ change - 2.0 * (cost * short) @ drift)
+    def slope(length: float) -> float:
+        short = np.maximum(1.0 - (margin + length * value_change), 0.0)
+        return float((w + length * change) @ change - 2.0 * (cost * short) @ value_change)
 
     begin = slope(0.0)
     if slope(1.0) <= 0.5 * abs(begin) or begin >= 0.0:

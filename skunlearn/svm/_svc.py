@@ -14,8 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skunlearn._compat import StrOptions, fit_context
+from skunlearn._mixins.labels import check_two_remain, encoded
 from skunlearn.base import reads_one_version
-from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._base import BaseSVM, Problem, like_rows
 
 
@@ -263,11 +263,7 @@ class SVC(ClassifierMixin, BaseSVM):
         return {"class_weight": dict(zip(classes.tolist(), weights.tolist(), strict=True))}
 
     def _check_left(self, slots: np.ndarray) -> None:
-        if len(np.unique(self._fit_targets(slots))) < 2:
-            raise NotUnlearnableError(
-                "The request would leave rows of a single class, which no SVC can be fitted on. "
-                "Nothing was changed."
-            )
+        check_two_remain(self, np.unique(self._fit_targets(slots)))
 
     def _is_stale(self, slots: np.ndarray) -> bool:
         left = self._fit_targets(slots)
@@ -285,7 +281,7 @@ class SVC(ClassifierMixin, BaseSVM):
 
     def _problems(self, slots: np.ndarray, fitted: Any) -> list[Problem]:
         weight = self._samples.sample_weight
-        classes, codes = np.unique(self._fit_targets(slots), return_inverse=True)
+        classes, codes = encoded(self._fit_targets(slots))
         problems = []
         for first, second in combinations(range(classes.size), 2):
             chosen = (codes == first) | (codes == second)
@@ -317,7 +313,7 @@ class SVC(ClassifierMixin, BaseSVM):
     def _publish(
         self, slots: np.ndarray, thetas: list[np.ndarray], intercepts: list[float]
     ) -> dict[str, Any]:
-        classes, codes = np.unique(self._fit_targets(slots), return_inverse=True)
+        classes, codes = encoded(self._fit_targets(slots))
         coef = np.zeros((classes.size - 1, slots.size))
         pairs = combinations(range(classes.size), 2)
         for (first, second), theta in zip(pairs, thetas, strict=True):

@@ -124,7 +124,7 @@ def test_requests_without_a_pass_stay_within_their_bound(global_random_seed):
         best = polish(problem, state_at(problem, state.theta, state.radius))[0]
         gap = best.theta - state.theta
         assert np.sqrt(gap @ curvature @ gap) <= report.guarantee.bound
-        missed = problem.slope(state.theta).gradient - state.gradient
+        missed = problem.gradient_sums(state.theta).gradient - state.gradient
         inverse = np.linalg.inv(problem.full(problem.hessian(state.reference)))
         assert np.sqrt(missed @ inverse @ missed) <= state.residual
     assert served > 30
@@ -152,7 +152,7 @@ def test_the_certificate_counts_that_classes_weigh_differently(global_random_see
             curvature = problem.full(problem.hessian(state.theta))
             held = problem.full(state.hessian)
             least = np.linalg.eigvals(np.linalg.solve(held, curvature)).real.min()
-            assert 1.0 / least <= found.stretch**2 * (1.0 + 1e-9)
+            assert 1.0 / least <= found.norm_ratio**2 * (1.0 + 1e-9)
             best = polish(problem, state_at(problem, state.theta, state.radius))[0]
             gap = best.theta - state.theta
             assert np.sqrt(gap @ curvature @ gap) <= model.unlearning_report_.guarantee.bound + 1e-9

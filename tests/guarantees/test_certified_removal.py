@@ -25,7 +25,7 @@ def kept_problem(model):
 
 
 def residual_of(model):
-    return float(np.linalg.norm(kept_problem(model).slope(model._state.theta).gradient))
+    return float(np.linalg.norm(kept_problem(model).gradient_sums(model._state.theta).gradient))
 
 
 def optimum_of(model):
@@ -205,7 +205,7 @@ def tilts_seen(X, y, gone, budget, n):
         releases += [(model.coef_, model.intercept_), (other.coef_, other.intercept_)]
         judge = other._problem(other._samples.sample_weight, np.zeros(X.shape[1] + 1))
         for world, (coef, intercept) in zip(worlds, releases, strict=True):
-            world.append(-judge.slope(np.append(coef[0], intercept)).gradient)
+            world.append(-judge.gradient_sums(np.append(coef[0], intercept)).gradient)
     return [np.array(world) for world in worlds]
 
 

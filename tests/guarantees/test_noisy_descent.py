@@ -25,7 +25,7 @@ def draw_descent(rng, *, secret, epsilon=None):
     return Descent(
         alpha=smoothness * 10 ** rng.uniform(-2.5, -0.5),
         smoothness=smoothness,
-        slope=10 ** rng.uniform(-0.5, 0.5),
+        lipschitz=10 ** rng.uniform(-0.5, 0.5),
         radius=10 ** rng.uniform(0.0, 1.5),
         noise=10 ** rng.uniform(-2.0, 0.0),
         epsilon=10 ** rng.uniform(-1.0, 0.7) if epsilon is None else epsilon,
@@ -76,7 +76,7 @@ def test_what_a_release_says_about_a_row_is_exact_for_the_worst_quadratic(global
         n, n_steps = int(rng.integers(2, 1000)), int(rng.integers(1, 200))
         mean = variance = 0.0
         for _ in range(n_steps):
-            mean = descent.contraction * mean + descent.step_size * 2.0 * descent.slope / n
+            mean = descent.contraction * mean + descent.step_size * 2.0 * descent.lipschitz / n
             variance = descent.contraction**2 * variance + descent.step_noise**2
         assert descent.mu_published(n_steps, n) == pytest.approx(mean / np.sqrt(variance))
 
@@ -90,7 +90,7 @@ def test_the_account_is_below_those_of_the_papers(global_random_seed):
         m, n = descent.alpha, 10 ** rng.uniform(2, 5)
         for n_steps in (1, 5, 50):
             step = 1.0 / descent.smoothness
-            start = 4.0 * descent.slope**2 / (m * descent.noise**2 * n**2)
+            start = 4.0 * descent.lipschitz**2 / (m * descent.noise**2 * n**2)
 
             def renyi(log_order, step=step, start=start, n_steps=n_steps, m=m, descent=descent):
                 order = 1.0 + np.exp(log_order)
@@ -105,7 +105,7 @@ def test_the_account_is_below_those_of_the_papers(global_random_seed):
         c, n, n_steps = descent.contraction, 1000, int(rng.integers(1, 100))
         root = np.sqrt(-np.log(descent.delta))
         namesake = (
-            4 * np.sqrt(2) * descent.slope * c**n_steps / (descent.alpha * n * (1 - c**n_steps))
+            4 * np.sqrt(2) * descent.lipschitz * c**n_steps / (descent.alpha * n * (1 - c**n_steps))
         )
         namesake /= np.sqrt(root**2 + 1.0) - root
         gap = 0.0

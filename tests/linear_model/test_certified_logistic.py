@@ -284,7 +284,7 @@ def test_a_spent_budget_raises_and_changes_nothing_or_refits_with_fresh_noise(ta
     assert np.abs(np.corrcoef(lenient._tilt, tilt)[0, 1]) < 0.8
     assert lenient.budget_spent_ < 0.011
     kept = np.arange(row + 1, len(y))
-    slope = lenient._problem(lenient._weights()).slope(secret(lenient)).gradient
+    slope = lenient._problem(lenient._weights()).gradient_sums(secret(lenient)).gradient
     assert np.linalg.norm(slope) < 1e-8
     assert_array_equal(lenient.sample_ids_, kept)
     assert lenient.unlearning_report_.guarantee.composed_epsilon is None

@@ -160,7 +160,7 @@ def test_a_scaler_in_front_is_pushed_through(global_random_seed):
     pipe = make_pipeline(StandardScaler(), Lasso(0.1)).fit(X, y)
     for request in ([1], list(range(50, 100))):
         pipe.unlearn(request)
-        assert pipe.unlearning_report_.steps[1].direction == "pushed through"
+        assert pipe.unlearning_report_.steps[1].way == "pushed through"
     again = make_pipeline(StandardScaler(), Lasso(0.1))
     again.fit(X[pipe.sample_ids_], y[pipe.sample_ids_])
     assert_allclose(pipe[-1].coef_, again[-1].coef_, rtol=1e-8, atol=1e-10)

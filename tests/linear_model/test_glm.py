@@ -19,6 +19,12 @@ from skunlearn.linear_model import (
     TweedieRegressor,
 )
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, tweedie_loss
+
+
+def name_of(loss):
+    return type(loss).__name__
+
 
 REGRESSORS = [
     (PoissonRegressor, {}),
@@ -223,25 +229,22 @@ def test_targets_out_of_range_are_refused():
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("power", [None, 0.0, 1.0, 1.3, 2.0])
-def test_derivatives_of_losses(power, global_random_seed):
+@pytest.mark.parametrize(
+    "pointwise", [LogisticLoss(), *map(tweedie_loss, [0.0, 1.0, 1.3, 2.0])], ids=name_of
+)
+def test_derivatives_of_sums_of_losses(pointwise, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
-    X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20).astype(float) + (power == 2.0)
-    loss, weights = SingleLoss(power, True, np.array([1.0, 2.0])), rng.random(20)
+    X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20) + float(pointwise.kind == kernels.GAMMA)
+    loss, weights = SingleLoss(pointwise, True, np.array([1.0, 2.0])), rng.random(20)
     theta = rng.normal(size=4)
-    slope = loss.slope(X, y, weights, theta)
+    sums = loss.gradient_sums(X, y, weights, theta)
     assert_allclose(
-        slope.gradient,
+        sums.gradient,
         optimize.approx_fprime(theta, lambda t: loss.value(X, y, weights, t)),
         atol=1e-4,
     )
-    numeric = optimize.approx_fprime(theta, lambda t: loss.slope(X, y, weights, t).gradient)
+    numeric = optimize.approx_fprime(theta, lambda t: loss.gradient_sums(X, y, weights, t).gradient)
     assert_allclose(loss.hessian(X, y, weights, theta), numeric, atol=1e-4)
-    for eta, target in zip(rng.normal(size=9), y, strict=False):
-        first, second = kernels.derivatives.py_func(loss.kind, loss.power, eta, target)
-        assert_allclose([first, second], kernels.derivatives(loss.kind, loss.power, eta, target))
-        assert_allclose(first, loss.first(np.array([eta]), np.array([target]))[0], atol=1e-12)
-        assert_allclose(second, loss.second(np.array([eta]), np.array([target]))[0], atol=1e-12)
 
 
 def test_derivatives_of_the_softmax_loss(global_random_seed):
@@ -249,18 +252,18 @@ def test_derivatives_of_the_softmax_loss(global_random_seed):
     X, y, weights = rng.normal(size=(20, 3)), rng.integers(0, 3, 20).astype(float), rng.random(20)
     loss, theta = SoftmaxLoss(3, True, np.array([1.0, 2.0, 0.5])), rng.normal(size=12)
     assert_allclose(
-        loss.slope(X, y, weights, theta).gradient,
+        loss.gradient_sums(X, y, weights, theta).gradient,
         optimize.approx_fprime(theta, lambda t: loss.value(X, y, weights, t)),
         atol=1e-4,
     )
-    numeric = optimize.approx_fprime(theta, lambda t: loss.slope(X, y, weights, t).gradient)
+    numeric = optimize.approx_fprime(theta, lambda t: loss.gradient_sums(X, y, weights, t).gradient)
     assert_allclose(loss.hessian(X, y, weights, theta), numeric, atol=1e-4)
 
 
 def test_kernel_takes_rows_out(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X, y, weights = rng.normal(size=(30, 3)), rng.integers(0, 2, 30).astype(float), rng.random(30)
-    loss = SingleLoss(None, True, np.array([1.0, 2.0]))
+    loss = SingleLoss(LogisticLoss(), True, np.array([1.0, 2.0]))
     theta, reference, rows = rng.normal(size=4), rng.normal(size=4), np.array([3, 7])
     kept = np.setdiff1d(np.arange(30), rows)
     inputs = (
@@ -272,25 +275,28 @@ def test_kernel_takes_rows_out(global_random_seed):
         rows,
         theta,
         reference,
-        loss.kind,
-        loss.power,
+        loss.pointwise.kind,
+        loss.pointwise.power,
         loss.class_weight,
     )
-    hessian, gram, sides = kernels.take_out(*inputs)
+    hessian, gram, right_sides = kernels.take_out(*inputs)
     assert_allclose(hessian, loss.hessian(X[kept], y[kept], weights[kept], reference), atol=1e-12)
     assert_allclose(gram, loss.gram(X[kept], y[kept], weights[kept], 4), atol=1e-12)
-    assert_allclose(inputs[0] - sides[1:].T @ sides[1:], hessian, atol=1e-12)
-    assert_allclose(sides[0], loss.slope(X[rows], y[rows], weights[rows], theta).gradient)
-    for a, b in zip((hessian, gram, sides), kernels.take_out.py_func(*inputs), strict=True):
+    assert_allclose(inputs[0] - right_sides[1:].T @ right_sides[1:], hessian, atol=1e-12)
+    gone = loss.gradient_sums(X[rows], y[rows], weights[rows], theta).gradient
+    assert_allclose(right_sides[0], gone)
+    for a, b in zip((hessian, gram, right_sides), kernels.take_out.py_func(*inputs), strict=True):
         assert_allclose(a, b, atol=1e-13)
 
 
-@pytest.mark.parametrize("power", [None, 0.0, 1.5])
+@pytest.mark.parametrize(
+    "pointwise", [LogisticLoss(), tweedie_loss(0.0), tweedie_loss(1.5)], ids=name_of
+)
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_many_rows_are_taken_out_as_few_are(power, fit_intercept, global_random_seed):
+def test_many_rows_are_taken_out_as_few_are(pointwise, fit_intercept, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X, y, weights = rng.normal(size=(90, 3)), rng.integers(0, 2, 90).astype(float), rng.random(90)
-    loss = SingleLoss(power, fit_intercept, np.array([1.0, 2.0]))
+    loss = SingleLoss(pointwise, fit_intercept, np.array([1.0, 2.0]))
     n_params = 3 + fit_intercept
     theta, reference = rng.normal(size=(2, n_params))
     sums = loss.hessian(X, y, weights, reference), loss.gram(X, y, weights, n_params)
@@ -301,7 +307,7 @@ def test_many_rows_are_taken_out_as_few_are(power, fit_intercept, global_random_
     assert_allclose(many[0], few[0], atol=1e-12)
     assert_allclose(many[1], few[1], atol=1e-12)
     assert_allclose(many[2][1:21], few[2][1:], atol=1e-12)
-    gone = loss.slope(X[rows], y[rows], weights[rows], theta).gradient
+    gone = loss.gradient_sums(X[rows], y[rows], weights[rows], theta).gradient
     assert_allclose(many[2][0], gone, atol=1e-12)
     sparse_store = SampleStore(sparse.csr_array(X), y, weights)
     again = loss.take_apart(sparse_store, rows, *sums, theta, reference)

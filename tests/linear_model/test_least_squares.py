@@ -33,7 +33,7 @@ def relative_gap(left, right):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("targets", [None, 1, 3])
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("ours", "namesake"),
     [
         (Ridge(alpha=0.7), sklearn.linear_model.Ridge(alpha=0.7)),
         (Ridge(alpha=0.0), sklearn.linear_model.Ridge(alpha=0.0)),

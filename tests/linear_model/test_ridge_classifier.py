@@ -136,7 +136,7 @@ def test_a_scaler_in_front_is_pushed_through(global_random_seed):
     pipe = make_pipeline(StandardScaler(), RidgeClassifier(class_weight="balanced")).fit(X, y)
     for request in ([1], [2, 3]):
         pipe.unlearn(request)
-        assert [step.direction for step in pipe.unlearning_report_.steps] == [
+        assert [step.way for step in pipe.unlearning_report_.steps] == [
             "unlearned",
             "pushed through",
         ]

@@ -108,7 +108,7 @@ def test_a_scaler_in_front_is_pushed_through(parameters):
     pipe = make_pipeline(StandardScaler(), RidgeCV(ALPHAS, **parameters)).fit(X, y)
     for request in ([1], list(range(100, 400))):
         pipe.unlearn(request)
-        assert pipe.unlearning_report_.steps[1].direction == "pushed through"
+        assert pipe.unlearning_report_.steps[1].way == "pushed through"
     again = make_pipeline(StandardScaler(), RidgeCV(ALPHAS, **parameters))
     kept = pipe.sample_ids_
     again.fit(X[kept], y[kept])

@@ -11,22 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.device_table import DeviceTable
-from skunlearn.linear_model._glm.losses import Slope, n_terms
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
+from skunlearn.linear_model._glm.losses import GradientSums, n_terms
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, norm
 
 # Up to here a bound on the change of predictors is as good as its exact value.
 _NEAR_BY = 0.1
 
 
-def rounding(problem: Problem, slope: Slope, theta: np.ndarray, radius: float) -> float:
+def gradient_error(problem: Problem, sums: GradientSums, theta: np.ndarray, radius: float) -> float:
     """Bound the rounding error of a gradient, in the Euclidean norm.
 
     It comes from the sums within a block and over blocks, from the predictors, and from the
     evaluation of the derivative.
     """
     predictors = (problem.X.shape[1] + 3) * radius * norm(theta)
-    return EPS / 2 * radius * ((n_terms(problem.X) + 8) * slope.size + predictors * slope.curvature)
+    terms = (n_terms(problem.X) + 8) * sums.magnitude
+    return EPS / 2 * radius * (terms + predictors * sums.curvature)
 
 
 def hessian_error(problem: Problem, state: State) -> float:
@@ -38,8 +40,8 @@ def hessian_error(problem: Problem, state: State) -> float:
     terms = n_terms(problem.X) + state.n_out + 4 * state.theta.size + 16
     predictors = (problem.X.shape[1] + 3) * state.radius * norm(state.reference)
     trace = float(state.peak.sum() + problem.penalty.sum())
-    if problem.pin is not None:
-        trace += float(np.trace(problem.pin))
+    if problem.null_curvature is not None:
+        trace += float(np.trace(problem.null_curvature))
     return EPS / 2 * (terms + problem.loss.concordance * predictors) * trace
 
 
@@ -60,13 +62,13 @@ class Certificate:
         On the distance to the optimum in the norm of H at theta; infinite if the theorem does not
         apply.
 
-    stretch : float
+    norm_ratio : float
         That norm is at least the one of the factor at hand divided by this.
 
     gradient : ndarray of shape (n_params,)
         G at theta, as computed.
 
-    slack : float
+    gradient_error : float
         Bound on the Euclidean norm of what the exact G differs from that by.
 
     loose : bool
@@ -74,15 +76,15 @@ class Certificate:
     """
 
     bound: float
-    stretch: float
+    norm_ratio: float
     gradient: np.ndarray
-    slack: float
+    gradient_error: float
     loose: bool
 
     @property
     def residual(self) -> float:
         """Bound on the Euclidean norm of the exact G."""
-        return norm(self.gradient) + self.slack
+        return norm(self.gradient) + self.gradient_error
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -125,21 +127,23 @@ def certify(
         if np.isfinite(inverse_norm):
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
     direction = state.reference - state.theta
-    near = log_hessian_change(problem, radius, direction, np.inf) <= _NEAR_BY
-    slope = problem.slope(state.theta) if near else problem.slope(state.theta, direction)
-    slack = rounding(problem, slope, state.theta, radius)
+    near = log_hessian_change(problem, radius, direction) <= _NEAR_BY
+    # Near by, the norms of the rows bound the change of predictors well enough without a product.
+    sums = problem.gradient_sums(state.theta, None if near else direction)
+    gradient = sums.gradient
+    rounding = gradient_error(problem, sums, state.theta, radius)
     error = hessian_error(problem, state) * inverse_norm
     if not error < 0.5:
-        return Certificate(np.inf, np.inf, slope.gradient, slack, not sharply)
+        return Certificate(np.inf, np.inf, gradient, rounding, not sharply)
     inverse_norm /= 1.0 - error
-    size = math.sqrt(max(float(slope.gradient @ factor.inverse @ slope.gradient), 0.0))
-    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - error) + slack * math.sqrt(inverse_norm)
-    moved = log_hessian_change(problem, radius, direction, slope.far) + log_weight_change(
-        problem, state
-    )
-    bound, stretch, ratio = distance(problem.loss.concordance * radius, moved, inverse_norm, nu)
-    loose = not sharply and (stretch > 1.1 or ratio > 0.1)
-    return Certificate(bound, stretch / math.sqrt(1.0 - error), slope.gradient, slack, loose)
+    size = math.sqrt(max(float(gradient @ factor.inverse @ gradient), 0.0))
+    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - error) + rounding * math.sqrt(inverse_norm)
+    log_change = log_hessian_change(problem, radius, direction, sums.predictor_change)
+    log_change += log_weight_change(problem, state)
+    self_concordance = problem.loss.concordance * radius
+    bound, norm_ratio, ratio = distance(self_concordance, log_change, inverse_norm, nu)
+    loose = not sharply and (norm_ratio > 1.1 or ratio > 0.1)
+    return Certificate(bound, norm_ratio / math.sqrt(1.0 - error), gradient, rounding, loose)
 
 
 def largest_norm(problem: Problem) -> float:
@@ -153,25 +157,29 @@ def largest_norm(problem: Problem) -> float:
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
-def log_hessian_change(problem: Problem, radius: float, direction: np.ndarray, far: float) -> float:
+def log_hessian_change(
+    problem: Problem, radius: float, direction: np.ndarray, predictor_change: float = math.inf
+) -> float:
     """Bound the logarithm of the change of H where parameters change by `direction`.
 
     By the norms of the rows, and by the largest change of a predictor where it is known.
     """
     longest = radius * norm(direction)
-    return problem.loss.concordance * min(longest, far * (1.0 + 1e-6) + 1e-10 * longest)
+    # The computed change has its own rounding, which is relative to `longest`.
+    computed = predictor_change * (1.0 + 1e-6) + 1e-10 * longest
+    return problem.loss.concordance * min(longest, computed)
 
 
 def distance(
-    self_concordance: float, moved: float, inverse_norm: float, nu: float
+    self_concordance: float, log_change: float, inverse_norm: float, nu: float
 ) -> tuple[float, float, float]:
     """Bound the distance to the optimum.
 
     Parameters
     ----------
-    reach : float
+    self_concordance : float
         Largest third derivative relative to the second, times the largest norm of a row.
-    moved : float
+    log_change : float
         Logarithm of the most that H has changed since it was evaluated.
     inverse_norm : float
         Of the inverse of H as it was evaluated.
@@ -182,15 +190,15 @@ def distance(
     -------
     bound : float
         In the norm of H.
-    stretch : float
+    norm_ratio : float
         By what the norm may have changed.
     ratio : float
         ``kappa nu`` of :func:`certify`.
     """
-    stretch = math.exp(min(0.5 * moved, 300.0))
-    nu *= stretch
-    kappa = self_concordance * math.sqrt(inverse_norm) * stretch
+    norm_ratio = math.exp(min(0.5 * log_change, 300.0))
+    nu *= norm_ratio
+    kappa = self_concordance * math.sqrt(inverse_norm) * norm_ratio
     if not kappa * nu < 1.0:
-        return np.inf, stretch, np.inf
+        return np.inf, norm_ratio, np.inf
     bound = -math.log1p(-kappa * nu) / kappa if kappa > 0.0 else nu
-    return bound, stretch, kappa * nu
+    return bound, norm_ratio, kappa * nu

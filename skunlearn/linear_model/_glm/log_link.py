@@ -18,6 +18,7 @@ from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm.losses_array_api import single_loss
 from skunlearn.linear_model._glm.model import GLM
+from skunlearn.linear_model._glm.pointwise_losses import tweedie_loss
 from skunlearn.linear_model._glm.problem import Problem
 
 
@@ -101,7 +102,8 @@ class LogLinkRegressor(RegressorMixin, GLM):
     def _problem(self, weights: np.ndarray) -> Problem:
         samples = self._samples
         penalty = self._penalised(self.alpha * weights.sum())
-        loss = single_loss(samples.X)(self._power(), self.fit_intercept, np.ones(2))
+        pointwise = tweedie_loss(self._power())
+        loss = single_loss(samples.X)(pointwise, self.fit_intercept, np.ones(2))
         return Problem(loss, samples.X, samples.y, weights, penalty)
 
     def _guess(self, problem: Problem) -> np.ndarray:
@@ -112,7 +114,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         return theta
 
     def _attributes(self, theta: np.ndarray) -> dict[str, Any]:
-        theta = self._seen(theta)
+        theta = self._in_input_coordinates(theta)
         if self._samples.X.dtype == np.float32:
             theta = theta.astype(np.float32)
         publish = self._samples.publish

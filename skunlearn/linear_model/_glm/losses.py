@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse, special
+from scipy import sparse
 
-from skunlearn._array_api import namespace
-from skunlearn._kernels.glm import GAMMA, LOGISTIC, NORMAL, POISSON, TWEEDIE, take_out
+from skunlearn._kernels.glm import take_out
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, for_kernel, take
+from skunlearn.linear_model._glm.pointwise_losses import MultinomialLoss, PointwiseLoss
 
 # Most rows of a block, and most bytes: a block that fits the cache is read from memory once.
 BLOCK = 2048
@@ -29,29 +29,29 @@ _NO_GRAM = np.empty((0, 0))
 
 
 @dataclass(frozen=True)
-class Slope:
-    """Gradient of a loss, and what bounds its rounding.
+class GradientSums:
+    """Gradient of a loss, and what bounds its rounding: the sums of one pass over the rows.
 
     Parameters
     ----------
     gradient : ndarray of shape (n_params,)
         Sum of the rows' gradients.
 
-    size : float
+    magnitude : float
         Sum over rows of ``w |phi'|``.
 
     curvature : float
-        Sum over rows of ``w phi''``.
+        Sum over rows of ``w phi''``, or a bound of it.
 
-    far : float
-        Largest change of a row's predictor along the way that was asked about; its Euclidean norm
-        where there are several predictors.
+    predictor_change : float
+        Largest change of a row's predictor along the direction that was asked about; its Euclidean
+        norm where there are several predictors. Infinite where none was asked about.
     """
 
     gradient: np.ndarray
-    size: float
+    magnitude: float
     curvature: float
-    far: float = np.inf
+    predictor_change: float = np.inf
 
 
 def block_size(X: Any) -> int:
@@ -75,13 +75,12 @@ def _blocks(X: Any) -> list[slice]:
 
 
 class SingleLoss:
-    """A loss with one linear predictor: binary logistic, or Tweedie with the log link.
+    """A loss with one linear predictor, summed over rows.
 
     Parameters
     ----------
-    power : float or None
-        None for logistic loss of y in {0, 1}; else the power of the Tweedie variance function:
-        1 is Poisson, 2 is Gamma, all with the log link; 0 is half the squared error.
+    pointwise : PointwiseLoss
+        The loss of a row.
 
     fit_intercept : bool
         Whether the parameters end with an intercept.
@@ -90,16 +89,13 @@ class SingleLoss:
         Factors of the weights of rows with y = 0 and y = 1; ones where there are no classes.
     """
 
-    def __init__(self, power: float | None, fit_intercept: bool, class_weight: np.ndarray) -> None:
-        self.power = 0.0 if power is None else power
-        kinds = {None: LOGISTIC, 0.0: NORMAL, 1.0: POISSON, 2.0: GAMMA}
-        self.kind = kinds.get(power, TWEEDIE)
+    def __init__(
+        self, pointwise: PointwiseLoss, fit_intercept: bool, class_weight: np.ndarray
+    ) -> None:
+        self.pointwise = pointwise
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
-        # |phi'''| <= concordance * phi''
-        self.concordance = 0.0 if self.kind == NORMAL else 1.0
-        if self.kind == TWEEDIE:
-            self.concordance = max(abs(2.0 - self.power), abs(1.0 - self.power))
+        self.concordance = pointwise.concordance
 
     def predictors(self, X: Any, theta: np.ndarray) -> np.ndarray:
         """Return linear predictors, shape (n_rows,)."""
@@ -109,122 +105,77 @@ class SingleLoss:
         eta += theta[-1]
         return eta
 
-    def _seen(self, X: Any, theta: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """Return linear predictors, zero for rows that weigh nothing: theirs may overflow."""
+    def _weighing(self, X: Any, theta: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Return linear predictors, and zero for rows of weight zero, whose own may overflow."""
         return np.where(w != 0.0, self.predictors(X, theta), 0.0)
-
-    def first(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Differentiate by the predictor."""
-        xp = namespace(eta)
-        if self.kind == LOGISTIC:
-            # numpy's vectorised exp takes a tenth of scipy's expit; overflow gives the limit, 0
-            part = np.negative(eta)
-            np.exp(part, out=part)
-            part += 1.0
-            np.reciprocal(part, out=part)
-            part -= y
-            return part
-        if self.kind == NORMAL:
-            return eta - y
-        if self.kind == POISSON:
-            return xp.exp(eta) - y
-        if self.kind == GAMMA:
-            return 1.0 - y * xp.exp(-eta)
-        return xp.exp((2.0 - self.power) * eta) - y * xp.exp((1.0 - self.power) * eta)
-
-    def second(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Differentiate twice by the predictor."""
-        xp = namespace(eta)
-        if self.kind == LOGISTIC:
-            tail = xp.exp(-xp.abs(eta))
-            return tail / (1.0 + tail) ** 2
-        if self.kind == NORMAL:
-            return xp.ones_like(eta)
-        if self.kind == POISSON:
-            return xp.exp(eta)
-        if self.kind == GAMMA:
-            return y * xp.exp(-eta)
-        up, down = 2.0 - self.power, 1.0 - self.power
-        return up * xp.exp(up * eta) - down * y * xp.exp(down * eta)
-
-    def values(self, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return each row's loss, up to a constant."""
-        xp = namespace(eta)
-        if self.kind == LOGISTIC:
-            return xp.logaddexp(xp.zeros_like(eta), eta) - y * eta
-        if self.kind == NORMAL:
-            return 0.5 * (eta - y) ** 2
-        if self.kind == POISSON:
-            return xp.exp(eta) - y * eta
-        if self.kind == GAMMA:
-            return y * xp.exp(-eta) + eta
-        up, down = 2.0 - self.power, 1.0 - self.power
-        return xp.exp(up * eta) / up - y * xp.exp(down * eta) / down
 
     def weights_of(self, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Multiply sample weights by class weights."""
-        if self.kind != LOGISTIC or (self.class_weight == 1.0).all():
+        if (self.class_weight == 1.0).all():
             return weights
         return weights * self.class_weight[(y > 0.5).astype(np.intp)]
 
     @np.errstate(over="ignore", invalid="ignore")
-    def slope(
+    def gradient_sums(
         self,
         X: Any,
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
         direction: np.ndarray | None = None,
-    ) -> Slope:
+    ) -> GradientSums:
         """Sum gradients in one pass; rows of weight zero do not count.
 
-        With `direction`, also find how far predictors are changed by adding it to `theta`.
+        With `direction`, also find how much predictors change when it is added to `theta`.
         """
-        slope = self._slope(X, y, weights, theta, direction)
-        if np.isfinite(slope.gradient).all():
-            return slope
-        seen = weights != 0.0
-        return self._slope(X[seen], y[seen], weights[seen], theta, direction)
+        sums = self._gradient_sums(X, y, weights, theta, direction)
+        if np.isfinite(sums.gradient).all():
+            return sums
+        # Zero times the derivative of a removed row is not zero where that overflows.
+        kept = weights != 0.0
+        return self._gradient_sums(X[kept], y[kept], weights[kept], theta, direction)
 
-    def _slope(
+    def _gradient_sums(
         self,
         X: Any,
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
         direction: np.ndarray | None,
-    ) -> Slope:
+    ) -> GradientSums:
         gradient = np.zeros(theta.size)
         derivatives = self.weights_of(y, weights)
-        curvature = 0.25 * float(derivatives.sum()) if self.kind == LOGISTIC else 0.0
+        bound = self.pointwise.most_curvature
+        curvature = 0.0 if bound is None else bound * float(derivatives.sum())
         derivatives = derivatives.copy() if derivatives is weights else derivatives
-        far = np.inf if direction is None else 0.0
+        change = np.inf if direction is None else 0.0
         n_features = X.shape[1]
         for span in _blocks(X):
             part, target, here = X[span], y[span], derivatives[span]
             eta = self.predictors(part, theta)
             if direction is not None:
-                far = max(far, float(np.abs(self._seen(part, direction, here)).max()))
-            if self.kind != LOGISTIC:
-                curvature += float(here @ self.second(eta, target))
-            here *= self.first(eta, target)
+                change = max(change, float(np.abs(self._weighing(part, direction, here)).max()))
+            if bound is None:
+                curvature += float(here @ self.pointwise.second(eta, target))
+            here *= self.pointwise.first(eta, target)
             gradient[:n_features] += here @ part
         if self.fit_intercept:
             gradient[-1] = derivatives.sum()
-        return Slope(gradient, float(np.abs(derivatives, out=derivatives).sum()), curvature, far)
+        magnitude = float(np.abs(derivatives, out=derivatives).sum())
+        return GradientSums(gradient, magnitude, curvature, change)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
         w = self.weights_of(y, weights)
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(w @ self.values(self._seen(X, theta, w), y))
+            return float(w @ self.pointwise.values(self._weighing(X, theta, w), y))
 
     def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Sum curvatures, shape (n_params, n_params)."""
 
         def curvature(part: Any, span: slice) -> np.ndarray:
             w = self.weights_of(y[span], weights[span])
-            return w * self.second(self._seen(part, theta, w), y[span])
+            return w * self.pointwise.second(self._weighing(part, theta, w), y[span])
 
         return self._weighted_gram(X, curvature, theta.size)
 
@@ -264,8 +215,8 @@ class SingleLoss:
         reference: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Take rows out of the curvature and the gram, and sum their gradients at `theta`."""
-        hessian, gram, sides = self.take_apart(samples, rows, hessian, gram, theta, reference)
-        return hessian, gram, sides[0]
+        hessian, gram, right_sides = self.take_apart(samples, rows, hessian, gram, theta, reference)
+        return hessian, gram, right_sides[0]
 
     def take_apart(
         self,
@@ -288,7 +239,7 @@ class SingleLoss:
             part = dense(X, rows), y[rows], weights[rows]
             return self._take_many_apart(*part, hessian, gram, theta, reference)
         X, rows, y, weights = for_kernel(X, rows, y, weights)
-        left = take_out(
+        without = take_out(
             hessian,
             _NO_GRAM if gram is None else gram,
             X,
@@ -297,11 +248,11 @@ class SingleLoss:
             rows,
             theta,
             reference,
-            self.kind,
-            self.power,
+            self.pointwise.kind,
+            self.pointwise.power,
             self.class_weight,
         )
-        return left[0], None if gram is None else left[1], left[2]
+        return without[0], None if gram is None else without[1], without[2]
 
     def _take_many_apart(
         self,
@@ -315,16 +266,16 @@ class SingleLoss:
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Take rows out by matrix products, which beats the kernel where there are many."""
         w = self.weights_of(y, weights)
-        now, then = self._seen(X, theta, w), self._seen(X, reference, w)
+        now, then = self._weighing(X, theta, w), self._weighing(X, reference, w)
         x = np.ones((len(y), theta.size))
         x[:, : X.shape[1]] = X
-        derivatives = w * self.first(now, y)
-        root = np.sqrt(w * self.second(then, y))
-        sides = np.concatenate([(derivatives @ x)[None], root[:, None] * x])
+        derivatives = w * self.pointwise.first(now, y)
+        root = np.sqrt(w * self.pointwise.second(then, y))
+        right_sides = np.concatenate([(derivatives @ x)[None], root[:, None] * x])
         if gram is not None:
-            heavy = np.sqrt(w)[:, None] * x
-            gram = gram - heavy.T @ heavy
-        return hessian - sides[1:].T @ sides[1:], gram, sides
+            weighted = np.sqrt(w)[:, None] * x
+            gram = gram - weighted.T @ weighted
+        return hessian - right_sides[1:].T @ right_sides[1:], gram, right_sides
 
 
 class SoftmaxLoss:
@@ -342,8 +293,8 @@ class SoftmaxLoss:
         Factors of the weights of rows of each class.
     """
 
-    # |D^3 f[u, v, v]| <= sqrt(2) |x| |u| D^2 f[v, v]
-    concordance = np.sqrt(2.0)
+    pointwise = MultinomialLoss
+    concordance = MultinomialLoss.concordance
 
     def __init__(self, n_classes: int, fit_intercept: bool, class_weight: np.ndarray) -> None:
         self.n_classes = n_classes
@@ -361,43 +312,43 @@ class SoftmaxLoss:
         """Multiply sample weights by class weights."""
         return weights * self.class_weight[y.astype(np.intp)]
 
-    def slope(
+    def gradient_sums(
         self,
         X: Any,
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
         direction: np.ndarray | None = None,
-    ) -> Slope:
+    ) -> GradientSums:
         """Sum gradients in one pass; rows of weight zero do not count.
 
-        With `direction`, also find how far predictors are changed by adding it to `theta`.
+        With `direction`, also find how much predictors change when it is added to `theta`.
         """
         gradient = np.zeros((self.n_classes, theta.size // self.n_classes))
-        size = curvature = 0.0
-        far = np.inf if direction is None else 0.0
+        magnitude = curvature = 0.0
+        change = np.inf if direction is None else 0.0
         n_features = X.shape[1]
         for span in _blocks(X):
             part = X[span]
-            derivatives = special.softmax(self.predictors(part, theta), axis=1)
+            derivatives = self.pointwise.mean(self.predictors(part, theta))
             derivatives[np.arange(derivatives.shape[0]), y[span].astype(np.intp)] -= 1.0
             w = self.weights_of(y[span], weights[span])
             if direction is not None:
                 changes = np.linalg.norm(self.predictors(part, direction), axis=1)
-                far = max(far, float(np.where(w != 0.0, changes, 0.0).max()))
+                change = max(change, float(np.where(w != 0.0, changes, 0.0).max()))
             derivatives *= w[:, None]
             gradient[:, :n_features] += (part.T @ derivatives).T
             if self.fit_intercept:
                 gradient[:, -1] += derivatives.sum(axis=0)
-            size += np.abs(derivatives).sum()
+            magnitude += np.abs(derivatives).sum()
             curvature += w.sum()
-        return Slope(gradient.ravel(), float(size), float(curvature), far)
+        return GradientSums(gradient.ravel(), float(magnitude), float(curvature), change)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
         eta = self.predictors(X, theta)
         chosen = eta[np.arange(eta.shape[0]), y.astype(np.intp)]
-        return float(self.weights_of(y, weights) @ (special.logsumexp(eta, axis=1) - chosen))
+        return float(self.weights_of(y, weights) @ self.pointwise.values(eta, chosen))
 
     def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Sum curvatures, shape (n_params, n_params)."""
@@ -405,14 +356,14 @@ class SoftmaxLoss:
         total = np.zeros((self.n_classes, n_each, self.n_classes, n_each))
         for span in _blocks(X):
             part = X[span]
-            chance = special.softmax(self.predictors(part, theta), axis=1)
+            mean = self.pointwise.mean(self.predictors(part, theta))
             w = self.weights_of(y[span], weights[span])
             part = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=np.float64)
             if self.fit_intercept:
                 part = np.hstack([part, np.ones((part.shape[0], 1))])
             for a in range(self.n_classes):
                 for b in range(a + 1):
-                    curve = w * chance[:, a] * ((a == b) - chance[:, b])
+                    curve = self.pointwise.second(w, mean, a, b)
                     total[a, :, b] += part.T @ (curve[:, None] * part)
         for a in range(self.n_classes):
             for b in range(a):
@@ -431,4 +382,4 @@ class SoftmaxLoss:
         """Take rows out of the curvature, and sum their gradients at `theta`."""
         part = dense(samples.X, rows), take(samples.y, rows), take(samples.sample_weight, rows)
         curvature = SoftmaxLoss.hessian(self, *part, reference)
-        return hessian - curvature, gram, SoftmaxLoss.slope(self, *part, theta).gradient
+        return hessian - curvature, gram, SoftmaxLoss.gradient_sums(self, *part, theta).gradient

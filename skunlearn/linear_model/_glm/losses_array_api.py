@@ -9,43 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from skunlearn._array_api import namespace, to_host
-from skunlearn._kernels.glm import LOGISTIC
 from skunlearn._samples.device_table import DeviceTable
-from skunlearn.linear_model._glm.losses import SingleLoss, Slope, SoftmaxLoss
-
-
-def softmax(eta: Any) -> Any:
-    """Turn scores of shape (n_rows, n_classes) into probabilities."""
-    xp = namespace(eta)
-    raised = xp.exp(eta - xp.max(eta, axis=1, keepdims=True))
-    return raised / xp.sum(raised, axis=1, keepdims=True)
-
-
-def probabilities(scores: Any) -> Any:
-    """Turn scores of two classes, shape (n_rows,), or of several into probabilities.
-
-    Parameters
-    ----------
-    scores : array of shape (n_rows,) or (n_rows, n_classes)
-        Of any namespace.
-
-    Returns
-    -------
-    probabilities : array of shape (n_rows, n_classes)
-        Of the same namespace.
-    """
-    if isinstance(scores, np.ndarray):
-        if scores.ndim == 2:
-            return special.softmax(scores, axis=1)
-        return np.stack([special.expit(-scores), special.expit(scores)], axis=1)
-    if scores.ndim == 2:
-        return softmax(scores)
-    xp = namespace(scores)
-    with np.errstate(over="ignore"):
-        return xp.stack([1.0 / (1.0 + xp.exp(scores)), 1.0 / (1.0 + xp.exp(-scores))], axis=1)
+from skunlearn.linear_model._glm.losses import GradientSums, SingleLoss, SoftmaxLoss
 
 
 def single_loss(X: Any) -> type[SingleLoss]:
@@ -73,46 +40,40 @@ class _Columns:
 class SingleLossOnDevice(_Columns, SingleLoss):
     """:class:`SingleLoss` for rows in a :class:`DeviceTable`."""
 
-    def _seen(self, X: Any, theta: Any, w: Any) -> Any:
+    def _weighing(self, X: Any, theta: Any, w: Any) -> Any:
         eta = self.predictors(X, theta)
         xp = namespace(eta)
         return xp.where(w != 0.0, eta, xp.zeros_like(eta))
 
-    def first(self, eta: Any, y: Any) -> Any:
-        """Differentiate by the predictor."""
-        if self.kind == LOGISTIC:
-            return 1.0 / (1.0 + namespace(eta).exp(-eta)) - y
-        return super().first(eta, y)
-
     @np.errstate(over="ignore", invalid="ignore")
-    def slope(
+    def gradient_sums(
         self,
         X: DeviceTable,
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
         direction: np.ndarray | None = None,
-    ) -> Slope:
+    ) -> GradientSums:
         """Sum gradients in one pass; rows of weight zero do not count."""
         gradient, sums = np.zeros(theta.size), np.zeros(3)
-        far = np.inf if direction is None else 0.0
+        change = np.inf if direction is None else 0.0
         targets, factors = self._send(X, y, weights)
         here, there = X.send(theta), None if direction is None else X.send(direction)
-        xp = namespace(here)
+        xp, bound = namespace(here), self.pointwise.most_curvature
         for span in X.spans():
             part, target, w = X.block(span), targets[span], factors[span]
-            eta = self._seen(part, here, w)
-            derivatives = w * self.first(eta, target)
-            curvature = 0.25 * w if self.kind == LOGISTIC else w * self.second(eta, target)
+            eta = self._weighing(part, here, w)
+            derivatives = w * self.pointwise.first(eta, target)
+            curvature = w * (self.pointwise.second(eta, target) if bound is None else bound)
             gradient[: X.shape[1]] += to_host(derivatives @ part)
             sums += to_host(
                 xp.stack([xp.sum(derivatives), xp.sum(xp.abs(derivatives)), xp.sum(curvature)])
             )
             if there is not None:
-                far = max(far, float(xp.max(xp.abs(self._seen(part, there, w)))))
+                change = max(change, float(xp.max(xp.abs(self._weighing(part, there, w)))))
         if self.fit_intercept:
             gradient[-1] = sums[0]
-        return Slope(gradient, float(sums[1]), float(sums[2]), far)
+        return GradientSums(gradient, float(sums[1]), float(sums[2]), change)
 
     @np.errstate(over="ignore", invalid="ignore")
     def value(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
@@ -121,8 +82,8 @@ class SingleLossOnDevice(_Columns, SingleLoss):
         here = X.send(theta)
         total = 0.0
         for span in X.spans():
-            eta = self._seen(X.block(span), here, factors[span])
-            total += float(factors[span] @ self.values(eta, targets[span]))
+            eta = self._weighing(X.block(span), here, factors[span])
+            total += float(factors[span] @ self.pointwise.values(eta, targets[span]))
         return total
 
     def hessian(
@@ -134,7 +95,7 @@ class SingleLossOnDevice(_Columns, SingleLoss):
 
         def curvature(part: Any, span: slice) -> Any:
             w = factors[span]
-            return w * self.second(self._seen(part, here, w), targets[span])
+            return w * self.pointwise.second(self._weighing(part, here, w), targets[span])
 
         return self._weighted_gram(X, curvature, theta.size)
 
@@ -170,17 +131,17 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
             return part
         return namespace(part).concat([part, X.send(np.ones((part.shape[0], 1)))], axis=1)
 
-    def slope(
+    def gradient_sums(
         self,
         X: DeviceTable,
         y: np.ndarray,
         weights: np.ndarray,
         theta: np.ndarray,
         direction: np.ndarray | None = None,
-    ) -> Slope:
+    ) -> GradientSums:
         """Sum gradients in one pass; rows of weight zero do not count."""
         gradient, sums = np.zeros((theta.size // self.n_classes, self.n_classes)), np.zeros(2)
-        far = np.inf if direction is None else 0.0
+        change = np.inf if direction is None else 0.0
         targets, factors = self._send(X, y, weights)
         here, there = (
             self._table(X, theta),
@@ -191,14 +152,14 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
         for span in X.spans():
             part, w = self._rows(X, span), factors[span]
             chosen = xp.astype(targets[span][:, None] == classes, xp.float64)
-            derivatives = w[:, None] * (softmax(part @ here) - chosen)
+            derivatives = w[:, None] * (self.pointwise.mean(part @ here) - chosen)
             gradient += to_host(part.T @ derivatives)
             sums += to_host(xp.stack([xp.sum(xp.abs(derivatives)), xp.sum(w)]))
             if there is not None:
-                change = xp.sum((part @ there) ** 2, axis=1)
-                change = xp.where(w != 0.0, change, xp.zeros_like(change))
-                far = max(far, float(xp.max(change)) ** 0.5)
-        return Slope(gradient.T.ravel(), float(sums[0]), float(sums[1]), far)
+                squares = xp.sum((part @ there) ** 2, axis=1)
+                squares = xp.where(w != 0.0, squares, xp.zeros_like(squares))
+                change = max(change, float(xp.max(squares)) ** 0.5)
+        return GradientSums(gradient.T.ravel(), float(sums[0]), float(sums[1]), change)
 
     def value(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
@@ -209,9 +170,8 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
         total = 0.0
         for span in X.spans():
             eta = self._rows(X, span) @ here
-            eta = eta - xp.max(eta, axis=1, keepdims=True)
             chosen = xp.astype(targets[span][:, None] == classes, xp.float64)
-            loss = xp.log(xp.sum(xp.exp(eta), axis=1)) - xp.sum(eta * chosen, axis=1)
+            loss = self.pointwise.values(eta, xp.sum(eta * chosen, axis=1))
             total += float(factors[span] @ loss)
         return total
 
@@ -225,10 +185,10 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
         here = self._table(X, theta)
         for span in X.spans():
             part, w = self._rows(X, span), factors[span]
-            chance = softmax(part @ here)
+            mean = self.pointwise.mean(part @ here)
             for a in range(self.n_classes):
                 for b in range(a + 1):
-                    curve = w * chance[:, a] * (float(a == b) - chance[:, b])
+                    curve = self.pointwise.second(w, mean, a, b)
                     square = to_host(part.T @ (curve[:, None] * part))
                     total[a, :, b] += square
                     if b < a:

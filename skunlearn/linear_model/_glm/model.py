@@ -14,26 +14,32 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm.certificate import Certificate, certify, largest_norm
+from skunlearn.linear_model._glm.certificate import (
+    Certificate,
+    certify,
+    largest_norm,
+    log_hessian_change,
+)
 from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
 
 # Relative error to the optimum that a polished model keeps below.
 TOLERANCE = 1e-9
 
 # Relative error of a downdated Hessian from which on it is evaluated anew.
-_WORN = 1e-9
+MOST_HESSIAN_ERROR = 1e-9
 
 # Change of a predictor from which on a Newton step could leave the range of floats.
-_LONGEST_STEP = 30.0
+LONGEST_STEP = 30.0
 
 # Relative error at which the Hessian is evaluated once more, to serve the requests to come.
 _NEAR = 1e-4
@@ -90,7 +96,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
         )
-        near = _at_home(problem, near)
+        near = reevaluated(problem, near)
         state, error, n_passes = polish(problem, near, max_passes=max(self.max_iter - n_near, 0))
         if not error <= TOLERANCE:
             warnings.warn(
@@ -171,21 +177,21 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         problem, state = self._problem(self._weights_without(rows)), self._state
         loss = copy(problem.loss)
         loss.class_weight = state.factors
-        hessian, gram, gone = loss.take_out(
+        hessian, gram, removed_gradient = loss.take_out(
             self._samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
         reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
         factors = state.factors
-        left = hessian.diagonal() + problem.penalty
-        if not (EPS * (peak + state.penalty) * left.size <= _WORN * left).all():
+        diagonal = hessian.diagonal() + problem.penalty
+        rounding = EPS * diagonal.size * (peak + state.penalty)
+        if not (rounding <= MOST_HESSIAN_ERROR * diagonal).all():
             here = state_at(problem, state.theta, state.radius)
             hessian, reference, peak = here.hessian, here.reference, here.peak
             n_out, factors = 0, here.factors
         factor = Factor(problem.full(hessian))
         change = (problem.penalty - state.penalty) * state.theta
-        step = factor.solve(state.gradient + change - gone)
-        self_concordance = problem.loss.concordance * state.radius * float(np.linalg.norm(step))
-        if not self_concordance < _LONGEST_STEP:
+        step = factor.solve(state.gradient + change - removed_gradient)
+        if not log_hessian_change(problem, state.radius, step) < LONGEST_STEP:
             step = np.zeros(step.size)
         after = replace(
             state,
@@ -203,14 +209,14 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         if self.unlearning != "polished":
             found = certify(problem, after, factor)
             if found.loose:
-                after, factor, found = _certify_at_home(problem, after)
+                after, factor, found = _certify_reevaluated(problem, after)
             if found.bound <= self.bound_budget:
                 return self._certified(problem, after, factor, found, counts)
         after, error, _ = polish(problem, after)
         if self.unlearning == "polished" and error <= TOLERANCE:
             guarantee = Guarantee("numerical", "output", TOLERANCE, error)
             return self._removal(after, counts, guarantee, n_refitted=1)
-        return self._certified(problem, *_certify_at_home(problem, after), counts, n_refitted=1)
+        return self._certified(problem, *_certify_reevaluated(problem, after), counts, n_refitted=1)
 
     def _certified(
         self,
@@ -245,7 +251,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     def _hand_on(self, fresh: Any) -> None:
         super()._hand_on(fresh)
-        fresh._former = self._seen(self._state.theta)
+        fresh._former = self._in_input_coordinates(self._state.theta)
 
     def _refit_without(self, rows: np.ndarray) -> Removal:
         """Fit a clone on the remaining rows, where the model changes its shape."""
@@ -281,11 +287,11 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             view = snapshot(self)
             attributes = {"_samples": self._mapped_samples(affine_map), "_base": None, "_map": None}
             view.__dict__.update(attributes)
-            state = replace(state, theta=self._seen(state.theta))
+            state = replace(state, theta=self._in_input_coordinates(state.theta))
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
         state = replace(state, radius=_radius(problem), gram=gram)
-        return attributes | {"_state": view._measured(problem, _at_home(problem, state))}
+        return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
         """Bound predictors' distance from the optimum's; one pass over the rows held."""
@@ -296,7 +302,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             factor = Factor(problem.full(state.hessian))
             found = certify(problem, state, factor)
             if found.loose:
-                state, factor, found = _certify_at_home(problem, state)
+                state, factor, found = _certify_reevaluated(problem, state)
             affine_map = self._input_map
             rows = X.toarray() if sparse.issparse(X) else to_host(X)
             rows = np.asarray(rows, dtype=np.float64)
@@ -305,7 +311,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
         sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))
-        return self._samples.publish(found.bound * found.stretch * sizes)
+        return self._samples.publish(found.bound * found.norm_ratio * sizes)
 
     def _without_parameters_of_ours(self, namesake: type) -> Any:
         """Make a fitted scikit-learn estimator of this one."""
@@ -323,15 +329,15 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         return tags
 
 
-def _at_home(problem: Problem, state: State) -> State:
+def reevaluated(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
     here = state_at(problem, state.theta, state.radius)
     return replace(here, gram=state.gram, gradient=state.gradient.copy())
 
 
-def _certify_at_home(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:
+def _certify_reevaluated(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:
     """Certify with the Hessian evaluated where the model stands."""
-    state = replace(_at_home(problem, state), radius=_radius(problem))
+    state = replace(reevaluated(problem, state), radius=_radius(problem))
     factor = Factor(problem.full(state.hessian))
     return state, factor, certify(problem, state, factor, sharply=True)
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.certificate import log_hessian_change, log_weight_change
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State
+from skunlearn.linear_model._glm.problem import Factor, Problem, State
 
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12
@@ -51,18 +52,20 @@ def polish(
     n_passes = 0
     direction = reference - theta
     factors, weight_change = state.factors, log_weight_change(problem, state)
-    anchor, moved = (
-        theta,
-        log_hessian_change(problem, state.radius, direction, np.inf) + weight_change,
-    )
+    # H at theta differs from the factor's by at most exp(log_change), and from there on by what
+    # the steps since `anchor` add.
+    anchor = theta
+    log_change = log_hessian_change(problem, state.radius, direction) + weight_change
     while n_passes < max_passes:
-        looks = n_passes == 0 and 0.0 < moved <= _WORTH_A_LOOK
-        slope = problem.slope(theta, direction) if looks else problem.slope(theta)
+        looks = n_passes == 0 and 0.0 < log_change <= _WORTH_A_LOOK
+        sums = problem.gradient_sums(theta, direction if looks else None)
+        gradient, change = sums.gradient, sums.predictor_change
         n_passes += 1
         if looks:
-            moved = log_hessian_change(problem, state.radius, direction, slope.far) + weight_change
-        step = factor.solve(slope.gradient)
-        decrement = float(np.sqrt(max(slope.gradient @ step, 0.0)))
+            log_change = log_hessian_change(problem, state.radius, direction, change)
+            log_change += weight_change
+        step = factor.solve(gradient)
+        decrement = float(np.sqrt(max(gradient @ step, 0.0)))
         size = float(np.sqrt(max(theta @ factor.matrix @ theta, 0.0)))
         error = decrement / size if size > 0.0 else decrement
         if error <= target or (decrement >= 0.5 * before and error <= 1e-9):
@@ -71,11 +74,13 @@ def polish(
             reference, hessian = theta.copy(), problem.hessian(theta)
             factors, weight_change = problem.loss.class_weight, 0.0
             factor = Factor(problem.full(hessian))
-            step = factor.solve(slope.gradient)
-            anchor, moved = theta, 0.0
-        theta = _descend(problem, theta, step, slope.gradient, state.radius)
-        self_concordance = moved + log_hessian_change(problem, state.radius, theta - anchor, np.inf)
-        contraction = math.expm1(min(self_concordance, 50.0))
+            step = factor.solve(gradient)
+            anchor, log_change = theta, 0.0
+        theta = _descend(problem, theta, step, gradient, state.radius)
+        whole = log_change + log_hessian_change(problem, state.radius, theta - anchor)
+        # A step with a factor that is off by this ratio leaves at most this share of the error,
+        # so that a last pass to see it need not be made.
+        contraction = math.expm1(min(whole, 50.0))
         if contraction * error <= target:
             error *= contraction
             break

@@ -9,11 +9,10 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn.linear_model._glm.certificate import Certificate, distance, hessian_error
-from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, norm
-
-# Largest third derivative of the logistic loss by its predictor.
-_LOGISTIC_THIRD = 1.0 / (6.0 * math.sqrt(3.0))
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
+from skunlearn.linear_model._glm.problem import Factor, Problem, State, norm
 
 # Share of the curvature that rows may take with them.
 _MOST_LEVERAGE = 0.25
@@ -27,7 +26,7 @@ def measured(problem: Problem, state: State, factor: Factor, found: Certificate)
         if least > 0.0:
             relative = linalg.eigh(state.gram, factor.matrix, eigvals_only=True)
             state.least, state.spread = least, float(relative[-1]) * (1.0 + 1e-5)
-            state.residual = found.slack / math.sqrt(least)
+            state.residual = found.gradient_error / math.sqrt(least)
     return state
 
 
@@ -55,17 +54,17 @@ def step_without_pass(
     rows : ndarray of dtype intp
         Rows to remove.
     parts : tuple of ndarray
-        From the loss's ``take_out``.
+        From the loss's ``take_apart``.
 
     Returns
     -------
     state, bound : (State, float) or None
         None where the step cannot be trusted.
     """
-    hessian, gram, sides = parts
+    hessian, gram, right_sides = parts
     assert gram is not None
-    right = sides.copy()
-    right[0] = state.gradient - sides[0]
+    right = right_sides.copy()
+    right[0] = state.gradient - right_sides[0]
     kept = 1.0 - 1e-5
     if not np.array_equal(problem.penalty, state.penalty):
         right[0] += (problem.penalty - state.penalty) * state.theta
@@ -75,7 +74,7 @@ def step_without_pass(
     _, solution, failed = lapack.dposv(
         problem.full(hessian).T, right.T, overwrite_a=True, overwrite_b=True
     )
-    leverage = float(np.vdot(sides[1:], solution.T[1:]))
+    leverage = float(np.vdot(right_sides[1:], solution.T[1:]))
     if failed or not leverage <= _MOST_LEVERAGE:
         return None
     kept /= 1.0 + leverage
@@ -88,15 +87,16 @@ def step_without_pass(
     radius, length = state.radius, norm(step)
     size = norm(theta) + length
     weight = float(problem.weights[rows].sum() * problem.loss.class_weight.max())
-    self_concordance = radius * (norm(state.theta - state.reference) + 0.5 * length)
-    missed = (
-        _LOGISTIC_THIRD * self_concordance * math.sqrt(spread * max(float(step @ gram @ step), 0.0))
-    )
+    # From the reference to the middle of the step: where H is needed, and where it was evaluated.
+    predictor_change = radius * (norm(state.theta - state.reference) + 0.5 * length)
+    missed = LogisticLoss.largest_third * predictor_change
+    missed *= math.sqrt(spread * max(float(step @ gram @ step), 0.0))
     rounded = error * (length + size)
     rounded += EPS * (theta.size + 12 + rows.size) * radius * (1.0 + radius * size) * weight
     residual = state.residual / math.sqrt(kept) + missed + rounded / math.sqrt(least)
-    moved = problem.loss.concordance * radius * norm(theta - state.reference)
-    bound = distance(problem.loss.concordance * radius, moved, 1.0 / least, residual)[0]
+    self_concordance = problem.loss.concordance * radius
+    log_change = self_concordance * norm(theta - state.reference)
+    bound = distance(self_concordance, log_change, 1.0 / least, residual)[0]
     after = State(
         theta,
         state.reference.copy(),

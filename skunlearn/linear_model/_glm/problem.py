@@ -14,11 +14,10 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 from skunlearn._statistics.column_moments import power_of_two_above
-from skunlearn.linear_model._glm.losses import Slope
-
-EPS = float(np.finfo(np.float64).eps)
+from skunlearn.linear_model._glm.losses import GradientSums
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Problem:
     penalty : ndarray of shape (n_params,)
         The penalty is half the sum of penalty * theta^2.
 
-    pin : ndarray of shape (n_params, n_params) or None
+    null_curvature : ndarray of shape (n_params, n_params) or None
         Curvature added along directions in which neither loss nor penalty changes.
     """
 
@@ -48,15 +47,15 @@ class Problem:
     y: np.ndarray
     weights: np.ndarray
     penalty: np.ndarray
-    pin: np.ndarray | None = None
+    null_curvature: np.ndarray | None = None
 
-    def slope(self, theta: np.ndarray, direction: np.ndarray | None = None) -> Slope:
+    def gradient_sums(self, theta: np.ndarray, direction: np.ndarray | None = None) -> GradientSums:
         """Compute the gradient of F and what bounds its rounding, in one pass.
 
-        With `direction`, also find how far predictors are changed by adding it to `theta`.
+        With `direction`, also find how much predictors change when it is added to `theta`.
         """
-        slope = self.loss.slope(self.X, self.y, self.weights, theta, direction)
-        return replace(slope, gradient=slope.gradient + self.penalty * theta)
+        sums = self.loss.gradient_sums(self.X, self.y, self.weights, theta, direction)
+        return replace(sums, gradient=sums.gradient + self.penalty * theta)
 
     def value(self, theta: np.ndarray) -> float:
         """Compute F."""
@@ -71,7 +70,7 @@ class Problem:
         """Complete the rows' part of H by the penalty."""
         matrix = hessian.copy()
         matrix.flat[:: self.penalty.size + 1] += self.penalty
-        return matrix if self.pin is None else matrix + self.pin
+        return matrix if self.null_curvature is None else matrix + self.null_curvature
 
 
 @dataclass
@@ -171,6 +170,7 @@ class Factor:
 
     def __init__(self, matrix: np.ndarray) -> None:
         self.matrix = matrix
+        # The inverse itself, not only the factor: certificates need its norm and its diagonal.
         factor, failed = lapack.dpotrf(matrix.T)
         if not failed:
             inverse, failed = lapack.dpotri(factor, overwrite_c=True)

@@ -18,7 +18,7 @@ from skunlearn.linear_model._behind_map import find_near
 from skunlearn.linear_model._glm.certificate import hessian_error
 from skunlearn.linear_model._glm.problem import Factor, Problem
 
-# How far a transformer's shift and scale may have moved, in units of its former scale.
+# By what a transformer's shift and scale may have changed, in units of its former scale.
 _FARTHEST_MAP = 8.0
 
 # Relative rounding error at which a Hessian counts as singular.
@@ -114,7 +114,7 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         tolerance = 1000 * np.finfo(held.dtype).eps
         return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
 
-    def _seen(self, theta: np.ndarray) -> np.ndarray:
+    def _in_input_coordinates(self, theta: np.ndarray) -> np.ndarray:
         """Express parameters in the coordinates in which rows come now."""
         affine_map = self._input_map
         if affine_map is None:
