@@ -1,4 +1,4 @@
-"""Encoders of categories: requests, fit and transform against their scikit-learn counterparts."""
+"""Encoders of categories: requests, fit and transform against their scikit-learn namesakes."""
 
 import statistics
 

@@ -26,7 +26,7 @@ from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = ["GaussianProcessRegressor"]
 
-# Relative float error above which the process is fitted anew on the rows that are left.
+# Relative float error above which the process is fitted anew on the remaining rows.
 TOLERANCE = 1e-8
 
 # Taking out one of so many rows at a time costs less than a fresh factorisation.

@@ -27,7 +27,7 @@ from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 
 __all__ = ["KernelRidge"]
 
-# Relative float error above which the system is solved anew for the rows that are left.
+# Relative float error above which the system is solved anew for the remaining rows.
 TOLERANCE = 1e-8
 
 _NOT_FINITE = "The kernel {!r} gave values that are not finite numbers."

@@ -129,7 +129,7 @@ class Inverse:
         Returns
         -------
         downdate : Downdate or None
-            None where it would be cheaper or safer to start from the rows that are left.
+            None where it would be cheaper or safer to start from the remaining rows.
         """
         if not self.settled or 3 * ranks.size > self.positions.size:
             return None

@@ -14,7 +14,7 @@ from skunlearn._samples.tables import for_kernel
 
 UNIT_WEIGHTS = np.empty(0)
 
-# Relative error above which moments are computed anew from the rows that are left.
+# Relative error above which moments are computed anew from the remaining rows.
 TOLERANCE = 1e-10
 
 

@@ -18,7 +18,7 @@ class Extremes:
     """Buffers of the smallest values of some columns, each made when its minimum first leaves.
 
     A buffer holds the smallest distinct values of a column and how often each occurs. Where it is
-    used up, it is made anew from the rows that are left. Copies and pickles are empty.
+    used up, it is made anew from the remaining rows. Copies and pickles are empty.
     """
 
     def __init__(self) -> None:

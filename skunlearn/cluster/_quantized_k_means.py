@@ -97,11 +97,11 @@ class QuantizedKMeans(
 
     Notes
     -----
-    The promise is 'bitwise': every attribute and prediction equals that of a new fit on the rows
-    left with the same `random_state`. This is Q-k-means of [1]_ with sums in integers and with the
-    seeds of greedy k-means++, drawn by a race among the rows that their ids decide. One lattice
-    serves all iterations of a run, which end when centres return to where they were. Values from
-    2**24 on are refused. Features far from zero in comparison with their spread should be
+    The promise is 'bitwise': every attribute and prediction equals that of a new fit on the
+    remaining rows with the same `random_state`. This is Q-k-means of [1]_ with sums in integers and
+    with the seeds of greedy k-means++, drawn by a race among the rows that their ids decide. One
+    lattice serves all iterations of a run, which end when centres return to where they were. Values
+    from 2**24 on are refused. Features far from zero in comparison with their spread should be
     standardized. With many clusters in many dimensions most requests move some mean across an edge
     and cost nearly a new fit.
 

@@ -24,7 +24,7 @@ from skunlearn.exceptions import NotUnlearnableError
 
 EPS = float(np.finfo(np.float64).eps)
 
-# Relative float error above which the scatter is computed anew from the rows that are left.
+# Relative float error above which the scatter is computed anew from the remaining rows.
 TOLERANCE = 1e-8
 
 
@@ -118,8 +118,8 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     machine epsilon times the number of updates, times the former scatter, divided by the smallest
     gap between the variance along an axis that is kept and any other. Where it would pass the
     tolerance (a removed outlier made up much of the scatter, or two axes have nearly the same
-    variance and could be turned into each other) the model is fitted anew on the rows that are
-    left, as are tables with no more rows than columns. Where two entries of an axis are tied for
+    variance and could be turned into each other) the model is fitted anew on the remaining
+    rows, as are tables with no more rows than columns. Where two entries of an axis are tied for
     the largest, the first of them is made positive; scikit-learn leaves this case to rounding.
 
     References

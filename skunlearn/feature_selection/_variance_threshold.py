@@ -58,7 +58,7 @@ class VarianceThreshold(BaseSelector):
     Notes
     -----
     The promise is 'numerical' with relative tolerance 1e-10. Moments of each column are updated by
-    subtraction [1]_; a column is computed anew from the rows that are left where rounding would
+    subtraction [1]_; a column is computed anew from the remaining rows where rounding would
     show, where its variance is too near to `threshold` to tell, and, for a `threshold` of 0, where
     the last row at its smallest or largest value goes.
 

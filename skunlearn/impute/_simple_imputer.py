@@ -93,7 +93,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
     -----
     The promise is 'bitwise'; for the mean it is 'numerical' with relative tolerance 1e-10, with the
     means of :class:`~skunlearn.preprocessing.StandardScaler`. What follows an imputer need not be
-    brought up to date where a statistic moves in columns in which no row left misses a value.
+    brought up to date where a statistic moves in columns in which no remaining row misses a value.
 
     Examples
     --------

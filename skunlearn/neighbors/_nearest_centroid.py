@@ -84,7 +84,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     Notes
     -----
     The promise is 'numerical' with relative tolerance 1e-10 (medians are equal bit for bit).
-    Moments of each class are updated by subtraction and computed anew from the rows that are left
+    Moments of each class are updated by subtraction and computed anew from the remaining rows
     where the error estimate would pass the tolerance. Deviations are those of [1]_, equations 4
     to 7.
 

@@ -29,8 +29,8 @@ from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 
-_NAMESAKES = sklearn.preprocessing.KBinsDiscretizer
-_PARAMETERS = inspect.signature(_NAMESAKES).parameters
+_NAMESAKE = sklearn.preprocessing.KBinsDiscretizer
+_PARAMETERS = inspect.signature(_NAMESAKE).parameters
 # Releases of scikit-learn without the parameter interpolate; some warn that the default changes.
 _HAS_METHOD = "quantile_method" in _PARAMETERS
 _METHOD = _PARAMETERS["quantile_method"].default if _HAS_METHOD else "linear"
@@ -123,7 +123,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         "subsample": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
     }
-    _namesake_class = _NAMESAKES
+    _namesake_class = _NAMESAKE
     _unlearning_tags = UnlearningTags("bitwise")
 
     def __init__(
@@ -207,7 +207,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
     def _by_namesake(self, X: Any, weight: np.ndarray | None = None) -> dict[str, Any]:
         """Have scikit-learn find the bins of some rows."""
         parameters = {name: getattr(self, name) for name in _PARAMETERS}
-        namesake = _NAMESAKES(**parameters | {"subsample": None, "random_state": None})
+        namesake = _NAMESAKE(**parameters | {"subsample": None, "random_state": None})
         with threadpool_limits(1, user_api="openmp"):  # k-means adds up in the order of threads
             namesake.fit(X, sample_weight=weight)
         return self._attributes(namesake.bin_edges_, namesake.n_bins_)

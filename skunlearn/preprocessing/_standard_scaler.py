@@ -81,7 +81,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
     The promise is 'numerical' with relative tolerance 1e-10. Moments are updated by subtraction
     [1]_; the error estimate grows with the ratio of a column's former scatter to its present one,
     and where it would pass the tolerance (a removed outlier dominated the column, or the column
-    became constant) the moments are computed anew from the rows that are left.
+    became constant) the moments are computed anew from the remaining rows.
 
     References
     ----------
