@@ -1,4 +1,4 @@
-"""Encoders of categories: requests, fit and transform against their scikit-learn counterparts."""
+"""Encoders of categories: requests, fit and transform against their scikit-learn namesakes."""
 
 import statistics
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import sklearn.preprocessing
 
-from benchmarks.test_moments import requests
-from benchmarks.tools import scaled, seconds
+from benchmarks.tools import requests, scaled, seconds
 from skunlearn.preprocessing import LabelEncoder, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 # Categories of the eight columns of strings of the Adult census.

@@ -1,4 +1,4 @@
-"""Noisy descent: requests against its own fit on the rows that are left."""
+"""Noisy descent: requests against its own fit on the remaining rows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whole pipelines on mixed tables: requests against refitting the same scikit-learn pipeline."""
+"""Whole pipelines: requests against refitting the same pipeline of scikit-learn."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import sklearn.preprocessing
 from sklearn.base import clone
 
 from benchmarks.forest_tables import REAL, load
+from benchmarks.tools import correlated, largest_gap, requests
 from skunlearn import compose, ensemble, impute, linear_model, pipeline, preprocessing
 
 # Model, its namesake, whether numbers are scaled and categories one-hot, and the mark.
@@ -89,13 +90,36 @@ def test_mixed_table(race, rng, table, name, share):
         a, b = (getattr(m, method)(X.iloc[:2000]) for m in (model, again))
         return np.abs(a - b).max() / np.abs(b).max()
 
-    requests = rng.permutation(len(X))[:60].tolist() if share == "1 row" else range(12)
     race(
         f"{name}, {table} {len(X):,} x {X.shape[1]}, {share}",
         model if share == "1 row" else InBatches(model, len(X) // 100),
-        requests,
+        requests(rng, len(X), 1, 60) if share == "1 row" else range(12),
         lambda: namesake.fit(X, target),
         mark=mark if share == "1 row" else 3,
         gap=gap,
         refits=3,
+    )
+
+
+@pytest.mark.parametrize(("size", "count", "mark"), [(1, 900, 800), (1000, 18, 200)])
+def test_standard_scaler_and_ridge(race, rng, size, count, mark):
+    X = correlated(rng) + rng.normal(size=50)
+    y = X @ rng.normal(size=50) + rng.normal(size=len(X))
+    steps = preprocessing.StandardScaler(), linear_model.Ridge()
+    model = pipeline.make_pipeline(*steps).fit(X, y)
+    namesake = sklearn.pipeline.make_pipeline(
+        sklearn.preprocessing.StandardScaler(), sklearn.linear_model.Ridge()
+    )
+
+    def gap():
+        namesake.fit(X[model.sample_ids_], y[model.sample_ids_])
+        return largest_gap(model[-1], namesake[-1], ["coef_"])
+
+    race(
+        f"StandardScaler + Ridge {len(X):,} x 50, {size:,} row(s)",
+        model,
+        requests(rng, len(X), size, count),
+        lambda: namesake.fit(X, y),
+        mark=mark,
+        gap=gap,
     )

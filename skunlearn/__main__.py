@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skunlearn import __version__
 from skunlearn._demo._command import run_demo
-from skunlearn._demo._errors import DemoError
+from skunlearn._demo._table import DemoError
 
 
 def _parser() -> argparse.ArgumentParser:

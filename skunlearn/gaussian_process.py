@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._kernels.cholesky import without_row
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import drop
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -159,7 +160,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         self.n_targets = n_targets
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> GaussianProcessRegressor:
         """Fit the process.
 
@@ -188,8 +189,6 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         """
         self._check_rows_matter_only_here()
         seed = self._choose_seed(self.random_state)
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, dtype="numeric")
         n_targets = y.shape[1] if y.ndim > 1 else 1
@@ -202,7 +201,6 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         self._hold_samples(X, y, sources=(source, None, None), sample_ids=sample_ids)
         self._seed = seed
         self.__dict__.update(self._solve(self._samples.slots()))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_rows_matter_only_here(self) -> None:

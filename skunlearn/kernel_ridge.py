@@ -15,12 +15,13 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import beside, is_foreign, namespace, to_device, to_host
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._linalg.inverse import Factor, Inverse, Inverses
 from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, kernel_matrix
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.tables import drop, native
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -145,7 +146,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         self.coef0 = coef0
         self.kernel_params = kernel_params
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> KernelRidge:
@@ -181,8 +182,6 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
                 "kernel='precomputed' cannot be unlearned from: every kernel matrix passed to "
                 "predict would need other columns after a request. Pass the kernel as a callable."
             )
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, sample_weight)
         X, y = validate_data(
             self,
@@ -198,7 +197,6 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         self._penalties(y)
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self.__dict__.update(self._solve(self._samples.slots(), invert=False))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _penalties(self, y: np.ndarray) -> np.ndarray:

@@ -11,13 +11,12 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from skunlearn._demo._bundled import bundled_tables
-from skunlearn._demo._errors import DemoError
 from skunlearn._demo._experiment import n_steps, run_experiment
 from skunlearn._demo._file import read_file
 from skunlearn._demo._html import build_report, write_atomically
 from skunlearn._demo._models import Contender, contenders
 from skunlearn._demo._progress import progress
-from skunlearn._demo._table import Table, split_table
+from skunlearn._demo._table import DemoError, Table, split_table
 from skunlearn._demo._terminal import WIDTH, render
 from skunlearn._demo._words import TableResult
 from skunlearn.exceptions import NotUnlearnableError

@@ -262,7 +262,7 @@ class _Stopwatch:
         self.advance()
 
     def refit(self, n_gone: int, batch: list[Any]) -> None:
-        """Time scikit-learn's refit on the rows that are left."""
+        """Time scikit-learn's refit on the remaining rows."""
         train, ids = self.split.train, self.table.ids
         gone = {*self.split.singles[:n_gone], *batch}
         kept = train[[value not in gone for value in ids[train].tolist()]]

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._demo._errors import DemoError
 from skunlearn._demo._pipelines import MAX_CATEGORIES
-from skunlearn._demo._table import MAX_CLASSES, MIN_PER_CLASS, Table
+from skunlearn._demo._table import MAX_CLASSES, MIN_PER_CLASS, DemoError, Table
 
 LARGEST = 1e30
 

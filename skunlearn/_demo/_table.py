@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._demo._errors import DemoError
 from skunlearn._samples.ids import as_keys
 
 MIN_IDS = 60
 MIN_PER_CLASS = 20
 MIN_IDS_PER_CLASS = 10
 MAX_CLASSES = 50
+
+
+class DemoError(Exception):
+    """Bad input, told in one line that names the file, the column or the id."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def cut(value, lowest, digits):
 
 @njit(cache=True)
 def add_rows(sums, squares, lowest, positions, y, sign):
-    """Add targets and their squares to the sums of the positions of their rows, or take them out.
+    """Add targets and their squares to the sums at the positions of their rows, or subtract them.
 
     Parameters
     ----------

@@ -29,7 +29,9 @@ def equal_values(left: Any, right: Any) -> bool:
 
 
 class NamesakeTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
-    """A namesake that fits and forgets, and leaves transforming to scikit-learn's class.
+    """A transformer that fits and forgets, and leaves transforming to its namesake.
+
+    The namesake of a class is the scikit-learn class of the same name.
 
     A subclass names that class in `_namesake_class`, and in `_decisive` the attributes on which the
     outputs depend.
@@ -94,7 +96,7 @@ class NamesakeTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
 
 
 class NamesMixin:
-    """Adds the names of what comes out, for those whose columns are others."""
+    """Adds `get_feature_names_out`, for those that make other columns than they take."""
 
     @reads_one_version
     def get_feature_names_out(self: Any, input_features: Any = None) -> np.ndarray:
@@ -114,7 +116,7 @@ class NamesMixin:
 
 
 class InverseMixin:
-    """Adds the way back, for those that have one."""
+    """Adds `inverse_transform`, for those whose namesake has it."""
 
     @reads_one_version
     def inverse_transform(self: Any, X: Any) -> Any:

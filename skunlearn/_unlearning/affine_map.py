@@ -48,7 +48,7 @@ class AffineMap(NamedTuple):
         return AffineMap((self.shift - base.shift) / base.scale, self.scale / base.scale)
 
     def as_in(self, dtype: Any) -> AffineMap:
-        """Return the map that takes place in a dtype."""
+        """Return the map as it is with its numbers rounded to a dtype."""
         axes = None if self.axes is None else self.axes.astype(dtype).astype(np.float64)
         shift, scale = (part.astype(dtype).astype(np.float64) for part in self[:2])
         return AffineMap(shift, scale, axes)

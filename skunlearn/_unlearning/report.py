@@ -236,7 +236,7 @@ _MEASURES = {
 }
 
 
-# What steps do for a request, from the cheapest to the most_expensive.
+# What steps do for a request, from the cheapest to the most expensive.
 WAYS = ("unchanged", "frozen", "unlearned", "pushed through", "refitted")
 
 
@@ -255,5 +255,5 @@ def weakest(guarantees: list[Guarantee]) -> Guarantee:
 
 
 def most_expensive(ways: list[str]) -> str:
-    """Name what parts did for a request by the most_expensive of it."""
+    """Name what parts did for a request by the most expensive of it."""
     return max(ways, key=WAYS.index, default="unchanged")

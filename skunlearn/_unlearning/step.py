@@ -88,7 +88,7 @@ class Step:
             As for :meth:`_unlearn`, and possibly empty.
 
         step_input : StepInput
-            The rows that will be left, as they come in.
+            The remaining rows, as they will come in.
         """
         return None
 

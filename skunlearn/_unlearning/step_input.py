@@ -32,7 +32,7 @@ class Source(NamedTuple):
 
 
 class StepInput:
-    """The rows that a request leaves, as they will reach a step.
+    """The remaining rows of a request, as they will reach a step.
 
     Parameters
     ----------

@@ -18,9 +18,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, fit_context
+from skunlearn._compat import Interval
 from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
@@ -96,11 +97,11 @@ class QuantizedKMeans(
 
     Notes
     -----
-    The promise is 'bitwise': every attribute and prediction equals that of a new fit on the rows
-    left with the same `random_state`. This is Q-k-means of [1]_ with sums in integers and with the
-    seeds of greedy k-means++, drawn by a race among the rows that their ids decide. One lattice
-    serves all iterations of a run, which end when centres return to where they were. Values from
-    2**24 on are refused. Features far from zero in comparison with their spread should be
+    The promise is 'bitwise': every attribute and prediction equals that of a new fit on the
+    remaining rows with the same `random_state`. This is Q-k-means of [1]_ with sums in integers and
+    with the seeds of greedy k-means++, drawn by a race among the rows that their ids decide. One
+    lattice serves all iterations of a run, which end when centres return to where they were. Values
+    from 2**24 on are refused. Features far from zero in comparison with their spread should be
     standardized. With many clusters in many dimensions most requests move some mean across an edge
     and cost nearly a new fit.
 
@@ -147,7 +148,7 @@ class QuantizedKMeans(
         self.quantum = quantum
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> QuantizedKMeans:
         """Find clusters.
 
@@ -173,8 +174,6 @@ class QuantizedKMeans(
         ValueError
             If there are fewer rows than clusters, or a value is 2**24 or more.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = self._check_X(X, reset=True)
         if X.shape[0] < self.n_clusters:
@@ -196,9 +195,8 @@ class QuantizedKMeans(
                 f"Only {n_found} of the {self.n_clusters} clusters have rows: there may be few "
                 "distinct rows, or `quantum` is too large to tell clusters apart.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_X(self, X: Any, *, reset: bool = False) -> np.ndarray:

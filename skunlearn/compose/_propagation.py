@@ -58,7 +58,7 @@ class Propagation:
     Attributes
     ----------
     step_input : StepInput
-        The rows that will be left, as they reach the next step; to be set before the first one.
+        The remaining rows, as they will reach the next step; to be set before the first one.
 
     steps : list of (str, estimator)
         The steps gone through, as they will be.
@@ -91,7 +91,7 @@ class Propagation:
         else:
             raise NotUnlearnableError(
                 f"Step {_called(name, step)} remembers training rows and cannot forget "
-                "them. Use its counterpart in skunlearn; or wrap it in "
+                "them. Use its namesake in skunlearn, if there is one; or wrap it in "
                 "sklearn.frozen.FrozenEstimator if it was fitted on other rows; or set "
                 "on_memory='refit' to have it refitted with each request. Nothing was changed."
             )

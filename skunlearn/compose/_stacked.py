@@ -18,6 +18,7 @@ from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin
@@ -108,6 +109,7 @@ class StackedTransformers(Composition):
         self.fit_transform(X, y, sample_ids=sample_ids, **params)
         return self
 
+    @fit_task(prefer_skip_nested_validation=False)
     def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
         """Fit all transformers and stack what they make of X.
 
@@ -130,8 +132,6 @@ class StackedTransformers(Composition):
         X_tr : array-like or sparse matrix of shape (n_samples, n_transformed_features)
             Transformed rows.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         refuse_arrays(self, X)
         n_samples = num_samples(X)
         ids = check_sample_ids(sample_ids, X, n_samples)
@@ -152,7 +152,6 @@ class StackedTransformers(Composition):
             del self._ids_to_hand_on
         keeps_in = any(self._keeps_in(part) for _, part in self._parts())
         self._hold_rows(self._columns_held(X) if keeps_in else np.empty((n_samples, 0)), y, ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return outputs
 
     def _with_ids(self, routed_params: Any) -> Any:

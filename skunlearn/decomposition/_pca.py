@@ -11,12 +11,13 @@ from scipy import linalg, sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skunlearn._compat import Interval, RealNotInt, StrOptions, fit_context
+from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
 from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import moments_of, moments_without
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -117,8 +118,8 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     machine epsilon times the number of updates, times the former scatter, divided by the smallest
     gap between the variance along an axis that is kept and any other. Where it would pass the
     tolerance (a removed outlier made up much of the scatter, or two axes have nearly the same
-    variance and could be turned into each other) the model is fitted anew on the rows that are
-    left, as are tables with no more rows than columns. Where two entries of an axis are tied for
+    variance and could be turned into each other) the model is fitted anew on the remaining
+    rows, as are tables with no more rows than columns. Where two entries of an axis are tied for
     the largest, the first of them is made positive; scikit-learn leaves this case to rounding.
 
     References
@@ -180,7 +181,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.power_iteration_normalizer = power_iteration_normalizer
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> PCA:
         """Fit the model.
 
@@ -218,13 +219,10 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             raise TypeError(
                 "PCA takes sparse X with svd_solver='auto' and 'covariance_eigh', not with 'full'."
             )
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(self, X, dtype=[np.float64, np.float32], accept_sparse="csr")
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
         self.__dict__.update(self._from_rows(self._samples.slots()))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _from_rows(self, rows: np.ndarray) -> dict[str, Any]:

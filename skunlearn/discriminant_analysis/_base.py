@@ -75,15 +75,12 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         """
 
     def _fit(self, X: Any, y: Any, sample_ids: Any) -> None:
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, None)
         X, y = validate_data(self, X, y, ensure_min_samples=2, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         classes = np.unique(y)
         self._hold_samples(X, y, sources=sources, sample_ids=sample_ids)
         self.__dict__.update(self._from_rows(self._samples.slots(), classes))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
 
     def _from_rows(self, rows: np.ndarray, classes: np.ndarray) -> dict[str, Any]:
         """Compute moments and model from rows, as retraining does."""

@@ -12,12 +12,13 @@ from scipy import special
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
+from skunlearn._compat import HasMethods, Interval, StrOptions
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.labels import encoded
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._statistics.class_moments import ClassMoments
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
@@ -174,7 +175,7 @@ class LinearDiscriminantAnalysis(
         self.tol = tol
         self.covariance_estimator = covariance_estimator
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_task(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> LinearDiscriminantAnalysis:
         """Fit the model.
 
@@ -205,7 +206,7 @@ class LinearDiscriminantAnalysis(
         self._check_solver(self.solver)
         self._fit(X, y, sample_ids)
         if self.priors is not None and abs(np.sum(self.priors) - 1.0) > 1e-5:
-            warnings.warn("The priors do not sum to 1. Renormalizing", UserWarning, stacklevel=2)
+            warnings.warn("The priors do not sum to 1. Renormalizing", UserWarning, stacklevel=4)
         return self
 
     def _priors_of(self, moments: ClassMoments) -> np.ndarray:

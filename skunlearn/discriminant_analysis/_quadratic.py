@@ -10,11 +10,12 @@ import sklearn.discriminant_analysis
 from scipy import linalg, special
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import HasMethods, Interval, StrOptions, fit_context
+from skunlearn._compat import HasMethods, Interval, StrOptions
 from skunlearn._linalg.eigenvectors import smallest_gap, spectrum, with_steady_signs
 from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import ClassMoments, moments_of
 from skunlearn._statistics.joint_moments import JointMoments
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import reads_one_version
@@ -166,7 +167,7 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
         self.tol = tol
         self.covariance_estimator = covariance_estimator
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_task(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> QuadraticDiscriminantAnalysis:
         """Fit the model.
 

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from skunlearn._compat import fit_context
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._dp_forest.base import BasePrivateForest
 from skunlearn.ensemble._dp_forest.trees import shares_in_leaves
@@ -201,7 +201,7 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         self.removal_epsilon = removal_epsilon
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> DPForestClassifier:
         """Count rows and publish the counts with noise.
 
@@ -233,8 +233,6 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         PrivacyLeakWarning
             If bounds or classes were not declared.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, None)
         X, y = self._check_training(X, y)
         y = column_or_1d(y, warn=True)
@@ -244,7 +242,6 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         if strangers.size:
             raise ValueError(f"y has labels that are not among classes: {strangers[:10]}.")
         self._fit_rows(X, y, sources, sample_ids, classes_=classes)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _read_targets(self, rows: np.ndarray) -> np.ndarray:

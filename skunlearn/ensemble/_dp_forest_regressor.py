@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from skunlearn._compat import fit_context
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._dp_forest.base import BasePrivateForest
 from skunlearn.ensemble._dp_forest.trees import shares_in_leaves
@@ -170,7 +170,7 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
         self.removal_epsilon = removal_epsilon
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> DPForestRegressor:
         """Count rows and publish the counts with noise.
 
@@ -201,13 +201,10 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
         PrivacyLeakWarning
             If bounds of columns or of the target were not declared.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, None)
         X, y = self._check_training(X, y, y_numeric=True)
         targets = self._declared_target_bounds()
         self._fit_rows(X, y.astype(np.float64), sources, sample_ids, target_bounds_=targets)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _declared_target_bounds(self) -> np.ndarray | None:

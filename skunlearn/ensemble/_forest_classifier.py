@@ -11,11 +11,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from skunlearn._array_api import labels_of, namespace
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
 from skunlearn._mixins.labels import codes_of, codes_of_queries, counts_without, encoded
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest.base import BaseForest
 
@@ -177,7 +178,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> UnlearningForestClassifier:
@@ -204,8 +205,6 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         self : object
             Fitted forest.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X, y, weight = self._check_rows(X, y, sample_weight)
         y = column_or_1d(y, warn=True)
@@ -218,7 +217,6 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         )
         self.n_classes_, self.n_outputs_ = self.classes_.size, 1
         self._grow(X, codes.astype(np.int32), weight, source, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _weights_of_classes(self, counts: np.ndarray) -> np.ndarray:

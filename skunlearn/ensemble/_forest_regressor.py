@@ -8,10 +8,11 @@ import numpy as np
 from sklearn.base import MultiOutputMixin
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.store import SampleStore
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest.base import BaseForest
 
@@ -144,7 +145,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> UnlearningForestRegressor:
@@ -176,15 +177,12 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         ValueError
             If there are more than 2**24 rows, or 2**22 with weights.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X, y, weight = self._check_rows(X, y, sample_weight, y_numeric=True)
         self._single = y.ndim == 1
         y = np.array(y.reshape(len(y), -1), dtype=np.float64, order="C")
         self.n_outputs_ = y.shape[1]
         self._grow(X, y, weight, source, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _criterion(self) -> int:

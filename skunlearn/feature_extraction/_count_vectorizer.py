@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sklearn.feature_extraction.text
 
-from skunlearn._compat import fit_context
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.feature_extraction._terms import Terms, TermsLeft
 from skunlearn.feature_extraction._vectorizer import BaseVectorizer
 
@@ -160,7 +160,7 @@ class CountVectorizer(BaseVectorizer):
     def _weights(self, terms: Terms | TermsLeft | None, n_documents: int) -> dict[str, Any]:
         return {}
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit_transform(self, raw_documents: Any, y: Any = None, *, sample_ids: Any = None) -> Any:
         """Learn the vocabulary of documents and count their terms.
 

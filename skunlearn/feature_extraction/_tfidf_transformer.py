@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
@@ -113,7 +114,7 @@ class TfidfTransformer(
         self.smooth_idf = smooth_idf
         self.sublinear_tf = sublinear_tf
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> TfidfTransformer:
         """Count in how many rows each term is.
 
@@ -134,8 +135,6 @@ class TfidfTransformer(
         self : object
             Fitted transformer.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(self, X, accept_sparse="csr")
         ids = check_sample_ids(sample_ids, source, X.shape[0])
@@ -145,7 +144,6 @@ class TfidfTransformer(
         documents = np.bincount(table.indices, minlength=table.shape[1])
         self.__dict__.pop("idf_", None)
         self.__dict__.update(self._attributes(documents, table.shape[0]))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _attributes(self, documents: np.ndarray, n_documents: int) -> dict[str, Any]:

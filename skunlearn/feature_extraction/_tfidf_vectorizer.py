@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import sklearn.feature_extraction.text
 
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.feature_extraction._terms import Terms, TermsLeft, idf_of
 from skunlearn.feature_extraction._vectorizer import BaseVectorizer
 
@@ -208,7 +209,7 @@ class TfidfVectorizer(BaseVectorizer):
                 "Only float64, float32 and float16 should be used as dtype. "
                 f"{self.dtype} will be converted to np.float64.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         self.__dict__.pop("idf_", None)
         return super()._learn(raw_documents, y, sample_ids)
@@ -217,7 +218,7 @@ class TfidfVectorizer(BaseVectorizer):
         same = not self.use_idf or np.array_equal(self.idf_, after.idf_)
         return same and super()._keeps_outputs(after, rows)
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit_transform(self, raw_documents: Any, y: Any = None, *, sample_ids: Any = None) -> Any:
         """Learn vocabulary and weights, and weigh the terms of the documents.
 

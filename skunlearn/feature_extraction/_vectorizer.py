@@ -18,11 +18,11 @@ from skunlearn._compat import (
     Interval,
     RealNotInt,
     StrOptions,
-    fit_context,
     text_vectorizer,
 )
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Replacement
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
@@ -93,7 +93,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
 
     _needs_documents: ClassVar[bool] = False  # of each term, also where the vocabulary is fixed
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self: Self, raw_documents: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
         """Learn the vocabulary of documents.
 
@@ -119,8 +119,6 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
 
     def _learn(self, raw_documents: Any, y: Any, sample_ids: Any) -> Any:
         """Fit, and return how often each document contains each term, in the vocabulary or not."""
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=raw_documents, y=y)
         refuse_arrays(self, raw_documents)
         counter = self._counter()
         if self.input == "content":
@@ -142,7 +140,6 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
                 self.vocabulary_ = terms.choose(self._limits(), texts.size)
         self._terms = terms
         self.__dict__.update(self._weights(terms, texts.size))
-        context.call_on_fit_task_end(estimator=self, X=texts, y=y, reconstruction_attributes=dict)
         return counts
 
     def _as_rows(self, counts: Any) -> Any:

@@ -93,7 +93,7 @@ class SelectKBest(BaseScoreFilter):
             warnings.warn(
                 f"k={self.k} is greater than n_features={n_features}. "
                 "All the features will be returned.",
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _mask(self, scores: np.ndarray, pvalues: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.column_moments import TOLERANCE
 from skunlearn.base import UnlearnerMixin, reads_one_version
 
-# Statistics nearer to each other than this, relatively, could swap places by rounding.
+# Statistics nearer to each other than this, relatively, could swap ranks by rounding.
 NEAR = 10.0 * TOLERANCE
 
 
@@ -112,7 +112,7 @@ class BaseSelector(UnlearnerMixin, SelectorMixin, BaseEstimator, ABC):
 
     @reads_one_version
     def inverse_transform(self, X: Any) -> Any:
-        """Put selected features back in their places, with zeros for the others.
+        """Put selected features back into their columns, with zeros for the others.
 
         Parameters
         ----------

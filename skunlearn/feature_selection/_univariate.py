@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import fit_context
 from skunlearn._kernels.column_moments import PER_UPDATE
 from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import TOLERANCE
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, Self
@@ -71,7 +71,7 @@ class BaseFilter(BaseSelector):
             return None
         return "what score_func draws, if anything, depends on no earlier call"
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
         """Score the features.
 
@@ -98,8 +98,6 @@ class BaseFilter(BaseSelector):
             If `score_func` is `f_classif` or `chi2` and y has a single class, or it is `chi2` and
             an entry of X is negative or 2**40 or more.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources, maker = (X, y, None), self._scorer_class()
         checks: dict[str, Any] = {"accept_sparse": "csr"}
         if maker is not None:
@@ -121,14 +119,13 @@ class BaseFilter(BaseSelector):
         self.__dict__.update(
             self._attributes(scorer, RemainingRows(samples, np.empty(0, dtype=np.intp)))
         )
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     @staticmethod
     def _warn_of_constants(scorer: Scorer) -> None:
         constant = scorer.constant()
         if constant.size:
-            warnings.warn(f"Features {constant} are constant.", UserWarning, stacklevel=3)
+            warnings.warn(f"Features {constant} are constant.", UserWarning, stacklevel=5)
 
     def _attributes(self, scorer: Scorer | None, remaining: RemainingRows) -> dict[str, Any]:
         """Score the remaining rows, by a scorer or by a function that only knows rows."""

@@ -9,9 +9,10 @@ import numpy as np
 import sklearn.feature_selection
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, fit_context
+from skunlearn._compat import Interval
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
@@ -84,7 +85,7 @@ class VarianceThreshold(BaseSelector):
     def __init__(self, threshold: float = 0.0):
         self.threshold = threshold
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> VarianceThreshold:
         """Compute the variance of each feature.
 
@@ -110,8 +111,6 @@ class VarianceThreshold(BaseSelector):
         ValueError
             If no feature has a variance above the threshold.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(
             self, X, accept_sparse="csr", dtype=np.float64, ensure_all_finite="allow-nan"
@@ -126,7 +125,6 @@ class VarianceThreshold(BaseSelector):
         )
         updates = np.zeros(moments.shape[1])
         self.__dict__.update(self._attributes(moments, extremes, updates, remaining, ValueError))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _attributes(

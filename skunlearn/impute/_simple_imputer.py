@@ -11,7 +11,7 @@ import numpy as np
 import sklearn.impute
 from scipy import sparse
 
-from skunlearn._compat import MissingValues, StrOptions, fit_context, fitted_indicator, missing_mask
+from skunlearn._compat import MissingValues, StrOptions, fitted_indicator, missing_mask
 from skunlearn._kernels.column_moments import rounding
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer, NamesMixin
 from skunlearn._samples.tables import take
@@ -22,6 +22,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     medians,
 )
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
@@ -92,7 +93,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
     -----
     The promise is 'bitwise'; for the mean it is 'numerical' with relative tolerance 1e-10, with the
     means of :class:`~skunlearn.preprocessing.StandardScaler`. What follows an imputer need not be
-    brought up to date where a statistic moves in columns in which no row left misses a value.
+    brought up to date where a statistic moves in columns in which no remaining row misses a value.
 
     Examples
     --------
@@ -137,7 +138,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
             return UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
         return UnlearningTags("bitwise")
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> SimpleImputer:
         """Compute the statistic of each feature.
 
@@ -158,8 +159,6 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         self : object
             Fitted imputer.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = self._check_training(X)
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
@@ -168,7 +167,6 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         X = self._samples.X
         mask = missing_mask(X, self.missing_values)
         self.__dict__.update(self._recompute(X), **self._missing(_per_column(mask)))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_training(self, X: Any) -> Any:

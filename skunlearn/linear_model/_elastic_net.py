@@ -13,12 +13,13 @@ from sklearn.base import MultiOutputMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._behind_map import moments_seen
@@ -182,7 +183,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         self.random_state = random_state
         self.selection = selection
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,
@@ -240,7 +241,7 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
         if self.alpha == 0:
             warnings.warn(
                 "With alpha=0 coordinate descent does not converge well. Use LinearRegression.",
-                stacklevel=2,
+                stacklevel=4,
             )
         self._fit(X, y, sample_weight, sample_ids)
         return self

@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, check_sample_weight, fit_context
+from skunlearn._compat import Interval, check_sample_weight
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -144,7 +145,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.tol = tol
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> HuberRegressor:
@@ -175,8 +176,6 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         ValueError
             If all weights are zero.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, None, sample_weight)
         X, y = validate_data(
             self,
@@ -196,7 +195,6 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         self._hold_samples(X, y.astype(np.float64), weight, sources=sources, sample_ids=sample_ids)
         removal, self.n_iter_ = self._solve(self._samples.slots())
         self.__dict__.update(removal.attributes)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _problem(self, X: Any, y: np.ndarray, weight: np.ndarray) -> Problem:
@@ -212,7 +210,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
                 f"The solver stopped at a relative error of {error:.1g}: raise max_iter or scale "
                 "the columns.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         outliers = self._outliers(problem, state)
         return self._removal(state, outliers, error, refitted=True), n_steps

@@ -14,8 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import HasMethods, Options, check_sample_weight, fit_context
+from skunlearn._compat import HasMethods, Options, check_sample_weight
 from skunlearn._unlearning.commit import Removal, reads_one_version
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
@@ -126,7 +127,7 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
         self.estimator = estimator
         self.order = order
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_task(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> InfluenceUnlearner:

@@ -11,8 +11,9 @@ from scipy import linalg, optimize, sparse
 from sklearn.base import MultiOutputMixin
 
 from skunlearn._array_api import to_host
-from skunlearn._compat import Interval, fit_context
+from skunlearn._compat import Interval
 from skunlearn._mixins.scoring import RegressorMixin
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.linear_model._least_squares import LeastSquares
 
 
@@ -113,7 +114,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
         self.n_jobs = n_jobs
         self.positive = positive
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> LinearRegression:

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, is_foreign, labels_of, namespace, to_device, to_host
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._mixins.labels import (
     check_two_classes,
     check_two_remain,
@@ -22,6 +22,7 @@ from skunlearn._mixins.labels import (
 )
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._unlearning.commit import reads_one_version
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm.losses_array_api import single_loss, softmax_loss
 from skunlearn.linear_model._glm.model import GLM
@@ -206,7 +207,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         self.unlearning = unlearning
         self.bound_budget = bound_budget
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> LogisticRegression:
@@ -238,8 +239,6 @@ class LogisticRegression(ClassifierMixin, GLM):
             If a parameter asks for what cannot be unlearned, or y has one class only.
         """
         self._refuse_unsupported()
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources, labels_elsewhere = (X, None, sample_weight), is_foreign(y)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C"
@@ -259,7 +258,6 @@ class LogisticRegression(ClassifierMixin, GLM):
                 "zero, but only one class has any."
             )
         self._solve(sources, X, codes.astype(np.float64), weight, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _refuse_unsupported(self) -> None:

@@ -48,8 +48,6 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, sample_ids: Any, **checks: Any) -> None:
         """Validate, hold the rows, solve."""
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, sample_weight)
         X, y = validate_data(
             self,
@@ -73,7 +71,6 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         )
         self._map = None
         self.__dict__.update(self._refit(self._samples, self._samples.slots(), None).attributes)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         return self._unlearn_mapped(self._samples, rows, self._map)

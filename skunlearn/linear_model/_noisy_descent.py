@@ -12,13 +12,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._unlearning.commit import Removal, Replacement, reads_one_version
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -224,7 +225,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
     def _unlearning_tags(self) -> UnlearningTags:
         return UnlearningTags("certified", "output" if self.accountant == "neel2021" else "state")
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> NoisyDescentClassifier:
         """Fit the model.
 
@@ -250,8 +251,6 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         ValueError
             If y has one class only.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, None)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         check_classification_targets(y)
@@ -261,7 +260,6 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         self._hold_samples(clipped(X, self.norm_bound), y, sources=sources, sample_ids=sample_ids)
         self._bound = float(self.norm_bound)
         self.__dict__.update(self._afresh(self._samples.slots(), classes, seed, 0.0))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _first_seed(self) -> bytes:

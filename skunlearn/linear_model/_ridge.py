@@ -7,8 +7,8 @@ from typing import Any
 import sklearn.linear_model
 from sklearn.base import MultiOutputMixin
 
-from skunlearn._compat import fit_context
 from skunlearn._mixins.scoring import RegressorMixin
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.linear_model._base_ridge import BaseRidge
 
 
@@ -127,7 +127,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseRidge):
         self.positive = positive
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> Ridge:
         """Fit the model.
 

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from skunlearn._array_api import is_foreign, to_host
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._mixins.scoring import ClassifierMixin
@@ -20,6 +20,7 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without, pooled
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
@@ -145,7 +146,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         self.positive = positive
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> RidgeClassifier:
@@ -177,8 +178,6 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             If `solver` is iterative or does not go with `positive`, or rows have several labels.
         """
         self._check_solver()
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources, labels_elsewhere = (X, y, sample_weight), is_foreign(y)
         X, y = validate_data(
             self,
@@ -204,7 +203,6 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         self._map = None
         self.__dict__.update(self._refit(self._samples, self._samples.slots(), None).attributes)
         self._name_solver()
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:

@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import KFold
 
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._kernels.least_squares import normal_equations
 from skunlearn._linalg.eigenvectors import spectrum
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
@@ -143,7 +144,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
         self.store_cv_results = store_cv_results
         self.alpha_per_target = alpha_per_target
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> RidgeCV:
         """Fit the model.
 

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from skunlearn._compat import Interval, fit_context
+from skunlearn._compat import Interval
 from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self
@@ -52,7 +53,7 @@ class BaseDiscreteNB(BaseNB):
     def _check_values(self, X: Any, lowest: float) -> None:
         """Refuse entries that cannot be counted; `lowest` is the least of them, or zero."""
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self: Self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> Self:
@@ -83,8 +84,6 @@ class BaseDiscreteNB(BaseNB):
         ValueError
             If an entry of X times its weight is 2**40 or more, or the sum may reach 2**62.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, sample_weight)
         X, y, weight, classes = self._check_training(X, y, sample_weight, accept_sparse="csr")
         threshold = self._threshold_for(X)
@@ -100,7 +99,6 @@ class BaseDiscreteNB(BaseNB):
         labels = classes.searchsorted(self._fit_targets(rows))
         totals, counts = self._count(totals, counts, labels, rows, sign=1)
         self.__dict__.update(self._attributes(totals, counts, classes))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_size(self, X: Any, weight: np.ndarray | None, threshold: float) -> None:
@@ -202,7 +200,7 @@ class BaseDiscreteNB(BaseNB):
             warnings.warn(
                 "alpha too small will result in numeric errors, setting alpha = "
                 f"{_LEAST_ALPHA:.1e}. Use `force_alpha=True` to keep alpha unchanged.",
-                stacklevel=3,
+                stacklevel=5,
             )
 
     def _check_X(self, X: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import sklearn.naive_bayes
 
 from skunlearn._array_api import is_foreign, namespace, to_host
-from skunlearn._compat import Interval, fit_context
+from skunlearn._compat import Interval
 from skunlearn._kernels.column_moments import gaussians_of, remove_labelled_rows
 from skunlearn._samples.tables import for_kernel, take
 from skunlearn._statistics.column_moments import (
@@ -18,6 +18,7 @@ from skunlearn._statistics.column_moments import (
     from_rows,
     power_of_two_above,
 )
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
@@ -117,7 +118,7 @@ class GaussianNB(BaseNB):
         self.priors = priors
         self.var_smoothing = var_smoothing
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> GaussianNB:
@@ -143,8 +144,6 @@ class GaussianNB(BaseNB):
         self : object
             Fitted classifier.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources, labels_elsewhere = (X, y, sample_weight), is_foreign(y)
         X, y, weight, classes = self._check_training(X, y, sample_weight, non_negative_weights=True)
         self._checked_priors(classes.size)
@@ -155,7 +154,6 @@ class GaussianNB(BaseNB):
         for part in range(classes.size + 1):
             self._recompute(moments, counts, part, classes, self._samples.slots())
         self.__dict__.update(self._attributes(moments, counts, classes)[0])
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _recompute(

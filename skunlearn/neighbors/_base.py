@@ -14,11 +14,12 @@ from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.neighbors import VALID_METRICS
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, fit_context, search_buffers
+from skunlearn._compat import Interval, StrOptions, search_buffers
 from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import overwrite, own
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
@@ -101,7 +102,7 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         """Return those of them that change when rows go."""
         return {}
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_task(prefer_skip_nested_validation=False)
     def fit(self: Self, X: Any, y: Any, *, sample_ids: Any = None) -> Self:
         """Fit the model: hold the rows and make the search index.
 
@@ -127,8 +128,6 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         ValueError
             If `metric` is 'precomputed', or not one that `algorithm` can search by.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         if isinstance(self.metric, str) and self.metric == "precomputed":
             raise ValueError(
                 "metric='precomputed' is not supported: the columns of X would be rows to forget "
@@ -154,7 +153,6 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         self.effective_metric_params_ = copy.copy(searcher.effective_metric_params_)
         self.n_samples_fit_ = searcher.n_samples_fit_
         self.__dict__.update(self._describe(searcher))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _finite(self) -> Any:

@@ -14,9 +14,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._kernels.column_moments import remove_labelled_rows, rounding
 from skunlearn._statistics.column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -122,7 +123,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         self.shrink_threshold = shrink_threshold
         self.priors = priors
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> NearestCentroid:
         """Fit the classifier.
 
@@ -143,8 +144,6 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         self : object
             Fitted classifier.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, None)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_classification_targets(y)
@@ -164,9 +163,8 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 "self.within_class_std_dev_ has at least 1 zero standard deviation. "
                 "Inputs within the same classes for at least 1 feature are identical.",
-                stacklevel=2,
+                stacklevel=4,
             )
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_classes(self, classes: np.ndarray, error: type[ValueError]) -> None:

@@ -200,7 +200,7 @@ def codes_of(values: np.ndarray, categories: np.ndarray) -> np.ndarray:
     Returns
     -------
     codes : ndarray of shape (n_samples,), dtype intp
-        Places in `categories`; -1 for values that are not there.
+        Positions in `categories`; -1 for values that are not there.
     """
     if values.dtype.kind not in NUMERIC or categories.dtype.kind not in NUMERIC:
         return Codes(items(categories), range(categories.size)).of(values)

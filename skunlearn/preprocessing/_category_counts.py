@@ -182,7 +182,7 @@ class Removed:
     def _shown(
         self, column: int, left: np.ndarray, there: np.ndarray, kept: tuple[ColumnTable, np.ndarray]
     ) -> np.ndarray:
-        """Put the first of the equal values left in the place of each category touched."""
+        """Show each category touched as the first remaining one of the equal values looks."""
         start = self.counts.spans[column].start
         positions = {
             slot + start: position for position, slot in enumerate(np.flatnonzero(there).tolist())

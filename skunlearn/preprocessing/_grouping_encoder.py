@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._compat import fit_context
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Replacement
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import Removal, Self
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, count, is_nan
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
@@ -30,7 +30,7 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
     max_categories: int | None
     min_frequency: float | None
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
         """Find the categories of each feature.
 
@@ -51,8 +51,6 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
         self : object
             Fitted encoder.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._check_parameters()
         for name in ("_infrequent_indices", "_default_to_infrequent_mappings"):
             self.__dict__.pop(name, None)
@@ -62,7 +60,6 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
         self.__dict__.update(self._settle(self.categories_, numbers, samples.n_samples))
         self._counts = CategoryCounts()
         self._hold(samples)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_parameters(self) -> None:

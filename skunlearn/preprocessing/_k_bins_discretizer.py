@@ -13,7 +13,7 @@ import numpy as np
 import sklearn.preprocessing
 from threadpoolctl import threadpool_limits
 
-from skunlearn._compat import Interval, Options, StrOptions, fit_context
+from skunlearn._compat import Interval, Options, StrOptions
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer, NamesMixin
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._statistics.extremes import Extremes, least_of
@@ -23,13 +23,14 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     quantiles,
 )
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 
-_NAMESAKES = sklearn.preprocessing.KBinsDiscretizer
-_PARAMETERS = inspect.signature(_NAMESAKES).parameters
+_NAMESAKE = sklearn.preprocessing.KBinsDiscretizer
+_PARAMETERS = inspect.signature(_NAMESAKE).parameters
 # Releases of scikit-learn without the parameter interpolate; some warn that the default changes.
 _HAS_METHOD = "quantile_method" in _PARAMETERS
 _METHOD = _PARAMETERS["quantile_method"].default if _HAS_METHOD else "linear"
@@ -122,7 +123,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         "subsample": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
     }
-    _namesake_class = _NAMESAKES
+    _namesake_class = _NAMESAKE
     _unlearning_tags = UnlearningTags("bitwise")
 
     def __init__(
@@ -144,7 +145,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         self.subsample = subsample
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> KBinsDiscretizer:
@@ -170,8 +171,6 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         self : object
             Fitted discretizer.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(self, X, dtype="numeric")
         weight = check_weights(self, sample_weight, X)
@@ -187,7 +186,6 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         self._order, self._extremes = OrderStatistics(), Extremes()
         self.__dict__.pop("_encoder", None)
         self.__dict__.update(self._recompute(self._samples.slots()))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _new_encoder(self, n_bins: np.ndarray) -> Any:
@@ -209,7 +207,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
     def _by_namesake(self, X: Any, weight: np.ndarray | None = None) -> dict[str, Any]:
         """Have scikit-learn find the bins of some rows."""
         parameters = {name: getattr(self, name) for name in _PARAMETERS}
-        namesake = _NAMESAKES(**parameters | {"subsample": None, "random_state": None})
+        namesake = _NAMESAKE(**parameters | {"subsample": None, "random_state": None})
         with threadpool_limits(1, user_api="openmp"):  # k-means adds up in the order of threads
             namesake.fit(X, sample_weight=weight)
         return self._attributes(namesake.bin_edges_, namesake.n_bins_)

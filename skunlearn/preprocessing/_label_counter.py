@@ -63,7 +63,7 @@ class LabelCounter(UnlearnerMixin, TransformerMixin, BaseEstimator, auto_wrap_ou
         return self._counts.taking(samples.X, rows)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
-        """Tell whether the labels left have the same codes: those that go come after all others."""
+        """Tell whether remaining labels keep their codes: those that go come after all others."""
         old, new = self.classes_, after.classes_
         return old is new or np.array_equal(codes_of(new, old), np.arange(new.size))
 

@@ -13,11 +13,11 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.sparsefuncs import min_max_axis
 
-from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._samples.tables import dense
 from skunlearn._statistics.extremes import Extremes, least_of
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
@@ -89,7 +89,7 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         self.copy = copy
         self.clip = clip
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> MaxAbsScaler:
         """Compute the maximum absolute value of each feature.
 
@@ -115,8 +115,6 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
                 "clip=True needs a release of scikit-learn whose MaxAbsScaler has `clip`: "
                 "pip install -U scikit-learn"
             )
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(
             self,
@@ -134,7 +132,6 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
             low, high = least_of(X), least_of(X, np.maximum)
         attributes = self._attributes(np.maximum(np.abs(low), np.abs(high)))
         self.__dict__.update(attributes, n_samples_seen_=X.shape[0])
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _attributes(self, max_abs: np.ndarray) -> dict[str, Any]:

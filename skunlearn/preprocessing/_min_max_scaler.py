@@ -11,10 +11,10 @@ from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.metaestimators import available_if
 
-from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._statistics.extremes import Extremes, least_of
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
@@ -107,7 +107,7 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         self.copy = copy
         self.clip = clip
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> MinMaxScaler:
         """Compute the minimum and maximum of each feature.
 
@@ -128,8 +128,6 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         self : object
             Fitted scaler.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         if self.feature_range[0] >= self.feature_range[1]:
             raise ValueError(
                 "Minimum of desired feature range must be smaller than maximum. Got "
@@ -146,7 +144,6 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         X = self._samples.X
         least = np.concatenate([least_of(X), -least_of(X, np.maximum)])
         self.__dict__.update(self._attributes(least), n_samples_seen_=X.shape[0])
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _attributes(self, least: np.ndarray) -> dict[str, Any]:

@@ -75,8 +75,8 @@ class OrdinalEncoder(OneToOneFeatureMixin, GroupingEncoder):
     Notes
     -----
     The promise is 'bitwise'. When the last row of a category goes, later categories move up by one
-    code; in a pipeline the steps that follow are then fitted anew, unless no row left has another
-    code than before.
+    code; in a pipeline the steps that follow are then fitted anew, unless all remaining rows have
+    the codes that they had.
 
     Examples
     --------

@@ -10,12 +10,13 @@ import sklearn.preprocessing
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
 from skunlearn._kernels.column_moments import scale_of
 from skunlearn._kernels.power_transform import best_exponents, transform_in_place
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
@@ -110,7 +111,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         self.standardize = standardize
         self.copy = copy
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> PowerTransformer:
         """Find the exponent of each feature.
 
@@ -131,13 +132,10 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
         self : object
             Fitted transformer.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = self._checked(X, reset=True)
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
         self.__dict__.update(self._attributes(self._samples.slots(), ValueError))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _checked(self, X: Any, *, reset: bool, copy: bool = False, positive: bool = True) -> Any:

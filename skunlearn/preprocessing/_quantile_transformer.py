@@ -11,7 +11,7 @@ import sklearn.preprocessing
 from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin
 
-from skunlearn._compat import Interval, StrOptions, fit_context
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
 from skunlearn._samples.tables import take
@@ -21,6 +21,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     quantiles,
 )
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
@@ -126,7 +127,7 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransforme
         self.random_state = random_state
         self.copy = copy
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> QuantileTransformer:
         """Compute the quantiles of each feature.
 
@@ -153,8 +154,6 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransforme
                 "The number of quantiles cannot be greater than the number of samples used. Got "
                 f"{self.n_quantiles} quantiles and {self.subsample} samples."
             )
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(
             self,
@@ -168,13 +167,12 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransforme
             warnings.warn(
                 f"n_quantiles ({self.n_quantiles}) is greater than the total number of samples "
                 f"({X.shape[0]}). n_quantiles is set to n_samples.",
-                stacklevel=2,
+                stacklevel=4,
             )
         self._seed = self._choose_seed(self.random_state)
         self._hold_samples(X, sources=(source, None, None), sample_ids=sample_ids)
         self._order = OrderStatistics()
         self.__dict__.update(self._recompute(self._samples.slots()))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_zeros(self, X: Any) -> None:
@@ -183,7 +181,7 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransforme
                 warnings.warn(
                     "'ignore_implicit_zeros' takes effect only with sparse matrix. This parameter "
                     "has no effect.",
-                    stacklevel=3,
+                    stacklevel=5,
                 )
         elif not self.ignore_implicit_zeros and (X.data < 0).any():
             raise ValueError("QuantileTransformer only accepts non-negative sparse matrices.")

@@ -9,7 +9,6 @@ import sklearn.preprocessing
 from scipy import sparse, stats
 from sklearn.base import OneToOneFeatureMixin
 
-from skunlearn._compat import fit_context
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer
 from skunlearn._samples.tables import take
 from skunlearn._statistics.order_statistics import (
@@ -20,6 +19,7 @@ from skunlearn._statistics.order_statistics import (
     quantiles,
 )
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
@@ -118,7 +118,7 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         self.copy = copy
         self.unit_variance = unit_variance
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> RobustScaler:
         """Compute the median and the quantiles of each feature.
 
@@ -139,8 +139,6 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         self : object
             Fitted scaler.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(
             self,
@@ -161,7 +159,6 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
         self._order = OrderStatistics()
         X = self._samples.X
         self.__dict__.update(self._attributes(UnsortedColumns(X), X.shape[0]))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _attributes(self, columns: Columns, n_samples: int) -> dict[str, Any]:

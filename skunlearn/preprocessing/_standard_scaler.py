@@ -12,10 +12,10 @@ from sklearn.utils.sparsefuncs import inplace_column_scale
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import cast, to_host
-from skunlearn._compat import fit_context
 from skunlearn._kernels.column_moments import rounding, scale_of
 from skunlearn._statistics import column_moments
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_array, check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -81,7 +81,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
     The promise is 'numerical' with relative tolerance 1e-10. Moments are updated by subtraction
     [1]_; the error estimate grows with the ratio of a column's former scatter to its present one,
     and where it would pass the tolerance (a removed outlier dominated the column, or the column
-    became constant) the moments are computed anew from the rows that are left.
+    became constant) the moments are computed anew from the remaining rows.
 
     References
     ----------
@@ -110,7 +110,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         self.with_mean = with_mean
         self.with_std = with_std
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> StandardScaler:
@@ -136,8 +136,6 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         self : object
             Fitted scaler.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X = validate_data(
             self,
@@ -154,7 +152,6 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
             X, None, weight, sources=(source, None, sample_weight), sample_ids=sample_ids
         )
         self.__dict__.update(self._recompute(self._samples.slots()))
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _recompute(self, rows: np.ndarray) -> dict[str, Any]:

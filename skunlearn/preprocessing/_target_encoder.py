@@ -13,10 +13,11 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import to_host
-from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y, fit_context
+from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y
 from skunlearn._samples.hashing import hash_rows_for, mix64
 from skunlearn._samples.tables import take
 from skunlearn._unlearning.commit import Replacement
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, distinct
 from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
@@ -146,7 +147,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> TargetEncoder:
         """Learn the encodings from all rows.
 
@@ -169,13 +170,10 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         self : object
             Fitted encoder.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._fit_with_target(X, y, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any, *, sample_ids: Any = None) -> np.ndarray:
         """Learn the encodings, and encode each row by the rows of other folds.
 
@@ -200,11 +198,8 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         ValueError
             If all rows, being few, fall into one fold.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         self._fit_with_target(X, y, sample_ids)
         encoded = self._cross_fitted(self._samples.slots())
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return encoded
 
     def _fit_with_target(self, X: Any, y: Any, sample_ids: Any) -> None:

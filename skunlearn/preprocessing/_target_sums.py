@@ -14,7 +14,9 @@ LARGEST = 1e140
 
 
 class TargetSums:
-    """Number, sum and scatter of targets in each of many positions, for one target or many classes.
+    """Number, sum and scatter of targets per position, for one target or many classes.
+
+    A position stands for a category of a column, or for all rows.
 
     Parameters
     ----------
@@ -147,7 +149,7 @@ def _window(y: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
 def encode(
     numbers: np.ndarray, totals: np.ndarray, scatters: np.ndarray, smooth: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink the mean of each position towards that of the last position, where every row is.
+    """Shrink the mean of each position towards that of the last one, which stands for all rows.
 
     Parameters
     ----------

@@ -139,8 +139,6 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
                 "kernel='precomputed' cannot be unlearned from: every kernel matrix passed to "
                 "predict would need other columns after a request. Pass the kernel as a callable."
             )
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, sample_weight)
         X, y = validate_data(
             self,
@@ -160,7 +158,6 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         attributes = self._solve(self._samples.slots())
         attributes["_machines"] = Machines()
         self.__dict__.update(attributes)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
 
     def _check_targets(self, y: Any) -> np.ndarray:
         return y

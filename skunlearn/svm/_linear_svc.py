@@ -12,9 +12,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
+from skunlearn._compat import Interval, StrOptions, check_sample_weight
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -167,7 +168,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.max_iter = max_iter
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> LinearSVC:
@@ -199,8 +200,6 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             If `penalty`, `loss` or `multi_class` is not supported, or there is a single class.
         """
         self._check_supported()
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, y, sample_weight)
         X, y = validate_data(
             self,
@@ -222,7 +221,6 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         check_two_classes(self, np.unique(y))
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self.__dict__.update(self._solve(self._samples.slots(), None)[0])
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _check_supported(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas
 
-from skunlearn._linalg.inverse import EPS, Factor
+from skunlearn._linalg.inverse import Factor
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 

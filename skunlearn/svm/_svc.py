@@ -13,8 +13,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skunlearn._compat import StrOptions, fit_context
+from skunlearn._compat import StrOptions
 from skunlearn._mixins.labels import check_two_remain, encoded
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.svm._base import BaseSVM, Problem, like_rows
 
@@ -200,7 +201,7 @@ class SVC(ClassifierMixin, BaseSVM):
         self.break_ties = break_ties
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> SVC:
         """Fit the model.
 

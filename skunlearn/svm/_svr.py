@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skunlearn._compat import Interval, fit_context
+from skunlearn._compat import Interval
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.svm._base import BaseSVM, Problem, like_rows
 
@@ -153,7 +154,7 @@ class SVR(RegressorMixin, BaseSVM):
         self.verbose = verbose
         self.max_iter = max_iter
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> SVR:
         """Fit the model.
 

@@ -185,7 +185,7 @@ def test_progress_in_a_pipe_is_a_line(capsys):
 
 
 @pytest.mark.parametrize("n_classes", [0, 2, 3])
-def test_every_model_has_a_counterpart(make_table, n_classes):
+def test_every_model_has_a_namesake(make_table, n_classes):
     found = contenders(make_table(n_classes=n_classes), seed=0, jobs=1)
     assert len({contender.name for contender in found}) == len(found) > 2
     for contender in found:

@@ -3,9 +3,9 @@ import gzip
 import numpy as np
 import pytest
 
-from skunlearn._demo._errors import DemoError
 from skunlearn._demo._file import read_file
 from skunlearn._demo._pipelines import MAX_CATEGORIES
+from skunlearn._demo._table import DemoError
 
 pd = pytest.importorskip("pandas")
 

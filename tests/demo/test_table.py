@@ -3,8 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skunlearn._demo._errors import DemoError
-from skunlearn._demo._table import find_ids, split_table
+from skunlearn._demo._table import DemoError, find_ids, split_table
 
 pytestmark = pytest.mark.fast
 

@@ -206,7 +206,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             f"{parameter} was not declared and is read from the rows, which epsilon does not "
             f"cover. Pass {parameter}=..., from what is known without looking at the rows.",
             PrivacyLeakWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _grow(self, described: dict[str, Any]) -> PrivateTrees:

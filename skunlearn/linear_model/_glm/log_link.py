@@ -12,9 +12,10 @@ from sklearn.metrics import d2_tweedie_score
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, namespace
-from skunlearn._compat import Interval, StrOptions, fit_context, with_loss
+from skunlearn._compat import Interval, StrOptions, with_loss
 from skunlearn._mixins.scoring import scored
 from skunlearn._unlearning.commit import reads_one_version
+from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm.losses_array_api import single_loss
 from skunlearn.linear_model._glm.model import GLM
@@ -43,7 +44,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
     def _power(self) -> float:
         """Return the power of the variance function."""
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> LogLinkRegressor:
@@ -74,8 +75,6 @@ class LogLinkRegressor(RegressorMixin, GLM):
         ValueError
             If y has values outside the range of the distribution.
         """
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         sources = (X, None, sample_weight)
         X, y = validate_data(
             self,
@@ -96,7 +95,6 @@ class LogLinkRegressor(RegressorMixin, GLM):
             )
         weight = check_weights(self, sample_weight, X, ensure_non_negative=True)
         self._solve(sources, X, y, weight, sample_ids)
-        context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=dict)
         return self
 
     def _problem(self, weights: np.ndarray) -> Problem:

@@ -103,7 +103,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
                 "columns, or penalise more if a hyperplane separates the classes.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         self.__dict__.update(
             {

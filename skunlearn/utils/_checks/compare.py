@@ -64,7 +64,7 @@ def broken_promise(model: Any, retrained: Any, X: Any) -> Difference | None:
         The unlearned model.
 
     retrained : estimator
-        The same estimator fitted on the rows that are left.
+        The same estimator fitted on the remaining rows.
 
     X : array-like of shape (n_samples, n_features)
         Rows on which outputs are compared.

@@ -92,7 +92,7 @@ def _parts(thing: Any) -> list[Any]:
 
 
 def floats(model: Any) -> dict[bytes, str]:
-    """Map every float64 reachable from a model to a position where it is.
+    """Map every float64 reachable from a model to where it is found.
 
     Round numbers are left out, they say little, and so is what is no float by its size or by the
     dtype of its array.

@@ -30,7 +30,7 @@ def assert_law(
 ) -> None:
     """Fit on all rows and unlearn the requests one after the other; compare with retraining.
 
-    Where `fit` refuses the rows that are left, `unlearn` must refuse as well.
+    Where `fit` refuses the remaining rows, `unlearn` must refuse as well.
     """
     requests = [list(request) for request in requests]
     forgotten = [i for request in requests for i in request]
@@ -71,7 +71,7 @@ def _assert_refused(
     except ValueError as other:
         complaint = f"it raised {other!r}"
     raise AssertionError(
-        f"{name}: fit refuses the rows that are left ({circumstance}: {refusal}), so unlearn "
+        f"{name}: fit refuses the remaining rows ({circumstance}: {refusal}), so unlearn "
         f"must raise NotUnlearnableError; {complaint}."
     )
 

@@ -1,34 +1,24 @@
-"""Transformers that rest on order statistics: requests against refitting scikit-learn's."""
+"""Scalers and other transformers of columns: requests against refitting the namesake."""
 
 import numpy as np
 import pytest
-import sklearn.impute
 import sklearn.preprocessing
 
-from benchmarks.tools import scaled
-from skunlearn.impute import SimpleImputer
+from benchmarks.tools import largest_gap, note_ratios, requests, scaled
 from skunlearn.preprocessing import (
     KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
+    PowerTransformer,
     QuantileTransformer,
     RobustScaler,
+    StandardScaler,
 )
 
 
 @pytest.fixture(scope="module")
 def table(rng):
     return rng.normal(size=(scaled(100_000), 50))
-
-
-@pytest.fixture(scope="module")
-def gaps(rng, table):
-    return np.where(rng.random(table.shape) < 0.1, np.nan, table)
-
-
-def requests(rng, n_samples, size, count):
-    ids = rng.permutation(n_samples)[: size * count]
-    return ids.tolist() if size == 1 else np.split(ids, count)
 
 
 def run(race, rng, X, model, namesake, names, *, size=1, mark, label=""):
@@ -48,6 +38,39 @@ def run(race, rng, X, model, namesake, names, *, size=1, mark, label=""):
         mark=mark,
         gap=gap,
         refits=4,
+    )
+
+
+def test_standard_scaler(race, rng, table):
+    X = table
+    model, namesake = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler()
+    race(
+        f"StandardScaler {len(X):,} x 50, 1 row(s)",
+        model,
+        requests(rng, len(X), 1, 900),
+        lambda: namesake.fit(X),
+        mark=2000,
+        gap=lambda: largest_gap(model, namesake.fit(X[model.sample_ids_]), ["mean_", "var_"]),
+    )
+
+
+def test_standard_scaler_against_negative_weights(race, rng, table):
+    X = table
+    model, namesake = StandardScaler().fit(X), sklearn.preprocessing.StandardScaler().fit(X)
+    minus = np.array([-1.0])
+    ids = iter(rng.permutation(len(X)))
+    race(
+        "  the same against partial_fit(weight -1)",
+        model,
+        requests(rng, len(X), 1, 900),
+        lambda: namesake.partial_fit(X[[next(ids)]], sample_weight=minus),
+        mark=10,
+        gap=lambda: largest_gap(
+            model,
+            sklearn.preprocessing.StandardScaler().fit(X[model.sample_ids_]),
+            ["mean_", "var_"],
+        ),
+        refits=100,
     )
 
 
@@ -79,15 +102,19 @@ def test_k_bins_discretizer(race, rng, table):
     run(race, rng, table, KBinsDiscretizer(), namesake, ["bin_edges_"], mark=100)
 
 
-@pytest.mark.parametrize(("strategy", "mark"), [("mean", 500), ("median", 500)])
-def test_simple_imputer(race, rng, gaps, strategy, mark):
-    namesake = sklearn.impute.SimpleImputer(strategy=strategy)
-    model = SimpleImputer(strategy=strategy)
-    run(race, rng, gaps, model, namesake, ["statistics_"], mark=mark, label=f" ({strategy})")
-
-
-def test_most_frequent(race, rng):
-    X = rng.integers(0, 20, size=(scaled(100_000), 50)).astype(float)
-    namesake = sklearn.impute.SimpleImputer(strategy="most_frequent")
-    model = SimpleImputer(strategy="most_frequent")
-    run(race, rng, X, model, namesake, ["statistics_"], mark=50, label=" (mode)")
+@pytest.mark.parametrize("method", ["yeo-johnson", "box-cox"])
+def test_power_transformer(race, note, rng, method):
+    X = rng.gamma(2.0, size=(scaled(10_000), 50))
+    model = PowerTransformer(method)
+    namesake = sklearn.preprocessing.PowerTransformer(method=method)
+    task = f"PowerTransformer({method}) {len(X):,} x 50"
+    note_ratios(note, task, model, namesake, X, times=1)
+    race(
+        f"{task}, 1 row",
+        model.fit(X),
+        rng.permutation(len(X))[:10].tolist(),
+        lambda: namesake.fit(X),
+        mark=5,
+        gap=lambda: largest_gap(model, namesake.fit(X[model.sample_ids_]), ["lambdas_"]),
+        refits=2,
+    )

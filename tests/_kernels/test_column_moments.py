@@ -12,7 +12,7 @@ UNIT_WEIGHTS = np.empty(0)
 
 
 def state_of(X, weights, labels, n_classes):
-    """Moments and tally computed from rows."""
+    """Return moments and counts computed from rows."""
     parts = [np.flatnonzero(labels == c) for c in range(n_classes)] + [np.arange(len(X))]
     moments = np.stack(
         [
@@ -30,7 +30,7 @@ def state_of(X, weights, labels, n_classes):
 @pytest.mark.fast
 @pytest.mark.parametrize("seed", [0, 7, 42])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_removal_gives_the_moments_of_the_rows_left(seed, weighted):
+def test_removal_gives_the_moments_of_the_remaining_rows(seed, weighted):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(50, 3))
     weights = rng.exponential(size=50) if weighted else UNIT_WEIGHTS
@@ -40,11 +40,11 @@ def test_removal_gives_the_moments_of_the_rows_left(seed, weighted):
     before = state_of(X, weights, labels, 3)
     copies = [part.copy() for part in before]
     moments, counts = remove_labelled_rows(*before, X, weights, labels[rows], rows)
-    expected, expected_tally = state_of(
+    expected, expected_counts = state_of(
         X[keep], weights[keep] if weighted else weights, labels[keep], 3
     )
     np.testing.assert_allclose(moments[:, :3], expected[:, :3], rtol=1e-12, atol=1e-13)
-    np.testing.assert_array_equal(counts[:2], expected_tally[:2])
+    np.testing.assert_array_equal(counts[:2], expected_counts[:2])
     np.testing.assert_array_equal(counts[2, :3], np.bincount(labels[rows], minlength=3) > 0)
     for part, copy in zip(before, copies, strict=True):
         np.testing.assert_array_equal(part, copy)

@@ -1,0 +1,51 @@
+"""What every `fit` does first and last: parameters are checked, and callbacks hear of it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from skunlearn._compat import fit_context
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def fit_task(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]:
+    """Decorate a method that fits: check parameters, and tell callbacks when it begins and ends.
+
+    For methods without subtasks; one that has some calls `_init_callback_context` itself, under
+    scikit-learn's own `fit_context`, once it knows how many.
+
+    Parameters
+    ----------
+    prefer_skip_nested_validation : bool
+        Whether estimators fitted inside need not check their parameters; False where the user
+        passes such estimators or a metric.
+
+    Returns
+    -------
+    decorator : callable
+        Takes a method ``fit(self, X, y=None, ...)``, whatever it calls its first parameter.
+    """
+
+    def decorator(fit: Fit) -> Fit:
+        first = list(inspect.signature(fit).parameters)[1]
+
+        @functools.wraps(fit)
+        def announced(self: Any, *args: Any, **kwargs: Any) -> Any:
+            given = dict(zip((first, "y"), args, strict=False)) | kwargs
+            task = {"estimator": self, "X": given.get(first), "y": given.get("y")}
+            context = self._init_callback_context()
+            context.call_on_fit_task_begin(**task)
+            result = fit(self, *args, **kwargs)
+            context.call_on_fit_task_end(**task, reconstruction_attributes=dict)
+            return result
+
+        checked: Fit = fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)(
+            announced
+        )
+        return checked
+
+    return decorator
