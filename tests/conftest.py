@@ -1,14 +1,24 @@
-"""Fixtures shared by all tests."""
+"""What all tests share: seeds, and how many examples hypothesis draws."""
 
 from __future__ import annotations
 
 import os
 
-DEFAULT_SEEDS = "0 7 42"
+import pytest
+from hypothesis import settings
+
+# Tests hold for any seed; one is enough to find most faults.
+SEED, MORE_SEEDS = 42, (0, 7)
+
+settings.register_profile("short", max_examples=10, deadline=None)
+settings.register_profile("long", max_examples=60, deadline=None)
+settings.load_profile("short")
 
 
 def pytest_generate_tests(metafunc):
     """Run tests that ask for `global_random_seed` with each seed of SKUNLEARN_TEST_SEEDS."""
     if "global_random_seed" in metafunc.fixturenames:
-        seeds = os.environ.get("SKUNLEARN_TEST_SEEDS", DEFAULT_SEEDS)
-        metafunc.parametrize("global_random_seed", [int(seed) for seed in seeds.split()])
+        chosen = os.environ.get("SKUNLEARN_TEST_SEEDS", "").split()
+        more = [pytest.param(seed, marks=pytest.mark.long) for seed in MORE_SEEDS]
+        seeds = [int(seed) for seed in chosen] or [SEED, *more]
+        metafunc.parametrize("global_random_seed", seeds)

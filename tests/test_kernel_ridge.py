@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.kernel_ridge
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -80,7 +80,6 @@ def test_targets_weights_and_sparse_rows(weighted, alpha, as_sparse, global_rand
     assert sparse.issparse(model.X_fit_) == as_sparse
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_and_error_estimate_for_any_penalty_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -271,9 +271,7 @@ def quiet(test):
             test(data)
 
     wrapped.__name__ = test.__name__
-    return settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))(
-        given(st.data())(wrapped)
-    )
+    return settings(suppress_health_check=list(HealthCheck))(given(st.data())(wrapped))
 
 
 def draw_ids(data, rng, n):

@@ -8,7 +8,7 @@ import uuid
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -250,7 +250,6 @@ def test_rows_are_found_by_value_and_target(kind):
     assert store.find(kind(X)).tolist() == [1, 2, 3, 4]
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     ids=st.lists(st.one_of(st.integers(0, 6), st.sampled_from("abc")), min_size=1, max_size=90),
     data=st.data(),

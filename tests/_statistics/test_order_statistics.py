@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import sparse
@@ -77,7 +77,6 @@ def test_medians_are_those_of_numpy(dtype, n, global_random_seed):
     assert_array_equal(medians(UnsortedColumns(X), doubled=True), np.ma.getdata(masked))
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_columns_without_rows_are_those_of_the_rows_left(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

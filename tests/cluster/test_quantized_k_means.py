@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.cluster
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.exceptions import ConvergenceWarning
@@ -28,7 +28,6 @@ def assert_bitwise(model, again):
 
 @pytest.mark.fast
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
 @pytest.mark.filterwarnings("ignore:Only:sklearn.exceptions.ConvergenceWarning")
 def test_law(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**20)))

@@ -8,7 +8,7 @@ import sklearn.decomposition
 import sklearn.linear_model
 import sklearn.pipeline
 import sklearn.preprocessing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -111,7 +111,6 @@ def test_glms_behind_a_scaler_equal_a_refitted_pipeline(kind, weighted, global_r
     assert pipe.unlearning_report_.guarantee.kind == "numerical"
 
 
-@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_any_sequence_of_requests(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_digits, make_friedman1
@@ -186,7 +186,6 @@ def test_a_row_stays_in_its_trees_whatever_else_is_there(global_random_seed):
             assert np.abs(whole - less).sum() == n_per_row
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     data=st.data(),
     max_samples=st.sampled_from([0.1, 0.5, 1.0]),

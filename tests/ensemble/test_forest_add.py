@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -26,7 +26,6 @@ def assert_same_model(model, again, X):
 
 @pytest.mark.fast
 @pytest.mark.parametrize("regresses", [False, True])
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_rows_that_come_and_go(regresses, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -131,7 +131,6 @@ def test_times_and_intervals_are_categories():
 
 @pytest.mark.fast
 @pytest.mark.parametrize("regresses", [False, True])
-@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_law(regresses, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

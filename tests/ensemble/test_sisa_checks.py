@@ -30,13 +30,12 @@ def expected_failures(estimator):
     }
 
 
+# The default instances are checked with all public estimators.
 @parametrize_with_checks(
     [
-        SISAClassifier(),
         SISAClassifier(n_shards=1),
         SISAClassifier(LogisticRegression()),
         SISAClassifier(LinearSVC(), voting="hard"),
-        SISARegressor(),
         SISARegressor(n_shards=1),
         SISARegressor(Ridge()),
     ],
@@ -49,7 +48,6 @@ def test_sklearn_compatible(estimator, check):
 
 @parametrize_with_unlearning_checks(
     [
-        SISAClassifier(),
         SISAClassifier(LinearSVC(), n_shards=2, voting="hard"),
         SISAClassifier(GaussianNB()),
         SISARegressor(random_state=0),

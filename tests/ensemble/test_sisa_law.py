@@ -3,7 +3,7 @@
 import joblib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import sparse
@@ -71,7 +71,6 @@ def problems(draw):
 
 
 @pytest.mark.fast
-@settings(max_examples=60, deadline=None)
 @given(problem=problems(), soft=st.booleans())
 @pytest.mark.parametrize(
     "make",

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.ensemble
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -44,7 +44,6 @@ def draw_model(data, regresses):
 
 @pytest.mark.fast
 @pytest.mark.parametrize("regresses", [False, True])
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law(regresses, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.feature_extraction.text
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -113,7 +113,6 @@ def test_weights_are_scikit_learns(norm, smooth_idf):
     assert not hasattr(plain, "idf_")
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_for_any_documents_ids_and_order(data):
     words = st.lists(st.sampled_from(["red", "blue", "pear", "of", "x"]), max_size=5)

@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.feature_selection
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -100,7 +100,6 @@ def test_sparse_rows_equal_dense_ones(function, global_random_seed):
     assert_array_equal(thin.transform(sparse.csr_array(X)).toarray(), dense.transform(X))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     function = data.draw(st.sampled_from(FUNCTIONS))

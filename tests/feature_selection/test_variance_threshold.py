@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import sklearn.feature_selection
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -44,7 +44,6 @@ def test_fit_and_requests_equal_scikit_learn(threshold, form, global_random_seed
         assert_array_equal(ours.to_predictor().transform(X), namesake.transform(X))
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     n, d = data.draw(st.integers(2, 30)), data.draw(st.integers(1, 4))

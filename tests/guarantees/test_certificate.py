@@ -20,7 +20,7 @@ from skunlearn.linear_model._glm.problem import Factor, state_at
 N_CASES = max(60, int(2500 * float(os.environ.get("SKUNLEARN_TEST_SCALE", "0.06"))))
 
 pytestmark = [
-    pytest.mark.statistical,
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 

@@ -17,7 +17,7 @@ SCALE = float(os.environ.get("SKUNLEARN_TEST_SCALE", "0.06"))
 # Probability of a false alarm of one attack on a model that keeps its promise.
 ALPHA = 1e-5
 
-pytestmark = pytest.mark.statistical
+pytestmark = pytest.mark.long
 
 
 def kept_problem(model):

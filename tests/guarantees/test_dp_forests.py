@@ -25,6 +25,8 @@ KEY = bytes(32)
 # Probability that an attack "proves" too much although the claim is right.
 ALPHA = 1e-5
 
+pytestmark = pytest.mark.long
+
 
 class World:
     """A small table, or that table without the row that the attacker looks for."""

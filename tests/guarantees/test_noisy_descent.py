@@ -184,6 +184,7 @@ def test_the_simulation_is_what_the_estimator_does():
     assert np.std(releases) == pytest.approx(many.std(), rel=0.2)
 
 
+@pytest.mark.long
 def test_unlearned_and_retrained_cannot_be_told_apart(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     problem = Problem(rng, noise=0.05, epsilon=0.5, delta=1e-3)
@@ -201,6 +202,7 @@ def test_unlearned_and_retrained_cannot_be_told_apart(global_random_seed):
     assert proved(quiet, problem.fitted(kept, 0.1), 1e-3) > claimed
 
 
+@pytest.mark.long
 def test_requests_in_sequence_cannot_be_told_apart(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     problem = Problem(rng, noise=0.1, epsilon=0.5, delta=1e-3)
@@ -213,6 +215,7 @@ def test_requests_in_sequence_cannot_be_told_apart(global_random_seed):
         assert proved(w, problem.fitted(kept), 1e-3) <= claimed <= 0.5
 
 
+@pytest.mark.long
 def test_an_adaptive_requester_breaks_langevin_and_not_the_secret_state(global_random_seed):
     """The requester deletes the row only where the published weight is high (Gupta et al. 2021)."""
     rng = np.random.default_rng(global_random_seed)
@@ -241,6 +244,7 @@ def test_an_adaptive_requester_breaks_langevin_and_not_the_secret_state(global_r
     assert proved(-np.abs(after - before), -np.abs(again - before), 1e-3) <= claimed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_secret_iterates_stay_within_their_bound_for_adaptive_requests(
     n_classes, global_random_seed
@@ -272,6 +276,7 @@ def test_secret_iterates_stay_within_their_bound_for_adaptive_requests(
         assert max(shares) < 1.0
 
 
+@pytest.mark.long
 def test_all_releases_together_say_no_more_of_a_row_than_epsilon_spent(global_random_seed):
     """Replace the telling row; the requester deletes row 0 or 1, whichever the releases suggest."""
     rng = np.random.default_rng(global_random_seed)

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.impute
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -61,7 +61,6 @@ def draw_table(data, rng, n):
     return X, missing
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -98,7 +97,6 @@ def test_law_for_any_rows_ids_and_order(data):
             assert_same_outputs(outputs, before)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_for_objects(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

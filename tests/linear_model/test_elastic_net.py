@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.linear_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -78,7 +78,6 @@ def test_equals_scikit_learn(model, targets, weighted, parameters, global_random
 
 
 @pytest.mark.fast
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.linear_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, sparse
@@ -106,7 +106,6 @@ def test_log_link_models_equal_scikit_learn(cls, parameters, weighted, global_ra
     assert predictor.score(X, y) == pytest.approx(ours.score(X, y), abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_law_of_polished_models(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import sklearn.linear_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, sparse
@@ -77,7 +77,6 @@ def test_is_the_optimum_before_and_after(parameters, weighted, global_random_see
     assert_array_equal(predictor.predict(X), model.predict(X))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.linear_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -190,7 +190,6 @@ def test_a_table_that_becomes_wide_by_unlearning(global_random_seed):
         assert relative_gap(model, again) < 1e-8
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import sklearn.naive_bayes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
@@ -32,7 +32,6 @@ def assert_bitwise(model, again):
 
 @pytest.mark.fast
 @given(data=st.data())
-@settings(deadline=None, max_examples=50)
 def test_law(data):
     n_samples, n_features = data.draw(st.integers(2, 20)), data.draw(st.integers(1, 3))
     X = data.draw(arrays(np.int64, (n_samples, n_features), elements=st.integers(0, 5)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn.naive_bayes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
@@ -35,7 +35,6 @@ def documents(seed, n_samples=80, n_features=30):
 @pytest.mark.fast
 @every
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
 def test_law(Model, data):
     n_samples = data.draw(st.integers(2, 25))
     n_features = data.draw(st.integers(1, 4))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn.naive_bayes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_wine
 
@@ -25,7 +25,6 @@ def assert_within_tolerance(model, again):
 
 @pytest.mark.fast
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
 def test_law(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     n_samples, n_features = data.draw(st.integers(3, 40)), data.draw(st.integers(1, 4))

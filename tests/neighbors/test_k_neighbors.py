@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import sklearn.neighbors
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
@@ -55,7 +55,6 @@ def blobs(seed, n_samples=60, n_features=3):
 @pytest.mark.fast
 @both
 @given(data=st.data())
-@settings(deadline=None, max_examples=25)
 def test_law_where_many_distances_are_equal(Model, data):
     n_samples = data.draw(st.integers(3, 40))
     X = data.draw(arrays(np.float64, (n_samples, 2), elements=st.integers(-2, 2)))

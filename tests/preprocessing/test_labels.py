@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.preprocessing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -91,7 +91,6 @@ def test_equal_scikit_learn_before_and_after(model, draw, global_random_seed):
     np.testing.assert_array_equal(*(v.toarray() if sparse.issparse(v) else v for v in (a, b)))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_for_any_labels_ids_and_order(data):
     n = data.draw(st.integers(2, 20))

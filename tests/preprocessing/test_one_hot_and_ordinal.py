@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 import sklearn.preprocessing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.utils.fixes import parse_version
@@ -110,7 +110,6 @@ def check_against_scikit_learn(ours, X, rng):
     assert_same_outputs(ours.to_predictor(), namesake, pick(X, kept))
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     n = data.draw(st.integers(2, 30))

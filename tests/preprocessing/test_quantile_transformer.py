@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import sklearn.preprocessing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy import sparse
@@ -28,7 +28,6 @@ def table(rng, n, dtype=np.float64):
     return X
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_without_a_subsample(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
@@ -49,7 +48,6 @@ def test_law_without_a_subsample(data):
         assert_same(ours, namesake.fit(X[np.isin(ids, ours.sample_ids_)]))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_with_a_subsample(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

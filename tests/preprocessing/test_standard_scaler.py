@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.preprocessing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -80,7 +80,6 @@ def test_sparse_rows_equal_scikit_learn_and_the_law(with_std, weighted, global_r
     assert_allclose(ours.transform(X).toarray(), namesake.transform(X).toarray(), rtol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     n = data.draw(st.integers(2, 40))

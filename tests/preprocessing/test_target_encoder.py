@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sklearn.preprocessing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import DataConversionWarning
@@ -97,7 +97,6 @@ def test_fit_and_transform_equal_scikit_learn_before_and_after(draw, smooth, glo
     assert ours.unlearning_report_.guarantee.kind == "bitwise"
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_targets_ids_and_order(data):
     n = data.draw(st.integers(3, 30))
@@ -273,7 +272,6 @@ def test_what_cannot_be_is_refused():
     assert TargetEncoder(shuffle="deprecated", random_state="deprecated").fit(X, y)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.floats(-1e140, 1e140).filter(lambda value: value == 0 or abs(value) > 1e-140),

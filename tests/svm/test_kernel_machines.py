@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.svm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -149,7 +149,6 @@ def test_balanced_class_weights_are_chosen_anew(global_random_seed):
     assert_allclose(model.decision_function(X), namesake.decision_function(X), atol=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import sklearn.svm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -59,7 +59,6 @@ def test_equal_scikit_learn_before_and_after(params, weighted, n_classes, global
             assert_array_equal(model.predict(table), namesake.predict(X))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_law_for_any_rows_ids_and_order(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))

@@ -18,6 +18,7 @@ N_SAMPLES = 66
 N_FEATURES = 4
 N_CLASSES = 3
 N_CATEGORIES = 4
+N_COMPARED = 12
 
 # How far apart numbers are that become different words.
 _WORD = 0.5
@@ -60,8 +61,15 @@ def _select(value: Any, keep: np.ndarray) -> Any:
     return value[keep]
 
 
-def _rows_of(X: Any) -> list[Any]:
-    return [_select(X, np.arange(X.shape[0]) == row) for row in range(X.shape[0])]
+def _some_held(model: Any, X: Any) -> Any:
+    """Select rows that the model holds, no more than it takes to compare outputs."""
+    chosen = np.zeros(X.shape[0], dtype=bool)
+    for row in np.eye(X.shape[0], dtype=bool):
+        if model.find_samples(_select(X, row)).size > 0:
+            chosen |= row
+        if chosen.sum() == N_COMPARED:
+            break
+    return _select(X, chosen)
 
 
 def kind_of_rows(estimator: Any) -> str | None:
@@ -172,7 +180,7 @@ def assert_like_retrained(name: str, model: Any, retrained: Any, X: Any, circums
     """Fail, saying where, unless an unlearned model keeps its promise."""
     # Other rows may have categories that it never saw.
     if get_tags(retrained).input_tags.categorical or kind_of_rows(retrained) == "labels":
-        X = _select(X, np.array([retrained.find_samples(row).size > 0 for row in _rows_of(X)]))
+        X = _some_held(retrained, X)
     difference = broken_promise(model, retrained, X)
     if difference is not None:
         raise AssertionError(

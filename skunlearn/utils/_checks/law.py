@@ -32,15 +32,29 @@ def assert_law(
 
     Where `fit` refuses the remaining rows, `unlearn` must refuse as well.
     """
-    requests = [list(request) for request in requests]
-    forgotten = [i for request in requests for i in request]
-    kept = rows.without(forgotten)
-    model = fitted(estimator, rows)
+    assert_law_of_each(name, estimator, rows, {circumstance: requests})
+
+
+def assert_law_of_each(
+    name: str, estimator: Any, rows: Rows, ways: dict[str, Iterable[Any]]
+) -> None:
+    """Assert the law for several ways to forget the same rows; they share one retrained model."""
+    split = {way: [list(request) for request in requests] for way, requests in ways.items()}
+    gone = [set().union(*requests) for requests in split.values()]
+    assert all(ids == gone[0] for ids in gone), "these ways leave different rows"
     try:
-        retrained = fitted(estimator, kept)
+        retrained = fitted(estimator, rows.without(gone[0]))
     except ValueError as refusal:
-        _assert_refused(name, model, requests, circumstance, refusal)
+        for way, requests in split.items():
+            _assert_refused(name, fitted(estimator, rows), requests, way, refusal)
         return
+    for way, requests in split.items():
+        _assert_forgets(name, fitted(estimator, rows), retrained, rows.X, requests, way)
+
+
+def _assert_forgets(
+    name: str, model: Any, retrained: Any, X: Any, requests: list[list[Any]], circumstance: str
+) -> None:
     for request in requests:
         returned = model.unlearn(request)
         if returned is not model:
@@ -51,7 +65,7 @@ def assert_law(
             f"{name}: after unlearn ({circumstance}) `sample_ids_` must be the kept ids in "
             f"training order, {len(expected)} of them; it holds {len(model.sample_ids_)}."
         )
-    assert_like_retrained(name, model, retrained, rows.X, circumstance)
+    assert_like_retrained(name, model, retrained, X, circumstance)
 
 
 def _assert_refused(
@@ -91,11 +105,14 @@ def check_law_any_order_and_split(name: str, estimator: Any, seed: int = 0) -> N
     rng = np.random.default_rng(seed)
     for n_ids in (12, len(rows.ids) - 9):
         ids = some_ids(rows, rng, n_ids)
-        assert_law(name, estimator, rows, [ids], f"{n_ids} rows at once")
         cuts = np.sort(rng.integers(0, n_ids, size=3)).tolist()
         batches = [ids[a:b] for a, b in zip([0, *cuts], [*cuts, n_ids], strict=True)]
-        assert_law(name, estimator, rows, batches[::-1], f"{n_ids} rows in four batches")
-        assert_law(name, estimator, rows, [ids + ids[:3]], f"{n_ids} rows, some named twice")
+        ways = {
+            f"{n_ids} rows at once": [ids],
+            f"{n_ids} rows in four batches": batches[::-1],
+            f"{n_ids} rows, some named twice": [ids + ids[:3]],
+        }
+        assert_law_of_each(name, estimator, rows, ways)
 
 
 def check_law_repeated_ids(name: str, estimator: Any, seed: int = 0) -> None:
@@ -118,9 +135,11 @@ def check_law_vanished_class(name: str, estimator: Any, seed: int = 0) -> None:
     names = np.array(["class a", "class b", "class c"])[rows.y]
     for y in (rows.y, names):
         gone = rows.ids[rows.y == last].tolist()
-        assert_law(name, estimator, rows.replace(y=y), [gone], "the last class vanishes")
-        halves = [gone[::2], gone[1::2]]
-        assert_law(name, estimator, rows.replace(y=y), halves, "the last class vanishes in two")
+        ways = {
+            "the last class vanishes": [gone],
+            "the last class vanishes in two": [gone[::2], gone[1::2]],
+        }
+        assert_law_of_each(name, estimator, rows.replace(y=y), ways)
     gone = rows.ids[rows.y != last].tolist()
     assert_law(name, estimator, rows, [gone], "a single class is left")
 

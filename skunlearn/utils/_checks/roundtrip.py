@@ -47,6 +47,7 @@ def check_copies_are_complete_and_independent(name: str, estimator: Any, seed: i
     """Check that copies equal the model, forget like it, and do not share its rows."""
     rows = make_rows(estimator, seed)
     ids = some_ids(rows, np.random.default_rng(seed), 30)
+    retrained = fitted(estimator, rows.without(ids))
     for way, duplicate in COPIES.items():
         for n_before in (0, 25):
             model = fitted(estimator, rows).unlearn(ids[:n_before])
@@ -64,7 +65,6 @@ def check_copies_are_complete_and_independent(name: str, estimator: Any, seed: i
                 raise AssertionError(
                     f"{name}: unlearning in a copy ({when}) changed the original: {difference}."
                 )
-            retrained = fitted(estimator, rows.without(ids))
             assert_like_retrained(name, twin, retrained, rows.X, f"in a copy by {when}")
             other = duplicate(model)
             model.unlearn(ids[n_before:])

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -117,7 +117,6 @@ def test_kernels_equal_their_python(global_random_seed):
 
 
 @pytest.mark.fast
-@settings(max_examples=300, deadline=None)
 @given(st.lists(FLOATS, min_size=2, max_size=30), st.integers(0, 2**64 - 1), st.integers(1, 64))
 def test_intervals_are_those_of_the_thresholds(values, key, n_candidates):
     values = np.unique(np.array(values, dtype=np.float32) + np.float32(0.0))
@@ -135,7 +134,6 @@ def test_intervals_are_those_of_the_thresholds(values, key, n_candidates):
 
 
 @pytest.mark.fast
-@settings(max_examples=200, deadline=None)
 @given(st.lists(FLOATS, min_size=4, max_size=30), st.integers(0, 2**64 - 1))
 def test_a_lattice_stays_where_a_row_at_the_end_leaves(values, key):
     values = np.unique(np.array(values, dtype=np.float32) + np.float32(0.0))
@@ -207,7 +205,6 @@ def test_rows_are_in_trees_by_their_ids_alone(n_per_row, global_random_seed):
 
 
 @pytest.mark.fast
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_the_best_candidate_of_two_classes(data):
     n_grid = data.draw(st.integers(1, 20))
