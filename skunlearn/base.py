@@ -150,9 +150,9 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         return None
 
     def _choose_seed(self, random_state: Any) -> int:
-        """Draw the seed of a fit; a pipeline that refits a step hands on the one it had."""
-        kept = self.__dict__.pop("_seed_to_keep", None)
-        return draw_seed(random_state) if kept is None else kept
+        """Draw the seed of a fit, unless one is handed over."""
+        seed = self._taken_over.seed
+        return draw_seed(random_state) if seed is None else seed
 
     def _read_locks(self) -> list[AbstractContextManager[Any]]:
         """Return what predicting methods hold meanwhile; only those that read rows need a lock."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +13,7 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import named, take
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import Removal, Replacement, snapshot
+from skunlearn._unlearning.hand_over import NOTHING, HandOver
 from skunlearn._unlearning.step_input import Source, StepInput
 
 
@@ -22,6 +25,7 @@ class Step:
     """
 
     _names_steps: ClassVar[bool] = False  # in the errors that it raises
+    _handed: HandOver
     _samples: SampleStore
 
     def _after(self, removal: Removal) -> Any:
@@ -54,9 +58,32 @@ class Step:
             state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
         return [Replacement(self, state, None)]
 
-    def _hand_on(self, fresh: Any) -> None:
-        """Give a clone that is to be fitted in this one's place what should stay, or saves work."""
-        fresh._seed_to_keep = self.__dict__.get("_seed")
+    def _handed_over(self) -> HandOver:
+        """Return what stays, or saves work, when a clone is fitted in this one's place."""
+        return HandOver(seed=self.__dict__.get("_seed"))
+
+    def _fit_from(self: Any, handed: HandOver, X: Any, y: Any = None, **arguments: Any) -> Any:
+        """Fit in the place of another model, and return the estimator."""
+        with self._taking_over(handed):
+            return self.fit(X, y, **arguments)
+
+    @contextmanager
+    def _taking_over(self, handed: HandOver) -> Iterator[None]:
+        """Let `fit` find what is handed over; nothing of it stays."""
+        former = self._taken_over
+        self._handed = handed
+        try:
+            yield
+        finally:
+            if former is NOTHING:
+                del self._handed
+            else:
+                self._handed = former
+
+    @property
+    def _taken_over(self) -> HandOver:
+        """What was handed over to the `fit` that is under way."""
+        return self.__dict__.get("_handed", NOTHING)
 
     def _outputs_at(self: Any, positions: np.ndarray) -> Any:
         """Return what `fit_transform` made of rows held, by their positions in training order."""

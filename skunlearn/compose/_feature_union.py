@@ -116,7 +116,7 @@ class FeatureUnion(StackedTransformers, sklearn.pipeline.FeatureUnion):
         return super()._parallel_func(X, y, func, self._with_ids(routed_params))
 
     def _hstack(self, Xs: Any) -> Any:
-        if "_ids_to_hand_on" in self.__dict__:
+        if "_handed" in self.__dict__:  # this is `fit`
             names = [name for name, _ in self._parts()]
             self._widths = {name: X.shape[1] for name, X in zip(names, Xs, strict=True)}
         return super()._hstack(Xs)

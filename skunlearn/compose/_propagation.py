@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -178,17 +179,15 @@ class Propagation:
         kept = store.slots_without(rows)
         ids = store.ids_of(kept)
         fresh = clone(step)
-        step._hand_on(fresh)
         arguments = step._fit_arguments(kept)
         _shown_to(
             name,
             step,
-            fresh.fit,
+            partial(fresh._fit_from, step._handed_over()),
             self._rows_now(name, ids),
             step._fit_targets(kept),
             **arguments,
         )
-        fresh.__dict__.pop("_seed_to_keep", None)
         self.replacements += step._adopt(fresh)
         self.guarantees.append(fresh._guarantee_of_fit())
         self.removals.append(Removal({}, n_refitted=1))

@@ -19,6 +19,7 @@ from skunlearn._samples.tables import native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.fit_task import fit_task
+from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn._validation import refuse_arrays
 from skunlearn.base import Removal, Self, UnlearnerMixin
@@ -145,18 +146,15 @@ class StackedTransformers(Composition):
                 f"on_memory='refit' fits {others} anew with each request and cannot replay fit "
                 f"parameters; got {sorted(params)}."
             )
-        self._ids_to_hand_on = None if routed else ids
-        try:
+        with self._taking_over(HandOver(sample_ids=None if routed else ids)):
             outputs = self._namesake_class.fit_transform(self, X, y, **params)
-        finally:
-            del self._ids_to_hand_on
         keeps_in = any(self._keeps_in(part) for _, part in self._parts())
         self._hold_rows(self._columns_held(X) if keeps_in else np.empty((n_samples, 0)), y, ids)
         return outputs
 
     def _with_ids(self, routed_params: Any) -> Any:
         """Add the ids to what scikit-learn is about to hand to the parts' `fit`."""
-        ids = self.__dict__.get("_ids_to_hand_on")
+        ids = self._taken_over.sample_ids
         if ids is None:
             return routed_params
         handed = {}

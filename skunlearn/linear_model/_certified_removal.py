@@ -103,7 +103,7 @@ class CertifiedRemoval(LogisticRegression):
                 f"retrained model, without noise. The target has {self.classes_.size} classes."
             )
         X = self._within_norm(X)
-        before = self.__dict__.pop("_seed_to_keep", None)
+        before = self._taken_over.seed
         self._seed = self._new_key() if before is None else digest(before, b"refit")
         self.noise_scale_ = self._budget() / self._mu()
         self._tilt = self._draw_tilt(b"fit", X.shape[1] + self.fit_intercept)

@@ -264,9 +264,8 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
 
     def _first_seed(self) -> bytes:
         """Return the seed of the first noise; a pipeline that refits hands on the next one."""
-        before = self.__dict__.pop("_seed_to_keep", None)
-        if before is not None:
-            return before
+        if self._taken_over.seed is not None:
+            return self._taken_over.seed
         if self.random_state is None:
             return secrets.token_bytes(32)
         return hashlib.blake2b(str(draw_seed(self.random_state)).encode(), digest_size=32).digest()

@@ -123,7 +123,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         `targets` is what is declared about targets, by the name of the attribute.
         """
         declared = {"bounds_": self._declared_bounds()} | targets
-        key = self.__dict__.pop("_seed_to_keep", None)
+        key = self._taken_over.seed
         if key is None:
             key = self._new_key()
         terms = self._choose_terms(key)

@@ -25,6 +25,7 @@ from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
+from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest.change import UnlearningCost
@@ -164,14 +165,15 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
 
     def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
         """Fit a clone on rows as they are held, where no tree stays as it is."""
-        fresh = clone(self)
-        fresh._seed_to_keep = self._forest.seed
-        fresh._categorical_to_keep = self.is_categorical_
-        fresh.fit(X, y, sample_weight=weight, sample_ids=sample_ids)
+        handed = HandOver(self._forest.seed, is_categorical=self.is_categorical_, as_held=True)
+        fresh = clone(self)._fit_from(handed, X, y, sample_weight=weight, sample_ids=sample_ids)
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
             fresh.feature_names_in_ = names
         return self._adopt(fresh)
+
+    def _handed_over(self) -> HandOver:
+        return HandOver(self._forest.seed)
 
     def add(
         self: Self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None

@@ -104,8 +104,8 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     ) -> tuple[Any, Any, Any]:
         """Validate X, y and weights; the rows in memory of our own."""
         source, numbers = X, None
-        if "_categorical_to_keep" in self.__dict__:  # X is what was held
-            is_categorical = self.__dict__.pop("_categorical_to_keep")
+        if self._taken_over.as_held:
+            is_categorical = self._taken_over.is_categorical
         else:
             is_categorical = find_categorical(X, self.categorical_features)
             if is_categorical is not None:

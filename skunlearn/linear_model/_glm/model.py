@@ -17,6 +17,7 @@ from skunlearn._array_api import to_host
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import native, take
 from skunlearn._unlearning.commit import Removal, snapshot
+from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -120,10 +121,10 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     def _start(self, problem: Problem) -> State:
         """Start at a guess, or where a part of the rows has its optimum."""
         theta = self._guess(problem)
-        former = self.__dict__.pop("_former", theta[:0])
+        former = self._taken_over.start
         radius = _radius(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
-        if former.size == theta.size and problem.penalty.any():
+        if former is not None and former.size == theta.size and problem.penalty.any():
             theta = former
         elif step >= _LEAST_STEP and problem.weights[::step].any():
             fewer = replace(
@@ -249,9 +250,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         attributes = {"_state": state, **counts, **self._attributes(state.theta)}
         return Removal(attributes, guarantee, n_refitted)
 
-    def _hand_on(self, fresh: Any) -> None:
-        super()._hand_on(fresh)
-        fresh._former = self._in_input_coordinates(self._state.theta)
+    def _handed_over(self) -> HandOver:
+        start = self._in_input_coordinates(self._state.theta)
+        return replace(super()._handed_over(), start=start)
 
     def _refit_without(self, rows: np.ndarray) -> Removal:
         """Fit a clone on the remaining rows, where the model changes its shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def assert_law(
 
 
 def assert_law_of_each(
-    name: str, estimator: Any, rows: Rows, ways: dict[str, Iterable[Any]]
+    name: str, estimator: Any, rows: Rows, ways: Mapping[str, Iterable[Any]]
 ) -> None:
     """Assert the law for several ways to forget the same rows; they share one retrained model."""
     split = {way: [list(request) for request in requests] for way, requests in ways.items()}
