@@ -11,9 +11,10 @@ from unittest import mock
 
 import numpy as np
 
-from skunlearn.utils._checks.compare import differ, outputs_of
 from skunlearn.utils._checks.data import assert_like_retrained, fitted, make_rows, some_ids
 from skunlearn.utils._checks.tracing import at_each_line, count_lines
+from skunlearn.utils._compare import outputs_of
+from skunlearn.utils._difference import differ
 
 N_FAULTS = 12
 N_READS = 60
