@@ -175,7 +175,7 @@ class Inverse:
 
     def settling(self, positions: np.ndarray) -> Replacement:
         """Return the change that ends :meth:`absorb`."""
-        state = {"n_taken": 0, "places": positions, "error": self.error + EPS, "settled": True}
+        state = {"n_taken": 0, "positions": positions, "error": self.error + EPS, "settled": True}
         if 2 * positions.size < len(self._matrix):
             matrix = self._matrix.take(positions, axis=0).take(positions, axis=1)
             state = vars(Inverse(matrix, self.error + EPS))
@@ -189,7 +189,10 @@ class Inverse:
 
 
 class Inverses(dict[float, Inverse]):
-    """Inverses by the penalty that is part of their matrix."""
+    """Inverses by the penalty that is part of their matrix; copies and pickles are empty."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Inverses, ()
 
     def wipe(self) -> None:
         """Overwrite every one of them, when the owner has no more use for them."""
@@ -263,7 +266,7 @@ class Downdate:
         if n_after <= len(inverse._taken):
             inverse._taken[n_taken:n_after] = self._rows
             return Replacement(
-                inverse, {"n_taken": n_after, "places": self._positions}, NO_ROWS
+                inverse, {"n_taken": n_after, "positions": self._positions}, NO_ROWS
             ), "output"
         inverse.absorb(np.vstack([inverse._taken[:n_taken], self._rows]), self._positions)
         return inverse.settling(self._positions), "state"

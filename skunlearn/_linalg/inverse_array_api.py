@@ -192,7 +192,7 @@ class DeviceInverse(Inverse):
 
     def settling(self, positions: np.ndarray) -> Replacement:
         """Return the change that ends :meth:`absorb`."""
-        state = {"n_taken": 0, "places": positions, "error": self.error + EPS, "settled": True}
+        state = {"n_taken": 0, "positions": positions, "error": self.error + EPS, "settled": True}
         if 2 * positions.size < self._matrix.shape[0]:
             matrix = _picked(_picked(self._matrix, positions, 0), positions, 1)
             state = vars(DeviceInverse(matrix, self.error + EPS))
@@ -221,7 +221,7 @@ class DeviceDowndate(Downdate):
         if n_after <= inverse._taken.shape[0]:
             inverse._taken[n_taken:n_after, :] = self._rows
             return Replacement(
-                inverse, {"n_taken": n_after, "places": self._positions}, NO_ROWS
+                inverse, {"n_taken": n_after, "positions": self._positions}, NO_ROWS
             ), "output"
         xp = namespace(self._rows)
         inverse.absorb(xp.concat([inverse.taken(), self._rows], axis=0), self._positions)

@@ -11,7 +11,7 @@ import numpy as np
 import sklearn
 from scipy import sparse
 
-from skunlearn._compat import num_samples, wrap_output
+from skunlearn._compat import num_samples, with_callbacks, wrap_output
 from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import native
@@ -107,6 +107,7 @@ class StackedTransformers(Composition):
         self.fit_transform(X, y, sample_ids=sample_ids, **params)
         return self
 
+    @with_callbacks
     def fit_transform(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Any:
         """Fit all transformers and stack what they make of X.
 

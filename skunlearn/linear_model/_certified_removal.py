@@ -30,7 +30,7 @@ from skunlearn.linear_model._certified_noise import (
     sums_of_squares,
 )
 from skunlearn.linear_model._glm.certificate import certify
-from skunlearn.linear_model._glm.model import _LONGEST_STEP, _WORN, _at_home
+from skunlearn.linear_model._glm.model import _LONGEST_STEP, _WORN, _at_home, longest_row
 from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.problem import EPS, Factor, Problem, State, state_at
 from skunlearn.linear_model._logistic import LogisticRegression
@@ -63,6 +63,11 @@ class CertifiedRemoval(LogisticRegression):
     mechanism: str
     max_norm: float | None
     on_exhausted: str
+
+    _accounts = (
+        *("n_releases_", "budget_spent_", "budget_left_", "requests_until_refit_"),
+        *("_n_refits", "_n_steps"),
+    )
 
     @property
     def _unlearning_tags(self) -> UnlearningTags:
@@ -113,7 +118,6 @@ class CertifiedRemoval(LogisticRegression):
         problem = self._problem(self._weights())
         state = self._state
         state.radius = min(state.radius, self._declared_radius())
-        self._heaviest = float(problem.loss.class_weight.max())
         self.__dict__.update(self._sums(problem, state))
         spent = self._spent(problem, state, self._squares)
         if not spent <= self._limit():
@@ -335,7 +339,8 @@ class CertifiedRemoval(LogisticRegression):
         error = (
             LOGISTIC_THIRD * state.radius * self_concordance * math.sqrt(self._spectrum) * across
         )
-        weight = float(self._weights()[rows].sum()) * self._heaviest
+        heaviest = float(self._problem(self._weights()).loss.class_weight.max())
+        weight = float(self._weights()[rows].sum()) * heaviest
         curvature = state.radius * math.sqrt(before.theta @ before.theta) * size
         rounding = state.radius * weight * (rows.size + size + curvature)
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
@@ -403,7 +408,9 @@ class CertifiedRemoval(LogisticRegression):
         return super()._adopt(fresh)
 
     def _purge(self) -> dict[str, Any]:
-        state, sums = self._summed_anew(self._problem(self._weights()), self._state)
+        problem = self._problem(self._weights())
+        radius = min(longest_row(problem), self._declared_radius())
+        state, sums = self._summed_anew(problem, replace(self._state, radius=radius))
         return {"_state": state, **sums}
 
 

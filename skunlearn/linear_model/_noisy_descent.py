@@ -196,6 +196,8 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         "random_state": ["random_state"],
     }
 
+    _accounts = ("n_steps_", "epsilon_spent_", "_spent", "_gap")
+
     def __init__(
         self,
         alpha: float = 0.01,

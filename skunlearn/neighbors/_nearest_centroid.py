@@ -108,6 +108,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         "shrink_threshold": [Interval(Real, 0, None, closed="neither"), None],
         "priors": ["array-like", StrOptions({"uniform", "empirical"})],
     }
+    _float_residue = ("_moments", "_counts")
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
     classes_: np.ndarray
 

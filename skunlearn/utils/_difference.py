@@ -118,6 +118,8 @@ def _differences(ours: Any, theirs: Any, where: str, how: _How, seen: dict) -> I
         yield from _array_differences(ours, theirs, where, how, seen)
         return
     if isinstance(ours, _ATOMS):
+        if how.by_pickle and np.isinf(how.rtol) and isinstance(ours, bytes):
+            ours, theirs = len(ours), len(theirs)  # a secret seed
         if ours != theirs and (how.by_pickle or not np.isinf(how.rtol)):
             yield Difference(where, f"is {_brief(ours)}, should be {_brief(theirs)}")
         return
@@ -148,7 +150,7 @@ def _differences(ours: Any, theirs: Any, where: str, how: _How, seen: dict) -> I
             for position, (a, b) in enumerate(zip(ours, theirs, strict=True))
         ]
     else:
-        inside, expected = _inside(ours, how), _inside(theirs, how)
+        inside, expected = _insides(ours, theirs, how)
         pairs = [(where, inside, expected)]
         if isinstance(inside, tuple) and len(inside) == len(expected):
             pairs = [(where, a, b) for a, b in zip(inside, expected, strict=True)]
@@ -156,15 +158,24 @@ def _differences(ours: Any, theirs: Any, where: str, how: _How, seen: dict) -> I
         yield from _differences(a, b, name, how, seen)
 
 
-def _inside(thing: Any, how: _How) -> Any:
+def _insides(ours: Any, theirs: Any, how: _How) -> tuple[Any, Any]:
+    """Return containers that describe two objects of one type completely."""
+    if how.passed_over is None:
+        return _inside(ours, how.private), _inside(theirs, how.private)
+    if sparse.issparse(ours):  # its other attributes are what SciPy has found out so far
+        parts = ("shape", "row", "col", "coords", "indptr", "indices", "offsets", "data")
+        return tuple(tuple(getattr(t, part, None) for part in parts) for t in (ours, theirs))
+    names = {*how.passed_over(ours), *how.passed_over(theirs)}
+    return _stored(ours, names), _stored(theirs, names)
+
+
+def _inside(thing: Any, private: bool) -> Any:
     """Return containers that describe an object completely."""
-    if how.passed_over is not None:
-        return _stored(thing, how.passed_over(thing))
     if sparse.issparse(thing):
         canonical = thing.tocsr().sorted_indices()
         return (thing.shape, thing.dtype, canonical.indptr, canonical.indices, canonical.data)
     if hasattr(thing, "unlearn") and hasattr(thing, "get_params"):
-        if how.private:
+        if private:
             return vars(thing)
         return public_attributes(thing) | thing.get_params(deep=False)
     if hasattr(thing, "to_pandas") or hasattr(thing, "to_numpy"):
@@ -184,9 +195,15 @@ def _stored(thing: Any, passed_over: Collection[str]) -> Any:
     constructor, arguments, *rest = reduced
     parts = [list(part) if isinstance(part, Iterator) else part for part in rest]
     if parts and isinstance(parts[0], dict):
-        # In what order attributes were set tells which code ran, not on what.
-        parts[0] = {name: parts[0][name] for name in sorted(parts[0].keys() - set(passed_over))}
+        parts[0] = _without(parts[0], passed_over)
+    elif parts and isinstance(parts[0], tuple):  # attributes, and those in slots
+        parts[0] = tuple(_without(p, passed_over) if isinstance(p, dict) else p for p in parts[0])
     return (constructor, arguments, *parts)
+
+
+def _without(attributes: dict[str, Any], passed_over: Collection[str]) -> dict[str, Any]:
+    """Sort attributes by name: in what order they were set tells which code ran, not on what."""
+    return {name: attributes[name] for name in sorted(attributes.keys() - set(passed_over))}
 
 
 def _is_float(value: Any) -> bool:

@@ -115,7 +115,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Start at a guess, or where a part of the rows has its optimum."""
         theta = self._guess(problem)
         former = self.__dict__.pop("_former", theta[:0])
-        radius = _radius(problem)
+        radius = longest_row(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
         if former.size == theta.size and problem.penalty.any():
             theta = former
@@ -284,7 +284,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             state = replace(state, theta=self._seen(state.theta))
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
-        state = replace(state, radius=_radius(problem), gram=gram)
+        state = replace(state, radius=longest_row(problem), gram=gram)
         return attributes | {"_state": view._measured(problem, _at_home(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
@@ -331,12 +331,12 @@ def _at_home(problem: Problem, state: State) -> State:
 
 def _certify_at_home(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:
     """Certify with the Hessian evaluated where the model stands."""
-    state = replace(_at_home(problem, state), radius=_radius(problem))
+    state = replace(_at_home(problem, state), radius=longest_row(problem))
     factor = Factor(problem.full(state.hessian))
     return state, factor, certify(problem, state, factor, sharply=True)
 
 
-def _radius(problem: Problem) -> float:
+def longest_row(problem: Problem) -> float:
     """Return a power of two above the norm of every row that weighs."""
     largest = largest_norm(problem)
     return float(2.0 ** np.ceil(np.log2(largest))) if largest > 0.0 else 1.0

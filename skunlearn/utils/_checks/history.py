@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import warnings
 from collections.abc import Collection, Iterator
@@ -32,14 +33,14 @@ _TWINS = _GONE[:2]
 def check_history_independence(name: str, estimator: Any, seed: int = 0) -> None:
     """Check that the pickle of an unlearned model is that of one fitted on the remaining rows.
 
-    Of kind 'bitwise' it must be equal in everything; of kind 'numerical' in everything but floats,
-    which must be close; of other kinds in everything but floats. Not compared is what an estimator
-    declares: the outcome of the last request (`unlearning_report_`), its accounts (`_accounts`),
-    diagnostics of the last solve (unless the kind is 'bitwise'), and what `_wear` of a class says
-    of float sums: how far subtractions may have worn them. A predictor holds no accounts, that of
-    a certified model no diagnostics.
+    Of kind 'bitwise' it must be equal in everything; of kind 'numerical' floats must be close, of
+    other kinds they may be any. Not compared is what an estimator declares: the outcome of the last
+    request (`unlearning_report_`), its accounts (`_accounts`), and, unless the kind is 'bitwise',
+    diagnostics of the last solve; nor what keeps float sums from which rows were subtracted, and
+    how far that may have worn them (`_float_residue`), until sums are exact. A predictor holds no
+    accounts, and that of a certified model no diagnostics.
     """
-    for rows, circumstance in _cases(estimator, seed):
+    for number, (rows, circumstance) in enumerate(_cases(estimator, seed)):
         ids = list(dict.fromkeys(rows.ids[position] for position in _GONE))
         orders = {
             "one request": [ids],
@@ -48,12 +49,20 @@ def check_history_independence(name: str, estimator: Any, seed: int = 0) -> None
         }
         with warnings.catch_warnings():  # of constant columns and the like
             warnings.simplefilter("ignore", UserWarning)
-            retrained = fitted(estimator, rows.without(ids))
+            try:
+                retrained = fitted(estimator, rows.without(ids))
+            except ValueError:
+                if number == 0:
+                    raise
+                continue  # what the law says of
+            if _tags(retrained).scope == "output":
+                retrained.purge()
+            whole = fitted(estimator, rows)
             for order, requests in orders.items():
-                model = fitted(estimator, rows)
+                model = copy.deepcopy(whole)
                 for request in requests:
                     model.unlearn(request)
-                if _tags(model).scope == "output":
+                if _tags(model).scope == "output":  # until `purge` a documented residue is stored
                     model.purge()
                 _compare(name, model, retrained, f"{circumstance}; {order}")
 
@@ -85,8 +94,8 @@ def _compare(name: str, model: Any, retrained: Any, circumstance: str) -> None:
     secret = {*_accounts(model), *(DIAGNOSTICS if kind == "certified" else ())}
     if published & secret:
         raise AssertionError(
-            f"{name}: the predictor publishes {sorted(published & secret)}, which tells of requests "
-            "and is no part of the promise."
+            f"{name}: the predictor publishes {sorted(published & secret)}, which tells of "
+            "requests and is no part of the promise."
         )
 
 
@@ -96,7 +105,7 @@ def _accounts(model: Any) -> tuple[str, ...]:
 
 def _declared(thing: Any, kind: str) -> Collection[str]:
     """Return the attributes of a part of a model that need not be as retraining gives them."""
-    names = {*_accounts(thing), *getattr(type(thing), "_wear", ())}
+    names = {*_accounts(thing), *getattr(type(thing), "_float_residue", ())}
     if hasattr(thing, "get_params"):
         tags = get_unlearning_tags(thing) if hasattr(thing, "unlearn") else None
         names |= {"unlearning_report_"}
@@ -110,10 +119,6 @@ def _cases(estimator: Any, seed: int) -> Iterator[tuple[Rows, str]]:
     rng = np.random.default_rng(seed)
     rows = make_rows(estimator, seed)
     kind, tags = kind_of_rows(estimator), get_tags(estimator)
-    if takes_weights(estimator):
-        weight = rng.random(len(rows.ids)) + 0.5
-        weight[_GONE] *= 8
-        rows = rows.replace(weight=weight)
     stays = np.ones(len(rows.ids), dtype=bool)
     stays[_GONE] = False
     lone = _with_lone_values(rows, kind, tags)
@@ -121,16 +126,20 @@ def _cases(estimator: Any, seed: int) -> Iterator[tuple[Rows, str]]:
     mixed[_GONE] = [f"eve {position}" for position in _GONE]
     mixed[_TWINS] = mixed[_TWINS[0]]
     yield lone.replace(ids=mixed), "extreme values, levels or words leave, and ids of another type"
-    if kind != "table":
-        return
     long: Any = rows.ids.tolist()
     long[_GONE[0]] = 1 << 63
+    if takes_weights(estimator):
+        weight = rng.random(len(rows.ids)) + 0.5
+        weight[_GONE] *= 8
+        yield lone.replace(weight=weight, ids=long), "heavy rows leave, and a long id"
+    if kind != "table":
+        return
     X = rows.X.copy()
     X[stays, 1] = X[stays, 1][0]
     y = rows.y
     if tags.classifier_tags is not None and n_classes(tags) > 2:
         y = np.where(stays, y, y.max() + 1)
-    yield rows.replace(X=X, y=y, ids=long), "a column becomes constant, a class and a long id leave"
+    yield rows.replace(X=X, y=y, ids=long), "a column becomes constant, a class leaves"
     if tags.input_tags.sparse:
         thin = np.where(stays[:, None] & (rng.random(X.shape) < 0.5), 0.0, lone.X)
         yield rows.replace(X=sparse.csr_array(thin)), "the fullest rows of a sparse table leave"
