@@ -14,6 +14,7 @@ from scipy import sparse
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import hash_ids
 from skunlearn._samples.ids import Kind, as_keys, joined_ids, shown
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import hash_rows, rows_equal, take, wipe
 from skunlearn.exceptions import UnknownSampleError
 
@@ -432,6 +433,7 @@ class SampleStore:
             state = self.__dict__ | dict.fromkeys(("_by_id", "_by_value", "_id_hashes"))
             if self.n_removed:
                 state |= self._without_empty_slots()
+            state |= {name: narrowed(state[name]) for name in ("X", "y")}
         del state["lock"]
         return state
 

@@ -52,7 +52,7 @@ class JointMoments:
         Removals since then. Peak and updates together bound the rounding error.
     """
 
-    _float_residue: ClassVar[tuple[str, ...]] = ("low", "peak", "n_updates")
+    _float_residue: ClassVar[tuple[str, ...]] = ("mean", "low", "peak", "n_updates")
 
     weight: float
     mean: np.ndarray

@@ -18,6 +18,7 @@ from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
+from skunlearn._samples.strings import narrowed
 from skunlearn._unlearning.commit import Removal, Replacement, reads_one_version
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
@@ -374,7 +375,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         samples, descent = self._samples, self._descent
         kept = samples.slots_without(rows)
         labels: Any = samples.y
-        classes = np.unique(labels[kept])
+        classes = np.unique(narrowed(labels[kept]))
         if classes.size < 2:
             raise NotUnlearnableError(
                 "The request would leave one class only, and NoisyDescentClassifier needs two: "

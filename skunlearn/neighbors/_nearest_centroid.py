@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions, fit_context
 from skunlearn._kernels.column_moments import remove_labelled_rows, rounding
+from skunlearn._samples.strings import narrowed
 from skunlearn._statistics.column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -267,7 +268,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         touched = np.zeros(classes.size, dtype=bool)
         touched[labels] = True
         if not held.all():
-            classes = classes[held[:-1]]
+            classes = narrowed(classes[held[:-1]])
             self._check_classes(classes, NotUnlearnableError)
             moments, counts = moments.compress(held, axis=0), counts.compress(held, axis=1)
             touched = touched[held[:-1]]

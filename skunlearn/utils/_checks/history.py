@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from skunlearn._unlearning.tags import get_unlearning_tags
+from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.utils._checks.data import (
     N_CATEGORIES,
     Rows,
@@ -42,11 +43,9 @@ def check_history_independence(name: str, estimator: Any, seed: int = 0) -> None
     """
     for number, (rows, circumstance) in enumerate(_cases(estimator, seed)):
         ids = list(dict.fromkeys(rows.ids[position] for position in _GONE))
-        orders = {
-            "one request": [ids],
-            "one request per id": [[i] for i in ids],
-            "one request per id, the last one first": [[i] for i in ids[::-1]],
-        }
+        orders = {"one request": [ids], "one request per id": [[i] for i in ids]}
+        if _tags(estimator).kind in ("bitwise", "numerical"):
+            orders["one request per id, the last one first"] = orders["one request per id"][::-1]
         with warnings.catch_warnings():  # of constant columns and the like
             warnings.simplefilter("ignore", UserWarning)
             try:
@@ -60,8 +59,13 @@ def check_history_independence(name: str, estimator: Any, seed: int = 0) -> None
             whole = fitted(estimator, rows)
             for order, requests in orders.items():
                 model = copy.deepcopy(whole)
-                for request in requests:
-                    model.unlearn(request)
+                try:
+                    for request in requests:
+                        model.unlearn(request)
+                except NotUnlearnableError:  # a part of the rows may be what `fit` refuses
+                    if len(requests) == 1:
+                        raise
+                    continue
                 if _tags(model).scope == "output":  # until `purge` a documented residue is stored
                     model.purge()
                 _compare(name, model, retrained, f"{circumstance}; {order}")
@@ -138,7 +142,10 @@ def _cases(estimator: Any, seed: int) -> Iterator[tuple[Rows, str]]:
     X[stays, 1] = X[stays, 1][0]
     y = rows.y
     if tags.classifier_tags is not None and n_classes(tags) > 2:
-        y = np.where(stays, y, y.max() + 1)
+        y = [
+            f"class {label}" if stay else "a last class"
+            for label, stay in zip(y, stays, strict=True)
+        ]
     yield rows.replace(X=X, y=y, ids=long), "a column becomes constant, a class leaves"
     if tags.input_tags.sparse:
         thin = np.where(stays[:, None] & (rng.random(X.shape) < 0.5), 0.0, lone.X)
@@ -160,9 +167,7 @@ def _with_lone_values(rows: Rows, kind: str | None, tags: Any) -> Rows:
     elif kind == "texts":
         X[_GONE] = [f"{text} eve{position}" for position, text in zip(_GONE, X[_GONE], strict=True)]
     else:
-        X = X.astype(object)
-        X[_GONE] = "a longer label than all others"
-        X = X.astype(str)
+        X = ["a longer label than others" if at in _GONE else x for at, x in enumerate(X.tolist())]
     return rows.replace(X=X)
 
 
