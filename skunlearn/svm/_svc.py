@@ -14,7 +14,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skunlearn._compat import StrOptions, fit_context
-from skunlearn._samples.strings import narrowed
 from skunlearn.base import reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._base import BaseSVM, Problem, like_rows
@@ -318,7 +317,7 @@ class SVC(ClassifierMixin, BaseSVM):
     def _publish(
         self, slots: np.ndarray, thetas: list[np.ndarray], intercepts: list[float]
     ) -> dict[str, Any]:
-        classes, codes = np.unique(narrowed(self._fit_targets(slots)), return_inverse=True)
+        classes, codes = np.unique(self._fit_targets(slots), return_inverse=True)
         coef = np.zeros((classes.size - 1, slots.size))
         pairs = combinations(range(classes.size), 2)
         for (first, second), theta in zip(pairs, thetas, strict=True):
