@@ -160,7 +160,8 @@ class SampleStore:
         X, y, sample_weight
             The latter two None where the model holds none.
         """
-        return take(self.X, rows), take(self.y, rows), take(self.sample_weight, rows)
+        X, y = narrowed(take(self.X, rows)), narrowed(take(self.y, rows))
+        return X, y, take(self.sample_weight, rows)
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the ids of the given slots."""

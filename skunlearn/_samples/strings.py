@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,12 @@ def narrowed(values: Any) -> Any:
     Returns
     -------
     values : of the same kind
-        The same object where there is nothing to narrow.
+        The same array where there is nothing to narrow.
     """
     if hasattr(values, "arrays"):
-        arrays = [narrowed(array) for array in values.arrays]
-        same = all(new is old for new, old in zip(arrays, values.arrays, strict=True))
-        return values if same else values.map(narrowed)
+        twin = copy.copy(values)
+        twin.arrays = [narrowed(array) for array in values.arrays]
+        return twin
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "US":
         return values
     width = max(1, int(np.char.str_len(values).max(initial=0)))

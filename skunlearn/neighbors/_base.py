@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval, StrOptions, fit_context, search_buffers
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import own
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -47,8 +46,7 @@ class SearchIndex:
         """Fit scikit-learn's estimator, which in the absence of empty slots copies no row."""
         rows = (samples.X, samples.y)
         if samples.n_removed:
-            X, y, _ = samples.take(samples.slots())
-            rows = (X, narrowed(y))
+            rows = samples.take(samples.slots())[:2]
         searcher = model._namesake_class(**self._parameters(model)).fit(*rows)
         if hasattr(model, "feature_names_in_"):
             searcher.feature_names_in_ = model.feature_names_in_

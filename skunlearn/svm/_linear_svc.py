@@ -13,7 +13,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skunlearn._compat import Interval, StrOptions, check_sample_weight, fit_context
-from skunlearn._samples.strings import narrowed
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -259,7 +258,6 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     def _solve(self, slots: np.ndarray, starts: np.ndarray | None) -> tuple[dict[str, Any], float]:
         """Solve for the rows in the given slots, from the given points or from zero."""
         X, y, weight = self._samples.take(slots)
-        y = narrowed(y)
         classes = np.unique(y)
         X = augmented(X, self._scaling())
         own, others = self._costs(y, classes, weight)
