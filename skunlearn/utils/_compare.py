@@ -51,10 +51,10 @@ def broken_promise(model: Any, retrained: Any, X: Any) -> Difference | None:
     """
     tags: Any = get_unlearning_tags(model)
     ours, theirs = public_attributes(model), public_attributes(retrained)
-    if tags.kind != "bitwise":
-        for attributes in (ours, theirs):
-            for name in DIAGNOSTICS:
-                attributes.pop(name, None)
+    exempt = {*getattr(model, "_accounts", ()), *(DIAGNOSTICS if tags.kind != "bitwise" else ())}
+    for name in exempt:
+        ours.pop(name, None)
+        theirs.pop(name, None)
     if tags.kind in ("bitwise", "numerical"):
         rtol, private = _tolerance(tags), tags.kind == "bitwise"
         return differ(ours, theirs, rtol=rtol, private=private) or differ(

@@ -109,7 +109,7 @@ def _accounts(model: Any) -> tuple[str, ...]:
 
 def _declared(thing: Any, kind: str) -> Collection[str]:
     """Return the attributes of a part of a model that need not be as retraining gives them."""
-    names = {*_accounts(thing), *getattr(type(thing), "_float_residue", ())}
+    names = {*_accounts(thing), *getattr(thing, "_float_residue", ())}
     if hasattr(thing, "get_params"):
         tags = get_unlearning_tags(thing) if hasattr(thing, "unlearn") else None
         names |= {"unlearning_report_"}
