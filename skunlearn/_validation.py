@@ -18,6 +18,7 @@ from sklearn.utils import check_consistent_length
 from skunlearn._array_api import device_of, is_foreign, namespace, takes_writes, to_host
 from skunlearn._compat import check_sample_weight, check_y
 from skunlearn._samples.device_table import DeviceTable
+from skunlearn._samples.strings import narrowed
 
 _ABSENT = "no_validation"
 
@@ -62,7 +63,8 @@ def validate_data(
         return _validate_arrays(estimator, X, y, reset, **checks)
     if is_foreign(y):
         raise _mixture(estimator, "y", y, X)
-    return sklearn.utils.validation.validate_data(estimator, X, y, reset=reset, **checks)
+    checked = sklearn.utils.validation.validate_data(estimator, X, y, reset=reset, **checks)
+    return tuple(map(narrowed, checked)) if isinstance(checked, tuple) else narrowed(checked)
 
 
 def check_array(estimator: Any, X: Any, **checks: Any) -> Any:

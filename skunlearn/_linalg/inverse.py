@@ -189,7 +189,10 @@ class Inverse:
 
 
 class Inverses(dict[float, Inverse]):
-    """Inverses by the penalty that is part of their matrix."""
+    """Inverses by the penalty that is part of their matrix; copies and pickles are empty."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Inverses, ()
 
     def wipe(self) -> None:
         """Overwrite every one of them, when the owner has no more use for them."""

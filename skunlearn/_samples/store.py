@@ -14,6 +14,7 @@ from skunlearn._locks import ForkSafeRLock
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import hash_ids
 from skunlearn._samples.ids import Kind, as_keys, joined_ids, shown
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import hash_rows, rows_equal, take, wipe, writable
 from skunlearn.exceptions import UnknownSampleError
 
@@ -159,7 +160,8 @@ class SampleStore:
         X, y, sample_weight
             The latter two None where the model holds none.
         """
-        return take(self.X, rows), take(self.y, rows), take(self.sample_weight, rows)
+        X, y = narrowed(take(self.X, rows)), narrowed(take(self.y, rows))
+        return X, y, take(self.sample_weight, rows)
 
     def ids_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the ids of the given slots."""
@@ -437,6 +439,7 @@ class SampleStore:
         state = self.__dict__ | dict.fromkeys(("_by_id", "_by_value", "_id_hashes"))
         if self.n_removed:
             state |= self._without_empty_slots()
+        state |= {name: narrowed(state[name]) for name in ("X", "y")}
         del state["lock"]
         return state
 

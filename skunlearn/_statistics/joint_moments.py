@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -51,6 +51,8 @@ class JointMoments:
     n_updates : int
         Removals since then. Peak and updates together bound the rounding error.
     """
+
+    _float_residue: ClassVar[tuple[str, ...]] = ("mean", "low", "peak", "n_updates")
 
     weight: float
     mean: np.ndarray

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import named, take
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import Removal, Replacement, snapshot
@@ -129,7 +130,7 @@ class Step:
 
     def _fit_targets(self, rows: np.ndarray) -> Any:
         """Return targets of the given slots in the form in which `fit` takes them."""
-        return self._samples.publish(take(self._samples.y, rows))
+        return self._samples.publish(narrowed(take(self._samples.y, rows)))
 
 
 class FollowsMap(Step, metaclass=ABCMeta):

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn._linalg.precision import EPS
+from skunlearn._samples.strings import narrowed
 from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
@@ -108,7 +109,7 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
             moments[label] = moments_without(moments[label], X, None, gone) if left else None
         if None in moments:
             keep = np.array([part is not None for part in moments])
-            return self._refitted(rows, classes[keep])
+            return self._refitted(rows, narrowed(classes[keep]))
         attributes, error, n_refitted = self._derive(
             tuple(moments), classes, touched, lambda: self._samples.slots_without(rows), False
         )

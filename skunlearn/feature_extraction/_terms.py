@@ -99,7 +99,8 @@ class Terms:
     """Every term of the documents held, before any is left out of the vocabulary.
 
     Counts follow requests in place. A term that vanishes and was not in the vocabulary leaves an
-    empty position behind, so that the others keep theirs.
+    empty position behind, so that the others keep theirs. Empty positions are squeezed out when
+    they are a quarter of all, by :meth:`squeezed`, and in every pickle.
 
     Parameters
     ----------
@@ -170,12 +171,31 @@ class Terms:
             occurrences.update(counted)
         return TermsLeft(self, documents, occurrences, drop)
 
+    @property
+    def n_empty(self) -> int:
+        """Number of empty positions."""
+        return self.documents.size - len(self.positions)
+
+    def squeezed(self) -> Terms:
+        """Return the terms in arrays of their own, without empty positions."""
+        held = np.fromiter(self.positions.values(), np.intp, len(self.positions))
+        positions = dict(zip(self.positions, range(held.size), strict=True))
+        terms = Terms(positions, self.documents[held], self.occurrences[held])
+        terms.chosen = self.chosen[held]
+        return terms
+
     def wipe(self) -> None:
         """Overwrite the counts, when others take their place."""
         overwrite(self.documents, self.occurrences, self._n_terms)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_n_terms": None}
+        terms = self.squeezed() if self.n_empty else self
+        # A list, lest a pickle tell whether the vocabulary was once the very same dictionary.
+        return vars(terms) | {"positions": list(terms.positions), "_n_terms": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        positions = {term: position for position, term in enumerate(state["positions"])}
+        self.__dict__.update(state | {"positions": positions})
 
 
 class TermsLeft:
@@ -245,6 +265,11 @@ class TermsLeft:
     def of_vocabulary(self) -> np.ndarray:
         """Return in how many documents each term of the vocabulary will be, if that stays."""
         return self.documents()[self._terms.chosen]
+
+    def mostly_held(self) -> bool:
+        """Tell whether fewer than a quarter of the positions will be empty."""
+        n_vanishing = np.count_nonzero(self._documents == 0) if self._drop else 0
+        return 4 * (self._terms.n_empty + n_vanishing) < self._terms.documents.size
 
     def renumbered(self) -> Terms:
         """Return the terms in arrays of their own, without empty positions."""

@@ -163,7 +163,9 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         n_remaining = samples.n_samples - rows.size
         left = terms.taking(take(samples.X, rows), self._analyze(), drop=not fixed)
         try:
-            if fixed or left.keep_vocabulary(limits, samples.n_samples, n_remaining):
+            if fixed or (
+                left.keep_vocabulary(limits, samples.n_samples, n_remaining) and left.mostly_held()
+            ):
                 edit = Replacement(self, {}, np.empty(0, dtype=np.intp), left.edit())
                 return Removal(self._weights(left, n_remaining), replacements=(edit,))
             terms = left.renumbered()
@@ -172,6 +174,10 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
             raise NotUnlearnableError(f"{refusal} Nothing was changed.") from refusal
         state = {"_terms": terms, "vocabulary_": vocabulary}
         return Removal(state | self._weights(terms, n_remaining))
+
+    def _purge(self) -> dict[str, Any]:
+        terms = self._terms
+        return {} if terms is None or not terms.n_empty else {"_terms": terms.squeezed()}
 
     def _analyze(self) -> Callable[[Any], Any]:
         """Return what makes terms of a document held."""

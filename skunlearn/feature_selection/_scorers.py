@@ -111,6 +111,8 @@ class _OfClasses(Scorer):
 class AnovaScorer(_OfClasses):
     """`f_classif`: the moments of each class."""
 
+    _float_residue = ("moments", "updates")
+
     def __init__(self, classes: np.ndarray, moments: np.ndarray, updates: np.ndarray) -> None:
         self._check_classes(classes.size)
         self.classes = classes
@@ -266,6 +268,8 @@ def _counted(
 
 class CorrelationScorer(Scorer):
     """`f_regression`: the moments of each column and of y, and their joint scatter."""
+
+    _float_residue = ("moments", "target", "updates")
 
     def __init__(
         self, moments: np.ndarray, target: np.ndarray, cross: np.ndarray, updates: np.ndarray

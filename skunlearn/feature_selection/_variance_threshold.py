@@ -80,6 +80,7 @@ class VarianceThreshold(BaseSelector):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "threshold": [Interval(Real, 0, None, closed="left")]
     }
+    _float_residue = ("_moments", "_updates")
     _unlearning_tags = UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
 
     def __init__(self, threshold: float = 0.0):

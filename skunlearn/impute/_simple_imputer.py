@@ -115,6 +115,8 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
     }
     _namesake_class = sklearn.impute.SimpleImputer
 
+    _float_residue = ("_moments", "_n_updates")
+
     def __init__(
         self,
         *,

@@ -15,7 +15,7 @@ from skunlearn.linear_model._certified_removal import CertifiedRemoval
 from skunlearn.linear_model._logistic import LogisticRegression
 
 # What `to_predictor` hands on; `random_state` is a secret.
-_PUBLISHED = ("classes_", "coef_", "intercept_", "n_iter_", "feature_names_in_")
+_PUBLISHED = ("classes_", "coef_", "intercept_", "feature_names_in_")
 
 
 def _no_bound(model: Any) -> bool:

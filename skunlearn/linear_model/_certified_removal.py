@@ -30,7 +30,12 @@ from skunlearn.linear_model._certified_noise import (
     sums_of_squares,
 )
 from skunlearn.linear_model._glm.certificate import certify
-from skunlearn.linear_model._glm.model import LONGEST_STEP, MOST_HESSIAN_ERROR, reevaluated
+from skunlearn.linear_model._glm.model import (
+    LONGEST_STEP,
+    MOST_HESSIAN_ERROR,
+    longest_row,
+    reevaluated,
+)
 from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
@@ -64,6 +69,11 @@ class CertifiedRemoval(LogisticRegression):
     mechanism: str
     max_norm: float | None
     on_exhausted: str
+
+    _accounts = (
+        *("n_releases_", "budget_spent_", "budget_left_", "requests_until_refit_"),
+        *("_n_refits", "_n_steps"),
+    )
 
     @property
     def _unlearning_tags(self) -> UnlearningTags:
@@ -114,7 +124,6 @@ class CertifiedRemoval(LogisticRegression):
         problem = self._problem(self._weights())
         state = self._state
         state.radius = min(state.radius, self._declared_radius())
-        self._heaviest = float(problem.loss.class_weight.max())
         self.__dict__.update(self._sums(problem, state))
         spent = self._spent(problem, state, self._squares)
         if not spent <= self._limit():
@@ -337,7 +346,8 @@ class CertifiedRemoval(LogisticRegression):
         across = math.sqrt(max(step @ state.gram @ step, 0.0))
         error = LogisticLoss.largest_third * state.radius * distance
         error = error * math.sqrt(self._spectrum) * across
-        weight = float(self._weights()[rows].sum()) * self._heaviest
+        heaviest = float(self._problem(self._weights()).loss.class_weight.max())
+        weight = float(self._weights()[rows].sum()) * heaviest
         predictors = state.radius * math.sqrt(before.theta @ before.theta) * size
         rounding = state.radius * weight * (rows.size + size + predictors)
         rounding += 4.0 * size * (float(state.peak.sum()) + size / self.C) * length
@@ -405,7 +415,9 @@ class CertifiedRemoval(LogisticRegression):
         return super()._adopt(fresh)
 
     def _purge(self) -> dict[str, Any]:
-        state, sums = self._summed_anew(self._problem(self._weights()), self._state)
+        problem = self._problem(self._weights())
+        radius = min(longest_row(problem), self._declared_radius())
+        state, sums = self._summed_anew(problem, replace(self._state, radius=radius))
         return {"_state": state, **sums}
 
 

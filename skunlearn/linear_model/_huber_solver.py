@@ -203,8 +203,8 @@ class State:
     inside : ndarray of shape (n_slots,), dtype bool
         Rows that weigh and whose loss was quadratic when `gram` was last brought up to date.
 
-    gram : ndarray of shape (n_params, n_params)
-        Sum of ``s x x'`` over these rows.
+    gram : ndarray of shape (n_params, n_params) or None
+        Sum of ``s x x'`` over these rows; None in copies and pickles, for which it is summed anew.
 
     peak : ndarray of shape (n_params,)
         Powers of two above the diagonal of `gram` when it was last summed: they bound what
@@ -214,13 +214,16 @@ class State:
     theta: np.ndarray
     scale: float
     inside: np.ndarray
-    gram: np.ndarray
-    peak: np.ndarray
+    gram: np.ndarray | None
+    peak: np.ndarray | None
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
         overwrite(self.theta, self.inside, self.gram)
         self.scale = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"gram": None, "peak": None}
 
 
 def cold(problem: Problem) -> State:
@@ -239,6 +242,8 @@ def without(problem: Problem, state: State, rows: np.ndarray, held: Problem) -> 
     gone = rows[state.inside[rows]]
     inside = state.inside.copy()
     inside[rows] = False
+    if state.gram is None:
+        return _summed_anew(problem, state, inside)
     return _follow(
         problem, replace(state, gram=state.gram - held.gram(gone), inside=inside), inside
     )
@@ -256,9 +261,13 @@ def _follow(problem: Problem, state: State, inside: np.ndarray) -> State:
     if few and gone.size:
         gram = gram - problem.gram(gone)
     if not few or not (EPS * peak * peak.size <= _MOST_GRAM_ERROR * gram.diagonal()).all():
-        gram = problem.gram(inside)
-        peak = power_of_two_above(gram.diagonal())
+        return _summed_anew(problem, state, inside)
     return replace(state, inside=inside, gram=gram, peak=peak)
+
+
+def _summed_anew(problem: Problem, state: State, inside: np.ndarray) -> State:
+    gram = problem.gram(inside)
+    return replace(state, inside=inside, gram=gram, peak=power_of_two_above(gram.diagonal()))
 
 
 def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, float, bool, int]:

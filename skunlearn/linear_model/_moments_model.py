@@ -38,6 +38,12 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
     fit_intercept: bool
     positive: bool
 
+    @property
+    def _float_residue(self) -> tuple[str, ...]:
+        """Behind a transformer that has changed, rows are held as they came to it."""
+        behind = self.__dict__.get("_map") is not None
+        return ("_map", "_moments", "_samples") if behind else ()
+
     @abstractmethod
     def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         """Solve anew on the given rows, as retraining does."""

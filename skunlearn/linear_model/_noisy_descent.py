@@ -18,6 +18,7 @@ from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
+from skunlearn._samples.strings import narrowed
 from skunlearn._unlearning.commit import Removal, Replacement, reads_one_version
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.report import Guarantee
@@ -198,6 +199,8 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         "random_state": ["random_state"],
     }
 
+    _accounts = ("n_steps_", "epsilon_spent_", "_spent", "_gap")
+
     def __init__(
         self,
         alpha: float = 0.01,
@@ -363,7 +366,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         samples, descent = self._samples, self._descent
         kept = samples.slots_without(rows)
         labels: Any = samples.y
-        classes = np.unique(labels[kept])
+        classes = np.unique(narrowed(labels[kept]))
         check_two_remain(self, classes)
         if classes.size < self.classes_.size:
             attributes = self._afresh(kept, classes, self._seed, self._spent)

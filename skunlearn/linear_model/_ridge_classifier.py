@@ -17,6 +17,7 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.strings import narrowed
 from skunlearn._statistics.class_moments import ClassMoments, class_moments, moments_without, pooled
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.commit import snapshot
@@ -211,7 +212,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             raise NotUnlearnableError(
                 "The sum of sample_weight of the remaining rows must be positive."
             )
-        classes, labels = np.unique(samples.y[rows], return_inverse=True)
+        classes, labels = np.unique(narrowed(samples.y[rows]), return_inverse=True)
         counts = np.bincount(labels)
         moments = None
         if rows.size > self.n_features_in_:

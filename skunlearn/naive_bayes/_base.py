@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import is_foreign, labels_of, namespace, to_host
 from skunlearn._mixins.scoring import ClassifierMixin
+from skunlearn._samples.strings import narrowed
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
@@ -91,8 +92,7 @@ class BaseNB(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
 
     def _labels_left(self, keep: np.ndarray) -> np.ndarray:
         """Return the classes that keep a row, in the dtype that `fit` would give them."""
-        left = to_host(self.classes_)[keep]
-        return np.array(left.tolist()) if left.dtype.kind == "U" else left
+        return narrowed(to_host(self.classes_)[keep])
 
     @reads_one_version
     def predict_joint_log_proba(self, X: Any) -> np.ndarray:

@@ -111,6 +111,7 @@ class GaussianNB(BaseNB):
         "var_smoothing": [Interval(Real, 0, None, closed="left")],
     }
     _takes_arrays = True
+    _float_residue = ("_moments", "_counts")
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
     _prior_parameter = "priors"
 

@@ -8,6 +8,7 @@ import numpy as np
 import sklearn.neighbors
 from sklearn.base import ClassifierMixin
 
+from skunlearn._samples.strings import narrowed
 from skunlearn.base import reads_one_version
 from skunlearn.neighbors._base import BaseKNeighbors
 
@@ -159,7 +160,7 @@ class KNeighborsClassifier(ClassifierMixin, BaseKNeighbors):
         lists = self._class_lists()
         ends = np.cumsum([classes.size for classes in lists])
         parts = np.split(held, ends[:-1])
-        left = [classes[part] for classes, part in zip(lists, parts, strict=True)]
+        left = [narrowed(classes[part]) for classes, part in zip(lists, parts, strict=True)]
         return {"_counts": counts[held], "classes_": left if self.outputs_2d_ else left[0]}
 
     @reads_one_version

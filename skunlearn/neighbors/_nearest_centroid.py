@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions
 from skunlearn._kernels.column_moments import remove_labelled_rows, rounding
+from skunlearn._samples.strings import narrowed
 from skunlearn._statistics.column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
@@ -109,6 +110,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         "shrink_threshold": [Interval(Real, 0, None, closed="neither"), None],
         "priors": ["array-like", StrOptions({"uniform", "empirical"})],
     }
+    _float_residue = ("_moments", "_counts")
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
     classes_: np.ndarray
 
@@ -264,7 +266,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         touched = np.zeros(classes.size, dtype=bool)
         touched[labels] = True
         if not held.all():
-            classes = classes[held[:-1]]
+            classes = narrowed(classes[held[:-1]])
             self._check_classes(classes, NotUnlearnableError)
             moments, counts = moments.compress(held, axis=0), counts.compress(held, axis=1)
             touched = touched[held[:-1]]

@@ -217,13 +217,14 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         samples = self._samples
         chosen, largest = subsample(samples, slots, self.subsample, self._seed)
         X = samples.X if chosen.size == samples.n_slots else samples.X[chosen]
-        known = {"_largest": largest, "_ends": np.stack([least_of(X), least_of(X, np.maximum)])}
+        known: dict[str, Any] = {"_largest": largest, "_ends": None}
         if samples.sample_weight is not None:
             return known | self._by_namesake(X, samples.sample_weight[chosen])
         if self.strategy == "kmeans":
             return known | self._by_namesake(X)
         if self.strategy == "uniform":
-            return known | self._by_namesake(known["_ends"])
+            ends = np.stack([least_of(X), least_of(X, np.maximum)])
+            return known | {"_ends": ends} | self._by_namesake(ends)
         return known | self._by_quantiles(UnsortedColumns(X))
 
     def _by_quantiles(self, columns: Columns) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         "with_std": ["boolean"],
     }
     _takes_arrays = True
+    _float_residue = ("_moments", "_n_updates")
     _unlearning_tags = UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
 
     def __init__(self, *, copy: bool = True, with_mean: bool = True, with_std: bool = True):
@@ -182,7 +183,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         )
         n_updates = self._n_updates + 1
         error = rounding(loss, n_updates)
-        if error <= column_moments.TOLERANCE:
+        if error <= column_moments.TOLERANCE and not _nearly_uniform(left[0]):
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
@@ -296,3 +297,12 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         tags.input_tags.sparse = not self.with_mean
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _nearly_uniform(totals: np.ndarray) -> bool:
+    """Tell whether columns have the same weight but for rounding: once values are missing no more.
+
+    `n_samples_seen_` then is one number, if they are summed anew.
+    """
+    spread = np.ptp(totals)
+    return bool(0.0 < spread <= column_moments.TOLERANCE * totals.max())

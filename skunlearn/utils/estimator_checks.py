@@ -15,6 +15,7 @@ from skunlearn.exceptions import PrivacyLeakWarning
 from skunlearn.utils._checks.atomicity import atomicity_checks
 from skunlearn.utils._checks.certified import certified_checks
 from skunlearn.utils._checks.errors import error_checks
+from skunlearn.utils._checks.history import history_checks
 from skunlearn.utils._checks.hygiene import hygiene_checks
 from skunlearn.utils._checks.inputs import input_checks
 from skunlearn.utils._checks.law import law_checks
@@ -37,6 +38,7 @@ def _checks_for(estimator: Any) -> list[Check]:
         certified_checks,
         input_checks,
         hygiene_checks,
+        history_checks,
         atomicity_checks,
         error_checks,
         roundtrip_checks,
@@ -68,8 +70,9 @@ def check_unlearning_estimator(
 
     The checks cover the law (unlearning gives what retraining gives, in the sense that the
     estimator's tags name, however rows and ids come in), hygiene (nothing of a removed row stays in
-    buffers, pickles or files), atomicity, the errors that bad requests raise, copies and pickles,
-    and reports. They come on top of :func:`sklearn.utils.estimator_checks.check_estimator`.
+    buffers, pickles or files, and a pickle is that of a retrained model), atomicity, the errors
+    that bad requests raise, copies and pickles, and reports. They come on top of
+    :func:`sklearn.utils.estimator_checks.check_estimator`.
 
     Parameters
     ----------

@@ -30,8 +30,9 @@ from skunlearn.preprocessing import (
     TargetEncoder,
 )
 from skunlearn.svm import SVC
-from skunlearn.utils._checks.compare import differ, outputs_of
 from skunlearn.utils._checks.tracing import at_each_line, count_lines
+from skunlearn.utils._compare import outputs_of
+from skunlearn.utils._difference import differ
 
 N_ROWS = 90
 GONE = np.arange(0, N_ROWS, 3)

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn.cluster import QuantizedKMeans
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.utils._checks.compare import differ
+from skunlearn.utils._difference import differ
 
 
 def state(model):

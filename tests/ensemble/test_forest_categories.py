@@ -13,7 +13,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
 from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
-from skunlearn.utils._checks.compare import broken_promise
+from skunlearn.utils._compare import broken_promise
 
 pd = pytest.importorskip("pandas")
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import cross_val_score
 
 from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.utils._checks.compare import broken_promise
+from skunlearn.utils._compare import broken_promise
 
 
 def assert_same_trees(model, again):

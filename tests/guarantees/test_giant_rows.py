@@ -8,7 +8,8 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import get_tags
 
 from skunlearn.utils import get_unlearning_tags
-from skunlearn.utils._checks.compare import outputs_of, public_attributes
+from skunlearn.utils._compare import outputs_of
+from skunlearn.utils._difference import public_attributes
 from skunlearn.utils.discovery import all_estimators
 
 # The default optimises the kernel in each fit, and selects more features than there are.

@@ -14,7 +14,7 @@ import skunlearn.linear_model
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import InfluenceUnlearner
 from skunlearn.utils import get_unlearning_tags
-from skunlearn.utils._checks.compare import differ
+from skunlearn.utils._difference import differ
 
 # With every one a solver that reaches the optimum, without which rates of errors cannot be seen.
 TIGHT = {"tol": 1e-12, "max_iter": 10_000}

@@ -19,7 +19,7 @@ from skunlearn._compat import search_buffers
 from skunlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
-from skunlearn.utils._checks.compare import differ
+from skunlearn.utils._difference import differ
 
 MODELS = [KNeighborsClassifier, KNeighborsRegressor]
 both = pytest.mark.parametrize("Model", MODELS)

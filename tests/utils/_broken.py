@@ -160,6 +160,96 @@ class KeepsTheOldModel(Toy):
         return removal
 
 
+class CountsRequests(Toy):
+    """Counts in a private attribute what it was asked for."""
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        removal.attributes["_n_requests"] = getattr(self, "_n_requests", 0) + 1
+        return removal
+
+
+class KeepsAPeak(Toy):
+    """Keeps a power of two above the largest value there ever was."""
+
+    def fit(self, X, y, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self._peak = 2.0 ** np.ceil(np.log2(np.abs(self._samples.X).max()))
+        return self
+
+
+class KeepsAPeakOfCopies(KeepsAPeak):
+    """Promises no more than a tolerance, which a peak has nothing to do with."""
+
+    _unlearning_tags = UnlearningTags("numerical", tolerance=1e-9)
+
+
+class KeepsAnEmptyPosition(Toy):
+    """Counts rows per class and leaves the count of a vanished class at zero."""
+
+    def fit(self, X, y, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self._known, self._counts = np.unique(self._samples.y, return_counts=True)
+        return self
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        gone = np.searchsorted(self._known, self._samples.y[rows])
+        counts = self._counts - np.bincount(gone, minlength=self._counts.size)
+        removal.attributes["_counts"] = counts
+        return removal
+
+
+class KeepsTheDtypeOfIds(Toy):
+    """Keeps ids in the dtype that those of removed rows asked for."""
+
+    def fit(self, X, y, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self._order = np.argsort(self._samples.ids.astype(str)).astype(self._samples.ids.dtype)
+        return self
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        ids = self._samples.ids_of(self._samples.slots_without(rows))
+        removal.attributes["_order"] = np.argsort(ids.astype(str)).astype(self._order.dtype)
+        return removal
+
+
+class KeepsTheWidthOfLabels(Toy):
+    """Keeps labels in arrays as wide as the longest of those that are gone."""
+
+    def _model(self, rows):
+        model = super()._model(rows)
+        return model | {"_labels": self._samples.y[rows]}
+
+
+class PublishesItsAccount(Toy):
+    """Declares how many requests there were, and publishes it."""
+
+    _accounts = ("n_requests_",)
+
+    def fit(self, X, y, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self.n_requests_ = 0
+        return self
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        removal.attributes["n_requests_"] = self.n_requests_ + 1
+        return removal
+
+    def to_predictor(self):
+        predictor = super().to_predictor()
+        predictor.n_requests_ = self.n_requests_
+        return predictor
+
+
+class KeepsItsAccount(PublishesItsAccount):
+    """Declares how many requests there were, and keeps it to itself: breaks nothing."""
+
+    to_predictor = Toy.to_predictor
+
+
 class DrawsByPosition(Toy):
     """Puts rows into shards by where they stand."""
 
@@ -447,6 +537,21 @@ class KeepsStaleWords(TextToy):
 
     def _unlearn(self, rows):
         return Removal({})
+
+
+class KeepsAnEmptyWord(TextToy):
+    """Leaves the places of vanished words empty."""
+
+    def fit(self, X, y=None, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self._places = np.arange(len(self.words_))
+        return self
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        held = np.isin(self.words_, removal.attributes["words_"])
+        removal.attributes["_places"] = self._places[held]
+        return removal
 
 
 class KeepsTheWord(TextToy):

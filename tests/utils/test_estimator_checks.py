@@ -30,6 +30,14 @@ DEFECTS = {
     ),
     "WritesACheckpoint": ("check_nothing_stays_behind", "is in the file rows.npy"),
     "KeepsTheOldModel": ("check_no_earlier_state_is_kept", "in attribute `_former`"),
+    "CountsRequests": ("check_history_independence", "added .'_n_requests'."),
+    "KeepsAPeak": ("check_history_independence", "extreme values.*`_peak`.*bit for bit"),
+    "KeepsAPeakOfCopies": ("check_history_independence", "extreme values.*`_peak`.*tolerance"),
+    "KeepsAnEmptyPosition": ("check_history_independence", "class leaves.*`_(known|counts)`"),
+    "KeepsTheDtypeOfIds": ("check_history_independence", "`_order`: has dtype object"),
+    "KeepsTheWidthOfLabels": ("check_history_independence", "class leaves.*`_labels`: has dtype"),
+    "PublishesItsAccount": ("check_history_independence", "predictor publishes .'n_requests_'."),
+    "KeepsAnEmptyWord": ("check_history_independence", "words leave.*`_places`"),
     "DrawsByPosition": ("check_law_any_order_and_split", "`shard_sizes_`"),
     "DrawsFromASequence": ("check_law_single_rows", "`weights_`"),
     "KeepsStaleClasses": ("check_law_vanished_class", "class vanishes.* `classes_`"),
@@ -86,7 +94,10 @@ def checks_of(estimator):
 @pytest.mark.fast
 @pytest.mark.parametrize(
     "estimator",
-    [_broken.Toy(), _broken.Noisy(), _broken.TextToy(), StandardScaler(), LabelEncoder()],
+    [
+        *(_broken.Toy(), _broken.Noisy(), _broken.TextToy(), _broken.KeepsItsAccount()),
+        *(StandardScaler(), LabelEncoder()),
+    ],
     ids=repr,
 )
 def test_no_check_fails_on_an_estimator_that_keeps_the_contract(estimator, global_random_seed):
@@ -111,7 +122,7 @@ def test_every_broken_toy_is_tested():
         for name, value in vars(_broken).items()
         if isinstance(value, type) and issubclass(value, (_broken.Toy, _broken.TextToy))
     }
-    assert toys == set(DEFECTS) | {"Toy", "Noisy", "TextToy"}
+    assert toys == set(DEFECTS) | {"Toy", "Noisy", "TextToy", "KeepsItsAccount"}
     assert all((getattr(_broken, toy).__doc__ or "").strip() for toy in toys)
 
 

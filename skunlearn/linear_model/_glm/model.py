@@ -122,7 +122,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Start at a guess, or where a part of the rows has its optimum."""
         theta = self._guess(problem)
         former = self._taken_over.start
-        radius = _radius(problem)
+        radius = longest_row(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
         if former is not None and former.size == theta.size and problem.penalty.any():
             theta = former
@@ -291,7 +291,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             state = replace(state, theta=self._in_input_coordinates(state.theta))
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
-        state = replace(state, radius=_radius(problem), gram=gram)
+        state = replace(state, radius=longest_row(problem), gram=gram)
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
@@ -338,12 +338,12 @@ def reevaluated(problem: Problem, state: State) -> State:
 
 def _certify_reevaluated(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:
     """Certify with the Hessian evaluated where the model stands."""
-    state = replace(reevaluated(problem, state), radius=_radius(problem))
+    state = replace(reevaluated(problem, state), radius=longest_row(problem))
     factor = Factor(problem.full(state.hessian))
     return state, factor, certify(problem, state, factor, sharply=True)
 
 
-def _radius(problem: Problem) -> float:
+def longest_row(problem: Problem) -> float:
     """Return a power of two above the norm of every row that weighs."""
     largest = largest_norm(problem)
     return float(2.0 ** np.ceil(np.log2(largest))) if largest > 0.0 else 1.0

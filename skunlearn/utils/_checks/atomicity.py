@@ -15,9 +15,10 @@ import numpy as np
 
 from skunlearn._unlearning.commit import commit
 from skunlearn.exceptions import UnknownSampleError
-from skunlearn.utils._checks.compare import differ, outputs_of
 from skunlearn.utils._checks.data import assert_like_retrained, fitted, make_rows, some_ids
 from skunlearn.utils._checks.tracing import at_each_line, count_lines
+from skunlearn.utils._compare import outputs_of
+from skunlearn.utils._difference import differ
 
 N_FAULTS = 12
 N_READS = 60

@@ -8,8 +8,8 @@ import numpy as np
 
 from skunlearn._privacy.accounting import epsilon_lower_bound
 from skunlearn._unlearning.tags import get_unlearning_tags
-from skunlearn.utils._checks.compare import public_attributes
 from skunlearn.utils._checks.data import fitted, make_rows, some_ids
+from skunlearn.utils._difference import public_attributes
 
 N_MODELS = 160
 

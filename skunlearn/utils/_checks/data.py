@@ -12,7 +12,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from skunlearn.utils._checks.compare import broken_promise
+from skunlearn.utils._compare import broken_promise
 
 N_SAMPLES = 66
 N_FEATURES = 4

@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
-from skunlearn.utils._checks.compare import differ
 from skunlearn.utils._checks.data import Rows, fitted, fresh, make_rows, some_ids
+from skunlearn.utils._difference import differ
 
 _UNKNOWN = 10**6
 

@@ -13,7 +13,6 @@ from sklearn.utils import get_tags
 
 from skunlearn._unlearning.tags import get_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.utils._checks.compare import differ, public_attributes
 from skunlearn.utils._checks.data import (
     Rows,
     assert_like_retrained,
@@ -23,6 +22,7 @@ from skunlearn.utils._checks.data import (
     some_ids,
     takes_weights,
 )
+from skunlearn.utils._difference import differ, public_attributes
 
 
 def assert_law(

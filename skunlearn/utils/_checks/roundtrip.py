@@ -15,7 +15,6 @@ from sklearn.model_selection import KFold, cross_validate
 
 from skunlearn._unlearning.tags import get_unlearning_tags
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.utils._checks.compare import differ, outputs_of, public_attributes
 from skunlearn.utils._checks.data import (
     assert_like_retrained,
     fit,
@@ -26,6 +25,8 @@ from skunlearn.utils._checks.data import (
     some_ids,
 )
 from skunlearn.utils._checks.haystack import buffers, pickles
+from skunlearn.utils._compare import outputs_of
+from skunlearn.utils._difference import differ, public_attributes
 
 
 def _through_joblib(model: Any) -> Any:
