@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.impute import MissingIndicator
 from sklearn.utils import _metadata_requests
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._mask import _get_mask as missing_mask
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -169,6 +170,7 @@ __all__ = [
     "methods_with_metadata",
     "missing_mask",
     "num_samples",
+    "safe_indexing",
     "search_buffers",
     "text_vectorizer",
     "transform_container",

@@ -15,12 +15,30 @@ import sklearn.utils.validation
 from sklearn.base import is_classifier
 from sklearn.utils import check_consistent_length
 
+from skunlearn import _compat
 from skunlearn._array_api import device_of, is_foreign, namespace, takes_writes, to_host
-from skunlearn._compat import check_sample_weight, check_y
+from skunlearn._compat import check_y
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.strings import narrowed
 
 _ABSENT = "no_validation"
+
+# Named here for an error message: to look for them would load the whole package.
+_TAKE_ARRAYS = (
+    "ElasticNet",
+    "GammaRegressor",
+    "GaussianNB",
+    "KernelRidge",
+    "Lasso",
+    "LinearRegression",
+    "LogisticRegression",
+    "Pipeline",
+    "PoissonRegressor",
+    "Ridge",
+    "RidgeClassifier",
+    "StandardScaler",
+    "TweedieRegressor",
+)
 
 
 def validate_data(
@@ -110,6 +128,32 @@ def check_weights(estimator: Any, sample_weight: Any, X: Any, **checks: Any) -> 
     return check_sample_weight(sample_weight, X, **checks).astype(np.float64)
 
 
+def check_sample_weight(sample_weight: Any, X: Any, **checks: Any) -> np.ndarray:
+    """Validate weights as scikit-learn does, and refuse what looks like ids."""
+    _refuse_ids(sample_weight)
+    return _compat.check_sample_weight(sample_weight, X, **checks)
+
+
+def _refuse_ids(sample_weight: Any) -> None:
+    """Raise if weights look like ids: ``fit(X, y, ids)`` would train on the ids as weights."""
+    values = np.asarray(sample_weight)
+    if values.ndim != 1 or values.size < 3:
+        return
+    if values.dtype.kind in "iu":
+        first, last = int(values.min()), int(values.max())
+        if last - first != values.size - 1 or np.bincount(values - first).max() > 1:
+            return
+        looks = f"every whole number from {first} to {last} once"
+    elif values.dtype.kind in "USmM":
+        looks = f"values of dtype {values.dtype}"
+    else:
+        return
+    raise ValueError(
+        f"sample_weight, the third argument of fit, holds {looks}, which look like ids. Pass ids "
+        "by keyword: fit(X, y, sample_ids=ids). If they are weights, pass them as floats."
+    )
+
+
 def host_companion(estimator: Any, name: str, values: Any, X: Any) -> Any:
     """Bring an argument that has an entry per row of X to the host, if it came from where X is."""
     if is_foreign(values) != is_foreign(X) or (is_foreign(X) and _home(values) != _home(X)):
@@ -196,12 +240,9 @@ def refuse_arrays(estimator: Any, X: Any) -> None:
     """Raise if X is an array of another library than NumPy, which an estimator does not take."""
     if not is_foreign(X) or getattr(estimator, "_takes_arrays", False):
         return
-    from skunlearn.utils.discovery import all_estimators
-
-    able = [name for name, cls in all_estimators() if getattr(cls, "_takes_arrays", False)]
     raise TypeError(
         f"{type(estimator).__name__} works on NumPy arrays and got {_text(X)}. Convert it first; "
-        f"these work on arrays of other libraries: {', '.join(able)}."
+        f"these work on arrays of other libraries: {', '.join(_TAKE_ARRAYS)}."
     )
 
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractContextManager
 from time import perf_counter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import is_foreign, to_host
 from skunlearn._compat import CallbackSupportMixin, callback_context, with_callbacks
 from skunlearn._locks import holding
-from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._samples.ids import as_keys, check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import own
+from skunlearn._samples.tables import NO_ROWS, like, own
 from skunlearn._unlearning.commit import (
-    NO_ROWS,
     Removal,
     Replacement,
     commit,
@@ -41,6 +38,7 @@ from skunlearn._unlearning.report import (
 )
 from skunlearn._unlearning.step import Step
 from skunlearn._unlearning.tags import UnlearningTags, with_unlearning_tags
+from skunlearn._unlearning.warning import warn_of_row_numbers
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -52,8 +50,6 @@ __all__ = [
     "UnlearningReport",
     "reads_one_version",
 ]
-
-Self = TypeVar("Self", bound="UnlearnerMixin")
 
 
 register_verb()
@@ -188,7 +184,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         with samples.lock:
             return samples.ids
 
-    def unlearn(self: Self, sample_ids: Any) -> Self:
+    def unlearn(self, sample_ids: Any) -> Self:
         """Forget every training row that bears one of the given ids.
 
         Afterwards the model is what `fit` would have made of the other rows, in the sense that
@@ -200,7 +196,8 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         ----------
         sample_ids : id or array-like of shape (n_ids,)
             Ids given to `fit` as `sample_ids`, from the index of a pandas X, or row numbers where
-            neither was there. Repeats collapse; an empty request does nothing.
+            neither was there (see :ref:`where_ids_come_from`). Repeats collapse; an empty request
+            does nothing.
 
         Returns
         -------
@@ -215,6 +212,8 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             If `fit` would refuse what is left.
         ValueError
             If the request is not a one-dimensional collection of ids.
+        RowNumberWarning
+            The first time, where ids are row numbers and `fit` was not told that they are meant.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         """
@@ -224,7 +223,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         return holding(self._locks(), lambda: request(sample_ids))
 
     @with_callbacks
-    def _unlearn_with_callbacks(self: Self, sample_ids: Any) -> Self:
+    def _unlearn_with_callbacks(self, sample_ids: Any) -> Self:
         self._unlearn_ids(sample_ids, announce=True)
         callback_context(self).call_on_fit_task_end(estimator=self)
         return self
@@ -233,7 +232,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         """Count the subtasks that `_unlearn(rows)` will announce to callbacks."""
         return 0
 
-    def _unlearn_ids(self: Self, sample_ids: Any, *, announce: bool = False) -> Self:
+    def _unlearn_ids(self, sample_ids: Any, *, announce: bool = False) -> Self:
         started = perf_counter()
         self._samples.make_writable()
         n_ids, rows, removal = self._work_out(sample_ids, announce)
@@ -254,6 +253,9 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         n_ids, rows = samples.resolve(sample_ids)
         if not rows.size:
             return n_ids, rows, Removal({})
+        if samples.ids_are_doubtful and not samples.has_warned:
+            warn_of_row_numbers(self)
+            samples.has_warned = True
         if rows.size == samples.n_samples:
             raise NotUnlearnableError(
                 f"The request names all {rows.size} training rows; no {type(self).__name__} "
@@ -279,6 +281,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             removal.n_parts,
             removal.part,
             removal.steps,
+            self._samples.id_source,
         )
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
@@ -325,13 +328,9 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             dtype="numeric" if stored.dtype.kind in "iub" else stored.dtype,
             ensure_all_finite=False,
         )
-        if isinstance(stored, DeviceTable):
-            return to_host(X).astype(stored.dtype, copy=False)
-        if sparse.issparse(stored):
-            return own(sparse.csr_array(X), X)
-        return X.toarray() if sparse.issparse(X) else X
+        return like(stored, X)
 
-    def purge(self: Self) -> Self:
+    def purge(self) -> Self:
         """Remove every documented residue and every empty slot from the stored state.
 
         Only needed where ``get_unlearning_tags(self).scope`` or the last report's guarantee says
@@ -382,10 +381,10 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         samples = self.__dict__.get("_samples")
         return [] if samples is None else [samples.lock]
 
-    def __copy__(self: Self) -> Self:
+    def __copy__(self) -> Self:
         return holding(self._locks(), self._copied)
 
-    def _copied(self: Self) -> Self:
+    def _copied(self) -> Self:
         """Copy the estimator; private buffers, which requests overwrite, are not shared."""
         twin = snapshot(self)
         private = {name: value for name, value in vars(twin).items() if name[0] == "_"}
@@ -417,14 +416,14 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
         assumed = self._assumptions() or ASSUMPTIONS.get(tags.kind)
         if assumed is not None:
             rows.append(("assumed", assumed))
-        n_held, report = holding(self._locks(), self._last_request)
+        n_held, source, report = holding(self._locks(), self._last_request)
         if n_held is not None:
-            rows.append(("rows held", f"{n_held:,}"))
+            rows += [("rows held", f"{n_held:,}"), ("ids", source)]
         last = report._repr_html_() if report is not None else ""
         return table_html("Unlearning", rows) + last
 
-    def _last_request(self) -> tuple[int | None, UnlearningReport | None]:
-        """Return how many rows are held, if any, and what the last request reported."""
+    def _last_request(self) -> tuple[int | None, str, UnlearningReport | None]:
+        """Return how many rows are held, if any, by what ids, and what the last request told."""
         samples = self.__dict__.get("_samples")
-        n_held = None if samples is None else samples.n_samples
-        return n_held, self.__dict__.get("unlearning_report_")
+        held = (None, "") if samples is None else (samples.n_samples, samples.id_source)
+        return *held, self.__dict__.get("unlearning_report_")

@@ -1,4 +1,4 @@
-"""Errors raised by `unlearn`, each also a built-in error, and a warning about privacy."""
+"""Errors raised by `unlearn`, each also a built-in error, and warnings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ __all__ = [
     "BudgetExhaustedError",
     "NotUnlearnableError",
     "PrivacyLeakWarning",
+    "RowNumberWarning",
     "UnknownSampleError",
 ]
 
 _SHOWN = 10
+_SAID = {
+    "sample_ids": "Ids are those that fit was given as sample_ids.",
+    "index": "Ids are those in the index of X.",
+    "row numbers": "Ids are row numbers, as fit was given no sample_ids.",
+}
 
 
 class UnknownSampleError(KeyError):
@@ -29,37 +35,46 @@ class UnknownSampleError(KeyError):
     n_requested : int
         How many distinct ids the request named.
 
+    id_source : {'sample_ids', 'index', 'row numbers'}, default='sample_ids'
+        Where the model's ids come from.
+
     Attributes
     ----------
     n_unknown : int
         How many of the requested ids are not held.
     """
 
-    def __init__(self, ids: Iterable[Any], n_requested: int) -> None:
+    def __init__(self, ids: Iterable[Any], n_requested: int, id_source: str = "sample_ids") -> None:
         unknown = list(ids)
         self.n_unknown = len(unknown)
         self.n_requested = n_requested
+        self.id_source = id_source
         shown = ", ".join(repr(i) for i in unknown[:_SHOWN])
         if len(unknown) > _SHOWN:
             shown += ", ..."
         noun = "id is" if n_requested == 1 else "ids are"
         super().__init__(
             f"{self.n_unknown} of {n_requested} requested {noun} not in the model "
-            f"(never fitted, or already unlearned): {shown}. Nothing was changed."
+            f"(never fitted, or already unlearned): {shown}. Nothing was changed. "
+            f"{_SAID[id_source]}"
         )
 
     def __str__(self) -> str:
         return str(self.args[0])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild_unknown, (self.args[0], self.n_unknown, self.n_requested))
+        counts = (self.n_unknown, self.n_requested)
+        return (_rebuild_unknown, (self.args[0], *counts, self.id_source))
 
 
-def _rebuild_unknown(message: str, n_unknown: int, n_requested: int) -> UnknownSampleError:
+def _rebuild_unknown(
+    message: str, n_unknown: int, n_requested: int, id_source: str
+) -> UnknownSampleError:
     error = UnknownSampleError.__new__(UnknownSampleError, message)
     error.args = (message,)
     error.n_unknown = n_unknown
     error.n_requested = n_requested
+    error.id_source = id_source
     return error
 
 
@@ -82,4 +97,13 @@ class PrivacyLeakWarning(UserWarning):
     """Something that differential privacy takes for public was read from the rows.
 
     The privacy parameters do not cover it: declare it, from what is known without the rows.
+    """
+
+
+class RowNumberWarning(UserWarning):
+    """A request named rows of a model whose ids are row numbers.
+
+    Where a step in front of the model drops the index of a data frame, a customer number becomes
+    the number of a row, and that may be the row of somebody else. Pass `sample_ids` to `fit`, or
+    ``sample_ids="row numbers"`` where these are meant.
     """

@@ -123,7 +123,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
     >>> from skunlearn.gaussian_process import GaussianProcessRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = GaussianProcessRegressor(RBF(0.1), alpha=0.5, optimizer=None, normalize_y=True)
-    >>> model.fit(X, y).unlearn([7, 11]).L_.shape
+    >>> model.fit(X, y, sample_ids="row numbers").unlearn([7, 11]).L_.shape
     (440, 440)
     """
 

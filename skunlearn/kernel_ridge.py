@@ -113,7 +113,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.kernel_ridge import KernelRidge
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = KernelRidge(kernel="rbf", gamma=5.0).fit(X, y).unlearn([7, 11, 13])
+    >>> model = KernelRidge(kernel="rbf", gamma=5.0)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.X_fit_.shape
     (439, 10)
     """

@@ -12,9 +12,8 @@ import sklearn.pipeline
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._compat import StrOptions, num_samples
-from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
-from skunlearn._samples.tables import as_table, native
+from skunlearn._samples.tables import as_table, like, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.step_input import StepInput
@@ -85,7 +84,7 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
     >>> from skunlearn.pipeline import make_pipeline
     >>> from skunlearn.preprocessing import StandardScaler
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> pipe = make_pipeline(StandardScaler(), Ridge()).fit(X, y)
+    >>> pipe = make_pipeline(StandardScaler(), Ridge()).fit(X, y, sample_ids="row numbers")
     >>> [(step.name, step.way) for step in pipe.unlearn([3, 14]).unlearning_report_.steps]
     [('standardscaler', 'unlearned'), ('ridge', 'pushed through')]
     """
@@ -122,7 +121,7 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets.
 
-        sample_ids : array-like of shape (n_samples,), default=None
+        sample_ids : array-like of shape (n_samples,) or 'row numbers', default=None
             Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
             ``0..n_samples-1``.
 
@@ -154,11 +153,12 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
                 raise ValueError(
                     f"Pass sample_ids=... once, to the pipeline, not {name}__sample_ids=..."
                 )
-        if ids is not None:
+        for_parts = ids.for_parts()
+        if for_parts is not None:
             if sklearn.get_config()["enable_metadata_routing"]:
-                params["sample_ids"] = ids
+                params["sample_ids"] = for_parts
             else:
-                params |= {f"{name}__sample_ids": ids for name in unlearners}
+                params |= {f"{name}__sample_ids": for_parts for name in unlearners}
         others = [name for name, step in self.steps if not forgets(step)]
         replays = self.on_memory == "refit" and bool(others)
         if replays and any(name.partition("__")[0] in others for name in params):
@@ -289,8 +289,7 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
         return super()._matches(X)
 
     def _as_stored(self, X: Any) -> Any:
-        held = self._samples.X
-        return held.like(X) if isinstance(held, FrameTable) else as_table(X)
+        return like(self._samples.X, X)
 
     def to_predictor(self) -> sklearn.pipeline.Pipeline:
         """Return scikit-learn's own pipeline for deployment.

@@ -128,10 +128,10 @@ def break_table(monkeypatch, name):
     def fail(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(f"skunlearn._samples.store.{name}", fail)
+    monkeypatch.setattr(f"skunlearn._samples.{name}", fail)
 
 
-@pytest.mark.parametrize("function", ["as_keys", "hash_rows", "take"])
+@pytest.mark.parametrize("function", ["row_ids.as_keys", "store.hash_rows", "store.take"])
 def test_want_of_memory_while_rows_are_removed_changes_nothing(monkeypatch, function):
     model = fitted(sample_ids=list("abcdef"))
     model.find_samples([[0.0, 1.0]])

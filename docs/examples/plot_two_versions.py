@@ -21,7 +21,7 @@ table = load_diabetes(scaled=False)
 X, y, columns = table.data, table.target, table.feature_names
 patient = 24
 
-model = Ridge(alpha=1.0).fit(X, y)
+model = Ridge(alpha=1.0).fit(X, y, sample_ids="row numbers")
 before = np.append(model.coef_, model.intercept_)
 model.unlearn(patient)
 after = np.append(model.coef_, model.intercept_)

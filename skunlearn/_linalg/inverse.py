@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from skunlearn._linalg.precision import EPS
-from skunlearn._samples.tables import drop, overwrite
+from skunlearn._samples.tables import NO_ROWS, drop, overwrite
 from skunlearn._unlearning.commit import Replacement, commit
 
 # Smallest share of a diagonal entry of the inverse that may be left of it when others go; below,
@@ -16,7 +16,6 @@ from skunlearn._unlearning.commit import Replacement, commit
 LEAST_SHARE = 1e-8
 
 _BLOCK = 512
-NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 class Factor:

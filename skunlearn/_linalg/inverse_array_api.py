@@ -10,9 +10,9 @@ from scipy import linalg
 from scipy.linalg import lapack
 
 from skunlearn._array_api import namespace, to_device, to_host
-from skunlearn._linalg.inverse import LEAST_SHARE, NO_ROWS, Downdate, Inverse
+from skunlearn._linalg.inverse import LEAST_SHARE, Downdate, Inverse
 from skunlearn._linalg.precision import EPS
-from skunlearn._samples.tables import drop
+from skunlearn._samples.tables import NO_ROWS, drop
 from skunlearn._unlearning.commit import Replacement
 
 

@@ -10,11 +10,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._samples.tables import take
+from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn.base import UnlearnerMixin, reads_one_version
-
-_NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 def equal_values(left: Any, right: Any) -> bool:
@@ -75,7 +73,7 @@ class NamesakeTransformer(UnlearnerMixin, TransformerMixin, BaseEstimator):
 
     def _edit(self, edit: Callable[[], None]) -> tuple[Replacement, ...]:
         """Wrap a change of a buffer in place, for the replacements of a removal."""
-        return (Replacement(self, {}, _NO_ROWS, edit),)
+        return (Replacement(self, {}, NO_ROWS, edit),)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         return all(

@@ -1,67 +1,15 @@
-"""Data frames held in NumPy arrays of our own, which can be overwritten when rows go.
-
-The buffers behind a pandas or polars column may be immutable, shared with the user, or keep the
-value under a missing entry; so every column is held in arrays and rebuilt when rows are taken out.
-A categorical column's list of categories is part of its dtype, as it is in a sliced frame.
-"""
+"""Data frames of pandas and polars as tables."""
 
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-Self = TypeVar("Self", bound="FrameTable")
-
-
-class FrameTable(ABC):
-    """Columns of a data frame as arrays, and what it takes to make a frame of them again.
-
-    Parameters
-    ----------
-    names : sequence
-        Column labels, as the frame library holds them.
-
-    dtypes : list
-        The columns' dtypes in the frame library.
-
-    arrays : list of ndarray
-        What is held, all of one length; the subclass knows which array is part of which column.
-    """
-
-    def __init__(self, names: Any, dtypes: list[Any], arrays: list[np.ndarray]) -> None:
-        self.names = names
-        self.dtypes = dtypes
-        self.arrays = arrays
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of slots and of columns."""
-        return (len(self.arrays[0]) if self.arrays else 0, len(self.dtypes))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in the arrays."""
-        return sum(array.nbytes for array in self.arrays)
-
-    def map(self: Self, function: Callable[[np.ndarray], np.ndarray]) -> Self:
-        """Make a table of this schema from a function of each array."""
-        return type(self)(self.names, self.dtypes, list(map(function, self.arrays)))
-
-    @abstractmethod
-    def native(self) -> Any:
-        """Make the data frame that the arrays describe."""
-
-    @abstractmethod
-    def like(self: Self, rows: Any) -> Self:
-        """Bring other rows into this table's schema, as far as their values allow."""
-
-    @abstractmethod
-    def rows_as_lists(self) -> list[list[Any]]:
-        """List the rows as Python objects."""
+from skunlearn._samples import tables
+from skunlearn._samples.frame_table import FrameTable
 
 
 class PandasTable(FrameTable):
@@ -82,7 +30,19 @@ class PandasTable(FrameTable):
             else:
                 array = column.to_numpy(dtype=object)
             arrays.append(np.array(array, copy=True))
-        return cls(frame.columns, [column.dtype for column in columns], arrays)
+        table = cls(frame.columns, [column.dtype for column in columns], arrays)
+        table._leave_out_unused_categories()
+        return table
+
+    def _coded(self) -> dict[int, int]:
+        import pandas as pd
+
+        is_coded = [isinstance(dtype, pd.CategoricalDtype) for dtype in self.dtypes]
+        return {column: column for column in np.flatnonzero(is_coded).tolist()}
+
+    @staticmethod
+    def _with_categories(dtype: Any, used: np.ndarray) -> Any:
+        return type(dtype)(dtype.categories[used], ordered=dtype.ordered)
 
     def _columns(self) -> list[Any]:
         import pandas as pd
@@ -135,9 +95,26 @@ class PolarsTable(FrameTable):
                 fill: Any = False if column.dtype.base_type().__name__ == "Boolean" else 0
                 arrays.append(np.array(column.to_physical().fill_null(fill).to_numpy(), copy=True))
                 arrays.append(np.array(column.is_null().to_numpy(), copy=True))
+            elif _is_enum(column.dtype):
+                codes = column.to_physical().to_numpy()  # of floats where entries are missing
+                arrays.append(np.where(np.isnan(codes), -1, codes).astype(np.int64))
             else:
                 arrays.append(np.fromiter(column.to_list(), dtype=object, count=len(column)))
-        return cls(frame.columns, frame.dtypes, arrays)
+        table = cls(frame.columns, frame.dtypes, arrays)
+        table._leave_out_unused_categories()
+        return table
+
+    def _coded(self) -> dict[int, int]:
+        coded, at = {}, 0
+        for column, dtype in enumerate(self.dtypes):
+            if _is_enum(dtype):
+                coded[at] = column
+            at += 2 if _has_numbers(dtype) else 1
+        return coded
+
+    @staticmethod
+    def _with_categories(dtype: Any, used: np.ndarray) -> Any:
+        return type(dtype)(dtype.categories.filter(used.tolist()))
 
     def native(self) -> Any:
         """Make the polars frame that the arrays describe."""
@@ -149,6 +126,9 @@ class PolarsTable(FrameTable):
             values = next(arrays)
             if _has_numbers(dtype):
                 column = pl.Series(name, values).cast(dtype).set(pl.Series(next(arrays)), None)
+            elif _is_enum(dtype):
+                categories = np.array([*dtype.categories, None], dtype=object)
+                column = pl.Series(name, categories[values].tolist(), dtype=dtype)
             else:
                 column = pl.Series(name, values.tolist(), dtype=dtype)
             columns.append(column)
@@ -184,6 +164,11 @@ def _has_numbers(dtype: Any) -> bool:
     return plain or dtype.is_temporal()
 
 
+def _is_enum(dtype: Any) -> bool:
+    """Tell whether a polars dtype is one that lists its categories."""
+    return dtype.base_type().__name__ == "Enum"
+
+
 def is_pandas(X: Any) -> bool:
     """Tell whether X is a pandas frame."""
     pandas = sys.modules.get("pandas")
@@ -203,3 +188,7 @@ def plain_rows(X: Any) -> Iterable[list[Any]]:
     if is_polars(X):
         return PolarsTable.from_frame(X).rows_as_lists()
     return X.tolist() if isinstance(X, np.ndarray) else X
+
+
+tables.opens(is_pandas)(PandasTable.from_frame)
+tables.opens(is_polars)(PolarsTable.from_frame)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from skunlearn._array_api import namespace, to_device, to_host
+from skunlearn._array_api import is_foreign, namespace, to_device, to_host
+from skunlearn._samples import tables
 
 # Bytes of float64 that a pass works on at once: enough to keep a device busy.
 _BLOCK_BYTES = 1 << 27
@@ -98,3 +99,44 @@ class DeviceTable:
 
     def _taken(self, rows: np.ndarray) -> Any:
         return namespace(self.array).take(self.array, self.send(rows), axis=0)
+
+
+@tables.opens(is_foreign)
+def _open(X: Any) -> DeviceTable:
+    return DeviceTable(namespace(X).asarray(X, copy=True))
+
+
+@tables.native.register
+def _(table: DeviceTable) -> Any:
+    return table.array
+
+
+@tables.publish.register
+def _(table: DeviceTable, values: np.ndarray) -> Any:
+    return table.send(values)
+
+
+@tables.like.register
+def _(table: DeviceTable, X: Any) -> np.ndarray:
+    return np.asarray(to_host(X)).astype(table.dtype, copy=False)
+
+
+@tables.take.register
+def _(table: DeviceTable, rows: np.ndarray) -> DeviceTable:
+    return table.take(rows)
+
+
+@tables.dense.register
+def _(table: DeviceTable, rows: np.ndarray) -> np.ndarray:
+    return table.fetch(rows)
+
+
+@tables.wipe.register
+def _(table: DeviceTable, rows: np.ndarray) -> None:
+    table.wipe(rows)
+
+
+@tables.hash_rows.register
+def _(table: DeviceTable) -> np.ndarray:
+    blocks = (to_host(table[span].array) for span in table.spans())
+    return np.concatenate([tables.hash_rows(block) for block in blocks])

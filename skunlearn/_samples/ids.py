@@ -6,11 +6,14 @@ import datetime
 import enum
 import uuid
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Kind", "as_keys", "canonical_key", "check_sample_ids", "shown"]
+__all__ = ["Kind", "SampleIds", "as_keys", "canonical_key", "check_sample_ids", "shown"]
+
+# Where ids come from; the last is also what `fit` takes from users who mean it.
+SAMPLE_IDS, INDEX, ROW_NUMBERS = "sample_ids", "index", "row numbers"
 
 _NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 _NANOSECONDS |= {"m": 60 * 10**9, "h": 3600 * 10**9, "D": 86400 * 10**9, "W": 7 * 86400 * 10**9}
@@ -100,6 +103,11 @@ def _times(values: np.ndarray) -> list[tuple[Kind, int]]:
     return [(marker, count * factor) for count in values.astype(np.int64).tolist()]
 
 
+def is_tuple_id(key: Any) -> bool:
+    """Tell whether a canonical key is that of a tuple, not of a time."""
+    return type(key) is tuple and not (key and isinstance(key[0], Kind))
+
+
 def shown(key: Any) -> Any:
     """Turn a canonical key back into something a user recognises in an error message."""
     if isinstance(key, tuple) and key and isinstance(key[0], Kind):
@@ -157,13 +165,39 @@ def _one_dimensional(ids: Any) -> np.ndarray | Sequence[Any]:
     return np.asarray(ids)
 
 
-def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | None:
+class SampleIds(NamedTuple):
+    """By what rows go, and who said so.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples,) or None
+        A fresh array in the ids' own kind (int64, float64, times, str or object);
+        None stands for ``0..n_samples-1``.
+
+    source : {'sample_ids', 'index', 'row numbers'}, default='sample_ids'
+        Where they come from.
+
+    acknowledged : bool, default=False
+        Whether the user said that row numbers are meant.
+    """
+
+    values: np.ndarray | None
+    source: str = SAMPLE_IDS
+    acknowledged: bool = False
+
+    def for_parts(self) -> Any:
+        """Return what the parts of a composition get as `sample_ids`."""
+        return ROW_NUMBERS if self.acknowledged else self.values
+
+
+def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> SampleIds:
     """Validate the ids given to `fit`, or take them from a data frame's index.
 
     Parameters
     ----------
-    sample_ids : array-like of shape (n_samples,) or None
-        None means ``X.index`` where X is a pandas object, else ``0..n_samples-1``.
+    sample_ids : array-like of shape (n_samples,), 'row numbers' or None
+        None means ``X.index`` where X is a pandas object whose index is not the default one, else
+        ``0..n_samples-1``.
 
     X : array-like or data frame
         The training data as the user passed it.
@@ -173,26 +207,28 @@ def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | No
 
     Returns
     -------
-    ids : ndarray of shape (n_samples,) or None
-        A fresh array in the ids' own kind (int64, float64, times, str or object);
-        None stands for ``0..n_samples-1``.
+    ids : SampleIds
 
     Raises
     ------
     ValueError
         If the ids are missing, of the wrong length or shape, or of a type that is no id.
     """
+    source = SAMPLE_IDS
     if sample_ids is None:
         index = getattr(X, "index", None)
         if index is None or callable(index):
-            return None
+            return SampleIds(None, ROW_NUMBERS)
         if type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1:
-            return None
-        sample_ids = index
+            return SampleIds(None, ROW_NUMBERS)
+        sample_ids, source = index, INDEX
+    elif isinstance(sample_ids, str) and sample_ids == ROW_NUMBERS:
+        return SampleIds(None, ROW_NUMBERS, acknowledged=True)
     unordered = isinstance(sample_ids, str | bytes | Set | Mapping)
     if unordered or not isinstance(sample_ids, Iterable) or getattr(sample_ids, "ndim", 1) == 0:
         raise ValueError(
-            f"sample_ids must hold one id per row ({n_samples} rows); got {sample_ids!r}."
+            f"sample_ids must hold one id per row ({n_samples} rows), or be {ROW_NUMBERS!r}; got "
+            f"{sample_ids!r}."
         )
     values = _one_dimensional(sample_ids)
     n_ids = values.size if isinstance(values, np.ndarray) else len(values)
@@ -200,7 +236,7 @@ def check_sample_ids(sample_ids: Any, X: Any, n_samples: int) -> np.ndarray | No
         raise ValueError(
             f"sample_ids must hold one id per row: got {n_ids} ids for {n_samples} rows."
         )
-    return _as_id_array(values)
+    return SampleIds(as_id_array(values), source)
 
 
 def joined_ids(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -208,20 +244,24 @@ def joined_ids(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     if first.dtype.kind == second.dtype.kind:
         return np.concatenate([first, second])
     joined = np.empty(first.size + second.size, dtype=object)
-    for position, key in enumerate([*first, *second]):
+    parts = [ids.tolist() if ids.dtype.kind in "ifOUS" else list(ids) for ids in (first, second)]
+    for position, key in enumerate([*parts[0], *parts[1]]):
         joined[position] = key
     return joined
 
 
-def _as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
+def as_id_array(values: np.ndarray | Sequence[Any]) -> np.ndarray:
+    """Copy ids to an array of the dtype that they need."""
     if isinstance(values, np.ndarray) and values.dtype.kind != "O":
         kind = values.dtype.kind
         if kind == "b" or (kind == "u" and values.dtype.itemsize == 8) or kind not in "iufUSmM":
-            return _as_id_array(values.tolist())
+            return as_id_array(values.tolist())
         if kind in "mM":
             _times(values)
         if kind == "f" and np.isnan(values).any():
             raise _missing()
+        if kind in "US":
+            return np.array(values, dtype=f"{kind}{max(1, int(np.char.str_len(values).max()))}")
         target: dict[str, Any] = {"i": np.int64, "u": np.int64, "f": np.float64}
         return np.array(values, dtype=target.get(kind, values.dtype))
     items = list(values)

@@ -1,25 +1,50 @@
 """Training tables that a model owns: taking rows, overwriting rows, hashing rows.
 
-A table is an ndarray, a CSR array, an array of another library in a
-:class:`~skunlearn._samples.device_table.DeviceTable` or, where an estimator passes frames on to
-others, a frame table of :mod:`skunlearn._samples.dataframes`. Positions are stable: a removed row
-is overwritten and stays as an empty slot until its table is rebuilt from the rows that are left.
+Each function here is a verb that every kind of table understands. ndarrays and CSR arrays are here;
+another kind registers itself beside its class, with :func:`opens` for what users pass and with
+``verb.register(Class)`` for what it does otherwise than an ndarray. Positions are stable: a
+removed row is overwritten and stays as an empty slot until its table is rebuilt from the rows that
+are left.
 """
 
 from __future__ import annotations
 
-import hashlib
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from skunlearn._array_api import is_foreign, namespace, to_host
-from skunlearn._samples.dataframes import FrameTable, PandasTable, PolarsTable, is_pandas, is_polars
-from skunlearn._samples.device_table import DeviceTable
+from skunlearn._array_api import namespace, to_device
 from skunlearn._samples.hashing import mix64
+from skunlearn._samples.plain_rows import hash_lists, lists_equal
+
+NO_ROWS = np.empty(0, dtype=np.intp)
 
 _BLANKS = {"O": None, "U": "", "S": b""}
+_OPENERS: list[tuple[Callable[[Any], bool], Callable[[Any], Any]]] = []
+
+
+def opens(recognises: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    """Register how a table is made of rows that users pass.
+
+    Parameters
+    ----------
+    recognises : callable
+        Tells whether an object is of the kind in question, without importing its library.
+
+    Returns
+    -------
+    decorator : callable
+        For a function that takes such rows and copies them into a table.
+    """
+
+    def register(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        _OPENERS.append((recognises, make))
+        return make
+
+    return register
 
 
 def own(array: Any, source: Any) -> Any:
@@ -40,12 +65,11 @@ def own(array: Any, source: Any) -> Any:
     """
     if array is None:
         return None
-    if sparse.issparse(array):
-        table = sparse.csr_array(array, copy=True)
-        table.sum_duplicates()
+    if not isinstance(array, np.ndarray):
+        table = as_table(array)
+        if sparse.issparse(table):
+            table.sum_duplicates()
         return table
-    if is_foreign(array):
-        return DeviceTable(namespace(array).asarray(array, copy=True))
     fresh = (
         isinstance(source, np.ndarray | list | tuple)
         and array.flags.owndata
@@ -68,25 +92,36 @@ def as_table(X: Any) -> Any:
     -------
     table : FrameTable, CSR array, DeviceTable or ndarray
     """
-    if is_pandas(X):
-        return PandasTable.from_frame(X)
-    if is_polars(X):
-        return PolarsTable.from_frame(X)
-    if sparse.issparse(X):
-        return sparse.csr_array(X, copy=True)
-    if is_foreign(X):
-        return own(X, None)
+    for recognises, make in _OPENERS:
+        if recognises(X):
+            return make(X)
     array = np.array(X, order="C", copy=True)
     if isinstance(X, list | tuple) and array.dtype.kind in "US":
         return np.array(X, dtype=object)
     return array
 
 
+@opens(sparse.issparse)
+def _open_sparse(X: Any) -> sparse.csr_array:
+    return _knowing_its_format(sparse.csr_array(X, copy=True))
+
+
+def _knowing_its_format(table: Any) -> Any:
+    """Look at the order of entries now: what SciPy found out so far would show in a pickle."""
+    table.has_canonical_format  # noqa: B018
+    return table
+
+
+@functools.singledispatch
 def native(table: Any) -> Any:
     """Return a table as what scikit-learn estimators take."""
-    if isinstance(table, DeviceTable):
-        return table.array
-    return table.native() if isinstance(table, FrameTable) else table
+    return table
+
+
+@functools.singledispatch
+def publish(table: Any, values: np.ndarray) -> Any:
+    """Return values of the host where the rows of a table came from."""
+    return values
 
 
 def named(table: Any, names: Any) -> Any:
@@ -100,20 +135,70 @@ def named(table: Any, names: Any) -> Any:
     return frames.DataFrame({name: table[:, position] for position, name in enumerate(names)})
 
 
+@functools.singledispatch
+def like(table: Any, X: Any) -> Any:
+    """Bring queries into the form in which a table holds rows.
+
+    Parameters
+    ----------
+    table : ndarray, CSR array, DeviceTable or frame table
+        Rows held.
+
+    X : data frame, sparse matrix or array-like
+        Queries, as users or scikit-learn's validation pass them.
+
+    Returns
+    -------
+    queries : ndarray, CSR array or frame table
+        For :func:`hash_rows` and :func:`rows_equal`.
+    """
+    X = native(as_table(X))
+    X = X.toarray() if sparse.issparse(X) else np.asarray(X)
+    return _in_dtype_of(table, X)
+
+
+@like.register(sparse.csr_array)
+def _(table: Any, X: Any) -> Any:
+    X = native(as_table(X))
+    X = sparse.csr_array(_in_dtype_of(table, X if sparse.issparse(X) else np.asarray(X)))
+    X.sum_duplicates()
+    return X
+
+
+def _in_dtype_of(table: Any, X: Any) -> Any:
+    kind = table.dtype.kind
+    if kind == "f" or (kind in "iub" and X.dtype.kind == "O"):
+        return X.astype(table.dtype, copy=False)
+    return X
+
+
+@functools.singledispatch
 def take(table: Any, rows: np.ndarray) -> Any:
     """Copy the given rows of a table (None stays None)."""
-    if table is None:
-        return None
-    if isinstance(table, DeviceTable):
-        return table.take(rows)
-    return table.map(lambda array: array[rows]) if isinstance(table, FrameTable) else table[rows]
+    return table[rows]
 
 
+@take.register(sparse.csr_array)
+@take.register(sparse.csr_matrix)
+def _(table: Any, rows: np.ndarray) -> Any:
+    return _knowing_its_format(table[rows])
+
+
+@take.register(type(None))
+def _(table: None, rows: np.ndarray) -> None:
+    return None
+
+
+@functools.singledispatch
 def dense(table: Any, rows: np.ndarray) -> np.ndarray:
     """Copy the given rows of a table of numbers to a dense array on the host."""
-    if isinstance(table, DeviceTable):
-        return table.fetch(rows)
-    return table[rows].toarray() if sparse.issparse(table) else table[rows]
+    return table[rows]
+
+
+@dense.register(sparse.csr_array)
+@dense.register(sparse.csr_matrix)
+def _(table: Any, rows: np.ndarray) -> np.ndarray:
+    return table[rows].toarray()
 
 
 def for_kernel(X: Any, rows: np.ndarray, *others: Any) -> tuple[Any, ...]:
@@ -142,33 +227,68 @@ def for_kernel(X: Any, rows: np.ndarray, *others: Any) -> tuple[Any, ...]:
     return dense(X, rows), np.arange(rows.size), *parts
 
 
-def drop(table: Any, rows: np.ndarray) -> Any:
-    """Copy the rows of a table other than the given ones, which are sorted and few."""
-    if not isinstance(table, np.ndarray):
-        keep = np.ones(table.shape[0], dtype=bool)
-        keep[rows] = False
-        if is_foreign(table):
-            return DeviceTable(table).take(np.flatnonzero(keep)).array
-        return take(table, np.flatnonzero(keep))
+@functools.singledispatch
+def drop(array: Any, rows: np.ndarray) -> Any:
+    """Copy the rows of an array of any library other than the given ones, sorted and few."""
+    kept = np.delete(np.arange(array.shape[0]), rows)
+    return namespace(array).take(array, to_device(kept, array), axis=0)
+
+
+@drop.register(np.ndarray)
+def _(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     starts = [0, *(rows + 1).tolist()]
-    stops = [*rows.tolist(), len(table)]
-    return np.concatenate([table[a:b] for a, b in zip(starts, stops, strict=True)])
+    stops = [*rows.tolist(), len(array)]
+    return np.concatenate([array[a:b] for a, b in zip(starts, stops, strict=True)])
 
 
+@drop.register(sparse.csr_array)
+@drop.register(sparse.csr_matrix)
+def _(array: Any, rows: np.ndarray) -> Any:
+    return array[np.delete(np.arange(array.shape[0]), rows)]
+
+
+@functools.singledispatch
+def spread(table: Any, slots: np.ndarray, n_slots: int) -> Any:
+    """Copy the rows of a table to the given slots, in order, of one with blank rows elsewhere."""
+    positions = np.zeros(n_slots, dtype=np.intp)
+    positions[slots] = np.arange(slots.size)
+    copied = take(table, positions)
+    wipe(copied, np.delete(np.arange(n_slots), slots))
+    return copied
+
+
+@spread.register(sparse.csr_array)
+@spread.register(sparse.csr_matrix)
+def _(table: Any, slots: np.ndarray, n_slots: int) -> sparse.csr_array:
+    positions = np.full(n_slots, slots.size)
+    positions[slots] = np.arange(slots.size)
+    blank = sparse.csr_array((1, table.shape[1]), dtype=table.dtype)
+    return sparse.vstack([table, blank], format="csr")[positions]
+
+
+@functools.singledispatch
 def wipe(table: Any, rows: np.ndarray) -> None:
-    """Overwrite the given rows of a table in place (None is left alone)."""
-    if isinstance(table, np.ndarray):
-        table[rows] = _BLANKS.get(table.dtype.kind, 0)
-    elif sparse.issparse(table):
-        for row in rows.tolist():
-            span = slice(table.indptr[row], table.indptr[row + 1])
-            table.data[span] = 0
-            table.indices[span] = 0
-    elif isinstance(table, DeviceTable):
-        table.wipe(rows)
-    elif table is not None:
-        for array in table.arrays:
-            wipe(array, rows)
+    """Overwrite the given rows of a table in place (None is left alone).
+
+    How many entries a CSR array stored in a row stays to be seen in memory until the table is
+    rebuilt, and never in a pickle: moving all entries behind it would make each request as slow as
+    the table is large.
+    """
+    table[rows] = _BLANKS.get(table.dtype.kind, 0)
+
+
+@wipe.register(type(None))
+def _(table: None, rows: np.ndarray) -> None:
+    return None
+
+
+@wipe.register(sparse.csr_array)
+@wipe.register(sparse.csr_matrix)
+def _(table: Any, rows: np.ndarray) -> None:
+    for row in rows.tolist():
+        span = slice(table.indptr[row], table.indptr[row + 1])
+        table.data[span] = 0
+        table.indices[span] = 0
 
 
 def overwrite(*buffers: Any) -> None:
@@ -178,22 +298,42 @@ def overwrite(*buffers: Any) -> None:
             buffer.fill(np.zeros((), dtype=buffer.dtype)[()])
 
 
+@functools.singledispatch
 def writable(table: Any) -> Any:
     """Return a table itself (or None) if it can be written to, else a copy."""
-    if isinstance(table, np.ndarray):
-        return table if table.flags.writeable else np.array(table)
-    if sparse.issparse(table):
-        parts = (table.data, table.indices, table.indptr)
-        if all(part.flags.writeable for part in parts):
-            return table
-        return sparse.csr_array(tuple(map(np.array, parts)), shape=table.shape)
-    if isinstance(table, FrameTable):
-        if all(array.flags.writeable for array in table.arrays):
-            return table
-        return table.map(np.array)
     return table
 
 
+@writable.register
+def _(table: np.ndarray) -> np.ndarray:
+    return table if table.flags.writeable else np.array(table)
+
+
+@writable.register(sparse.csr_array)
+@writable.register(sparse.csr_matrix)
+def _(table: Any) -> Any:
+    parts = (table.data, table.indices, table.indptr)
+    if all(part.flags.writeable for part in parts):
+        return table
+    return sparse.csr_array(tuple(map(np.array, parts)), shape=table.shape)
+
+
+@functools.singledispatch
+def removal(table: Any, rows: np.ndarray) -> tuple[Any, Callable[[], None]]:
+    """Prepare to overwrite rows, and to forget what a table knew of these rows only.
+
+    Returns
+    -------
+    after : table of the same kind
+        What is to take the table's place; most kinds return the table itself.
+
+    wipe_rows : callable
+        Overwrites the rows, when that is in force; may be called repeatedly.
+    """
+    return table, functools.partial(wipe, table, rows)
+
+
+@functools.singledispatch
 def hash_rows(table: Any) -> np.ndarray:
     """Hash every row by value; rows that compare equal have equal hashes.
 
@@ -206,27 +346,17 @@ def hash_rows(table: Any) -> np.ndarray:
     -------
     hashes : ndarray of shape (n_samples,), dtype uint64
     """
-    if sparse.issparse(table):
-        return _hash_sparse_rows(table)
-    if isinstance(table, DeviceTable):
-        return np.concatenate([hash_rows(to_host(table[s].array)) for s in table.spans()])
     if not _is_numeric(table):
-        texts = (repr(row).encode("utf-8", "surrogatepass") for row in _listed(table))
-        digests = [hashlib.blake2b(text, digest_size=8).digest() for text in texts]
-        return np.frombuffer(b"".join(digests), dtype=np.uint64)
+        return hash_lists(_as_lists(table))
     hashes = np.zeros(table.shape[0], dtype=np.uint64)
     for column in table.T:
         hashes = mix64(hashes ^ _bits(column))
     return hashes
 
 
-def _bits(values: np.ndarray) -> np.ndarray:
-    canonical = values.astype(np.float64) + 0.0
-    canonical[np.isnan(canonical)] = np.nan
-    return canonical.view(np.uint64)
-
-
-def _hash_sparse_rows(table: Any) -> np.ndarray:
+@hash_rows.register(sparse.csr_array)
+@hash_rows.register(sparse.csr_matrix)
+def _(table: Any) -> np.ndarray:
     if not table.has_canonical_format:
         table = table.copy()
         table.sum_duplicates()
@@ -238,36 +368,25 @@ def _hash_sparse_rows(table: Any) -> np.ndarray:
         return totals[table.indptr[1:]] - totals[table.indptr[:-1]]
 
 
-def _is_numeric(table: Any) -> bool:
-    return isinstance(table, DeviceTable | sparse.csr_array) or (
-        isinstance(table, np.ndarray) and table.ndim == 2 and table.dtype.kind in "iufb"
-    )
-
-
-def _listed(table: Any) -> list[list[Any]]:
-    """List rows as Python objects of which equal ones have equal texts."""
-    rows = table.rows_as_lists() if isinstance(table, FrameTable) else table.tolist()
-    if isinstance(table, np.ndarray) and table.ndim == 1:
-        rows = [[value] for value in rows]
-    return [[_plain(value) for value in row] for row in rows]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.bool_ | np.number):
-        value = value.item()
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if isinstance(value, float):
-        if value != value:
-            return None
-        return int(value) if value.is_integer() else value
-    return int(value) if isinstance(value, bool) else value
-
-
+@functools.singledispatch
 def rows_equal(table: Any, rows: np.ndarray, query: Any, at: int) -> np.ndarray:
     """Tell which of the given rows of `table` equal row `at` of `query`, NaN equal to NaN."""
-    if not _is_numeric(table):
-        (wanted,) = _listed(take(query, np.array([at])))
-        return np.array([row == wanted for row in _listed(take(table, rows))], dtype=bool)
+    if isinstance(table, np.ndarray) and not _is_numeric(table):
+        return lists_equal(_as_lists(table[rows]), _as_lists(query[[at]]))
     stored, sought = dense(table, rows), dense(query, np.array([at]))
     return ((stored == sought) | ((stored != stored) & (sought != sought))).all(axis=1)
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    canonical = values.astype(np.float64) + 0.0
+    canonical[np.isnan(canonical)] = np.nan
+    return canonical.view(np.uint64)
+
+
+def _is_numeric(table: np.ndarray) -> bool:
+    return table.ndim == 2 and table.dtype.kind in "iufb"
+
+
+def _as_lists(table: np.ndarray) -> list[list[Any]]:
+    rows = table.tolist()
+    return [[value] for value in rows] if table.ndim == 1 else rows

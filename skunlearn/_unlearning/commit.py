@@ -24,8 +24,6 @@ from skunlearn._samples.tables import overwrite
 from skunlearn._unlearning.report import Guarantee, StepReport
 from skunlearn._unlearning.step_input import StepInput
 
-NO_ROWS = np.empty(0, dtype=np.intp)
-
 # Held while new states take the place of old ones and while a reader picks up a model: both take a
 # microsecond. It is what makes a pipeline's predictions all-old or all-new.
 _SWITCH = CommitLock()

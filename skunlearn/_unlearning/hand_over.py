@@ -26,7 +26,7 @@ class HandOver:
     as_held : bool, default=False
         Whether rows come as the other model holds them, so that `fit` need not look at columns.
 
-    sample_ids : ndarray of shape (n_samples,), default=None
+    sample_ids : ndarray of shape (n_samples,) or "row numbers", default=None
         For compositions: ids for those parts that can unlearn, where metadata are not routed.
     """
 
@@ -34,7 +34,7 @@ class HandOver:
     start: np.ndarray | None = None
     is_categorical: np.ndarray | None = None
     as_held: bool = False
-    sample_ids: np.ndarray | None = None
+    sample_ids: Any = None
 
 
 NOTHING = HandOver()

@@ -146,6 +146,9 @@ class UnlearningReport:
 
     steps : tuple of StepReport, default=()
         For a pipeline, what each step did.
+
+    id_source : {'sample_ids', 'index', 'row numbers'}, default='sample_ids'
+        Where the ids come from by which the model knows its rows.
     """
 
     estimator: str
@@ -158,10 +161,11 @@ class UnlearningReport:
     n_parts: int = 1
     part: str = "model"
     steps: tuple[StepReport, ...] = ()
+    id_source: str = "sample_ids"
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [
-            ("ids requested", f"{self.n_requested:,}"),
+            ("ids requested", f"{self.n_requested:,} ({self.id_source})"),
             ("rows removed", f"{self.n_removed:,}"),
             ("rows remaining", f"{self.n_remaining:,}"),
             ("time", duration(self.seconds)),

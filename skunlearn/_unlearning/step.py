@@ -54,6 +54,7 @@ class Step:
     def _adopt(self: Any, fresh: Any) -> list[Replacement]:
         """Return the replacements by which this object becomes a freshly fitted clone of it."""
         fresh._samples.lock = self._samples.lock
+        fresh._samples.take_id_source(self._samples)
         state = fresh.__dict__ | self.get_params(deep=False)
         if "_skl_callbacks" in self.__dict__:
             state["_skl_callbacks"] = self.__dict__["_skl_callbacks"]

@@ -64,11 +64,20 @@ class StepInput:
             self._found = self._compute()
         return self._found
 
-    def through(self, function: Callable[[Any], Any]) -> StepInput:
-        """Return the input that a function, which has not changed, makes of this one."""
+    def through(self, function: Callable[[Any], Any], source: Source | None = None) -> StepInput:
+        """Return the input that a function, which has not changed, makes of this one.
+
+        Parameters
+        ----------
+        function : callable
+            Takes and returns rows.
+
+        source : Source, default=None
+            What is in front of an affine map that the function is part of.
+        """
 
         def compute() -> tuple[Any, np.ndarray]:
             rows, ids = self.get()
             return function(rows), ids
 
-        return StepInput(compute, self.changed)
+        return StepInput(compute, self.changed, source)

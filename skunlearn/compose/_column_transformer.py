@@ -8,9 +8,10 @@ import numpy as np
 import sklearn.compose
 from scipy import sparse
 from sklearn.compose import make_column_selector
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import check_array
 
-from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions
+from skunlearn._compat import FORCE_INT_REMAINDER_COLS, StrOptions, safe_indexing
+from skunlearn._samples.ids import SampleIds
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, native, take
 from skunlearn._unlearning.step_input import StepInput
@@ -172,30 +173,32 @@ class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
         self._sparse_parts = _sparse_among(dict(zip(names, Xs, strict=True)))
         self._stored = _stored_entries(Xs)
 
-    def _hold_rows(self, table: Any, y: Any, ids: np.ndarray | None) -> None:
-        # A row weighs what its sparse outputs store: the density decides about the container.
+    def _hold_rows(self, table: Any, y: Any, ids: SampleIds) -> None:
         super()._hold_rows(table, y, ids)
-        self._samples.sample_weight = self.__dict__.pop("_stored", None)
+        # The density of sparse outputs decides whether the output is sparse.
+        stored = self.__dict__.pop("_stored", None)
+        if stored is not None:
+            self._samples.extras["stored_entries"] = stored
 
     def _spec(self, name: str) -> Any:
         """Return the columns of a part as the user named them."""
         return next(columns for part, _, columns in self.transformers_ if part == name)
 
     def _columns_for(self, name: str, X: Any) -> Any:
-        return _safe_indexing(_as_indexable(X), self._spec(name), axis=1)
+        return safe_indexing(_as_indexable(X), self._spec(name), axis=1)
 
     def _held_positions(self) -> list[int]:
         parts = [name for name, part in self._parts() if self._keeps_in(part)]
         return sorted({c for name in parts for c in self._transformer_to_input_indices[name]})
 
     def _columns_held(self, X: Any) -> Any:
-        return as_table(_safe_indexing(_as_indexable(X), self._held_positions(), axis=1))
+        return as_table(safe_indexing(_as_indexable(X), self._held_positions(), axis=1))
 
     def _held_for(self, name: str, positions: np.ndarray) -> Any:
         samples, held = self._samples, self._held_positions()
         columns = [held.index(position) for position in self._transformer_to_input_indices[name]]
         X = native(take(samples.X, samples.slots()[positions]))
-        return _safe_indexing(X, columns[0] if np.isscalar(self._spec(name)) else columns, axis=1)
+        return safe_indexing(X, columns[0] if np.isscalar(self._spec(name)) else columns, axis=1)
 
     def _width(self, name: str) -> int:
         span = self.output_indices_[name]
@@ -227,14 +230,14 @@ class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
         return state, is_sparse != self.sparse_output_
 
     def _recounted(self, rows: np.ndarray, outputs: list[Any]) -> SampleStore:
-        """Copy the store with what remaining rows store in sparse outputs as their weights."""
+        """Copy the store with what remaining rows will store in sparse outputs."""
         samples = self._samples
         twin = samples.with_table(take(samples.X, np.arange(samples.n_slots)))
         counts = _stored_entries(outputs)
-        twin.sample_weight = None
+        twin.extras.pop("stored_entries", None)
         if counts is not None:
-            twin.sample_weight = np.zeros(samples.n_slots)
-            twin.sample_weight[samples.slots_without(rows)] = counts
+            stored = twin.extras["stored_entries"] = np.zeros(samples.n_slots, dtype=np.int64)
+            stored[samples.slots_without(rows)] = counts
         return twin
 
     def _is_sparse(self, rows: np.ndarray, widths: dict[str, int], state: dict[str, Any]) -> bool:
@@ -243,7 +246,7 @@ class ColumnTransformer(StackedTransformers, sklearn.compose.ColumnTransformer):
         sparse_parts = state.get("_sparse_parts", self._sparse_parts)
         if not sparse_parts:
             return False
-        stored = samples.sample_weight
+        stored = samples.extras["stored_entries"]
         n_remaining = samples.n_samples - rows.size
         full = sum(width for name, width in widths.items() if name not in sparse_parts)
         entries = stored.sum() - stored[rows].sum() + n_remaining * full
@@ -272,7 +275,7 @@ def _sparse_among(outputs: dict[str, Any]) -> frozenset[str]:
 def _stored_entries(outputs: Any) -> np.ndarray | None:
     """Count what each row stores in sparse outputs; None if there are none."""
     counts = [np.diff(X.tocsr().indptr) for X in outputs if sparse.issparse(X)]
-    return np.sum(counts, axis=0).astype(np.float64) if counts else None
+    return np.stack(counts).sum(axis=0, dtype=np.int64) if counts else None
 
 
 def make_column_transformer(

@@ -9,19 +9,20 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skunlearn._array_api import to_host
 from skunlearn._locks import holding
+from skunlearn._samples.ids import SampleIds
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Replacement, snapshot
 from skunlearn._unlearning.report import weakest
 from skunlearn._unlearning.step_input import StepInput
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn.base import Guarantee, Removal, Self, UnlearnerMixin, UnlearningReport
+from skunlearn.base import Guarantee, Removal, UnlearnerMixin, UnlearningReport
 from skunlearn.compose._propagation import forgets, passes_through
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -133,7 +134,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
             for part in self._unlearners()
         )
 
-    def _hold_rows(self, table: Any, y: Any, ids: np.ndarray | None) -> None:
+    def _hold_rows(self, table: Any, y: Any, ids: SampleIds) -> None:
         y = None if y is None else np.array(to_host(y))
         self._hold(SampleStore(table, y, None, ids))
 
@@ -232,7 +233,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         """
         return super().get_metadata_routing().add_self_request(self)
 
-    def purge(self: Self) -> Self:
+    def purge(self) -> Self:
         """Purge every part that can unlearn.
 
         Returns
@@ -245,7 +246,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
             part.purge()
         return self
 
-    def _copied(self: Self) -> Self:
+    def _copied(self) -> Self:
         twin = super()._copied()
         twin.__dict__.update(
             self._with_parts([(name, copy.copy(part)) for name, part in self._parts()])

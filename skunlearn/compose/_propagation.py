@@ -12,14 +12,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import PolynomialFeatures
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import get_tags
 
 from skunlearn._array_api import is_foreign
-from skunlearn._compat import column_names
-from skunlearn._samples.device_table import DeviceTable
+from skunlearn._compat import column_names, safe_indexing
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import take
+from skunlearn._samples.tables import as_table, native, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.report import most_expensive, weakest
 from skunlearn._unlearning.step_input import Source, StepInput
@@ -221,8 +220,8 @@ class Propagation:
                 "it cannot be brought up to date. Fit the pipeline anew. Nothing was changed."
             )
         if is_foreign(rows):
-            return DeviceTable(rows).take(np.array(chosen)).array
-        return _safe_indexing(rows, chosen)
+            return native(take(as_table(rows), np.array(chosen)))
+        return safe_indexing(rows, chosen)
 
 
 def step_input_after(step: Any, removal: Removal, rows: np.ndarray, changed: bool) -> StepInput:

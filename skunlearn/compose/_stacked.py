@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import sklearn
@@ -13,16 +13,15 @@ from scipy import sparse
 
 from skunlearn._compat import num_samples, wrap_output
 from skunlearn._locks import holding
-from skunlearn._samples.dataframes import FrameTable
 from skunlearn._samples.ids import check_sample_ids
-from skunlearn._samples.tables import native
+from skunlearn._samples.tables import like, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn._validation import refuse_arrays
-from skunlearn.base import Removal, Self, UnlearnerMixin
+from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.compose._composition import Composition
 from skunlearn.compose._propagation import Propagation, forgets
 from skunlearn.exceptions import NotUnlearnableError
@@ -84,7 +83,7 @@ class StackedTransformers(Composition):
     def _takes(self, X: Any) -> bool:
         """Tell whether rows come in with the columns that `fit` saw."""
 
-    def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Self:
+    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None, **params: Any) -> Self:
         """Fit all transformers, telling each that can unlearn who its rows are.
 
         Parameters
@@ -95,7 +94,7 @@ class StackedTransformers(Composition):
         y : array-like of shape (n_samples,), default=None
             Targets, for transformers that use them.
 
-        sample_ids : array-like of shape (n_samples,), default=None
+        sample_ids : array-like of shape (n_samples,) or 'row numbers', default=None
             Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else
             ``0..n_samples-1``.
 
@@ -138,15 +137,17 @@ class StackedTransformers(Composition):
         ids = check_sample_ids(sample_ids, X, n_samples)
         routed = sklearn.get_config()["enable_metadata_routing"]
         templates = self._templates()
-        if ids is not None and routed and any(isinstance(t, UnlearnerMixin) for _, t in templates):
-            params = params | {"sample_ids": ids}
+        for_parts = ids.for_parts()
+        forgetting = any(isinstance(template, UnlearnerMixin) for _, template in templates)
+        if for_parts is not None and routed and forgetting:
+            params = params | {"sample_ids": for_parts}
         others = [name for name, part in templates if not forgets(part)]
         if self.on_memory == "refit" and others and params.keys() - {"sample_ids"}:
             raise ValueError(
                 f"on_memory='refit' fits {others} anew with each request and cannot replay fit "
                 f"parameters; got {sorted(params)}."
             )
-        with self._taking_over(HandOver(sample_ids=None if routed else ids)):
+        with self._taking_over(HandOver(sample_ids=None if routed else for_parts)):
             outputs = self._namesake_class.fit_transform(self, X, y, **params)
         keeps_in = any(self._keeps_in(part) for _, part in self._parts())
         self._hold_rows(self._columns_held(X) if keeps_in else np.empty((n_samples, 0)), y, ids)
@@ -238,9 +239,7 @@ class StackedTransformers(Composition):
         weight = self._weight(name)
         if weight is None:
             return step_input
-        weighed = step_input.through(lambda X: X * weight)
-        weighed.source = step_input.source
-        return weighed
+        return step_input.through(lambda X: X * weight, step_input.source)
 
     def _weight(self, name: str) -> float | None:
         return (self.transformer_weights or {}).get(name)
@@ -329,8 +328,7 @@ class StackedTransformers(Composition):
         ]
 
     def _as_stored(self, X: Any) -> Any:
-        held, query = self._samples.X, self._columns_held(X)
-        return held.like(native(query)) if isinstance(held, FrameTable) else query
+        return like(self._samples.X, native(self._columns_held(X)))
 
 
 def _affine_by_column(part: Any) -> AffineMap | None:

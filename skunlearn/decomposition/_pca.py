@@ -133,7 +133,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     >>> from sklearn.datasets import load_wine
     >>> from skunlearn.decomposition import PCA
     >>> X, _ = load_wine(return_X_y=True)
-    >>> model = PCA(n_components=2).fit(X).unlearn(range(100))
+    >>> model = PCA(n_components=2).fit(X, sample_ids="row numbers").unlearn(range(100))
     >>> model.transform(X[100:]).shape
     (78, 2)
     >>> bool(abs(model.components_ - PCA(n_components=2).fit(X[100:]).components_).max() < 1e-8)

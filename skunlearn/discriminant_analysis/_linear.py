@@ -138,7 +138,7 @@ class LinearDiscriminantAnalysis(
     >>> from sklearn.datasets import load_wine
     >>> from skunlearn.discriminant_analysis import LinearDiscriminantAnalysis
     >>> X, y = load_wine(return_X_y=True)
-    >>> model = LinearDiscriminantAnalysis().fit(X, y).unlearn(range(59))
+    >>> model = LinearDiscriminantAnalysis().fit(X, y, sample_ids="row numbers").unlearn(range(59))
     >>> model.classes_
     array([1, 2])
     >>> model.transform(X).shape

@@ -129,7 +129,8 @@ class QuadraticDiscriminantAnalysis(DiscriminantAnalysis):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.discriminant_analysis import QuadraticDiscriminantAnalysis
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = QuadraticDiscriminantAnalysis(reg_param=0.1).fit(X, y).unlearn([7, 11])
+    >>> model = QuadraticDiscriminantAnalysis(reg_param=0.1)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([7, 11])
     >>> model.priors_.round(3)
     array([0.324, 0.338, 0.338])
     >>> model.predict(X[[7, 60]])

@@ -158,7 +158,8 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
     >>> from sklearn.datasets import load_digits
     >>> from skunlearn.ensemble import DPForestClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = DPForestClassifier(epsilon=5.0, bounds=(0, 16), classes=range(10)).fit(X, y)
+    >>> model = DPForestClassifier(epsilon=5.0, bounds=(0, 16), classes=range(10))
+    >>> model = model.fit(X, y, sample_ids="row numbers")
     >>> model.unlearn([7, 11, 13]).budget_spent_
     10.0
     >>> model.unlearning_report_.guarantee.epsilon

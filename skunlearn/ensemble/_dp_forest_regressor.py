@@ -128,7 +128,8 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
     >>> from sklearn.datasets import make_friedman1
     >>> from skunlearn.ensemble import DPForestRegressor
     >>> X, y = make_friedman1(5000, 5, random_state=0)
-    >>> model = DPForestRegressor(bounds=(0, 1), target_bounds=(0, 30)).fit(X, y)
+    >>> model = DPForestRegressor(bounds=(0, 1), target_bounds=(0, 30))
+    >>> model = model.fit(X, y, sample_ids="row numbers")
     >>> model.unlearn([7, 11, 13]).budget_spent_
     2.0
     >>> bool(model.score(X, y) > 0.2)

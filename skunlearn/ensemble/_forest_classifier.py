@@ -126,7 +126,8 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.ensemble import UnlearningForestClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = UnlearningForestClassifier(random_state=0).fit(X, y).unlearn([7, 11, 13])
+    >>> model = UnlearningForestClassifier(random_state=0)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.score(X, y) > 0.9
     True
 
@@ -135,7 +136,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
     >>> import numpy as np
     >>> X = np.array([["ant", 1.0], ["bee", 2.0], ["ant", 3.0], ["cat", None]], dtype=object)
     >>> model = UnlearningForestClassifier(max_samples=1.0, categorical_features=[0])
-    >>> model.fit(X, [0, 1, 0, 1]).unlearn(3).predict(X[:3])
+    >>> model.fit(X, [0, 1, 0, 1], sample_ids="row numbers").unlearn(3).predict(X[:3])
     array([0, 1, 0])
     """
 

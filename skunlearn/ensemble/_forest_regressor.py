@@ -103,7 +103,8 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.ensemble import UnlearningForestRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = UnlearningForestRegressor(random_state=0).fit(X, y).unlearn([7, 11, 13])
+    >>> model = UnlearningForestRegressor(random_state=0)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.score(X, y) > 0.5
     True
     """

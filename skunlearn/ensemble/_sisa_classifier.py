@@ -103,7 +103,7 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
     >>> from skunlearn.ensemble import SISAClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> model = SISAClassifier(LogisticRegression(max_iter=1000), n_shards=3, random_state=0)
-    >>> model.fit(X, y).unlearn([7, 12]).score(X, y) > 0.9
+    >>> model.fit(X, y, sample_ids="row numbers").unlearn([7, 12]).score(X, y) > 0.9
     True
     >>> model.unlearning_report_.n_removed
     2

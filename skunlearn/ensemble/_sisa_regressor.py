@@ -82,7 +82,8 @@ class SISARegressor(BaseSISA, RegressorMixin, BaseEstimator):
     >>> from sklearn.linear_model import LinearRegression
     >>> from skunlearn.ensemble import SISARegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = SISARegressor(LinearRegression(), n_shards=3, random_state=0).fit(X, y)
+    >>> model = SISARegressor(LinearRegression(), n_shards=3, random_state=0)
+    >>> model = model.fit(X, y, sample_ids="row numbers")
     >>> model.unlearn([3, 3, 99]).score(X, y) > 0.4
     True
     >>> model.unlearning_report_.n_removed

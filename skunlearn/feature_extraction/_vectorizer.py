@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -25,7 +25,7 @@ from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import refuse_arrays
-from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
+from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.feature_extraction._terms import Limits, Terms, TermsLeft, in_order
 
@@ -94,7 +94,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
     _needs_documents: ClassVar[bool] = False  # of each term, also where the vocabulary is fixed
 
     @fit_task(prefer_skip_nested_validation=True)
-    def fit(self: Self, raw_documents: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
+    def fit(self, raw_documents: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
         """Learn the vocabulary of documents.
 
         Parameters

@@ -78,7 +78,7 @@ class SelectFdr(BasePvalueFilter):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.feature_selection import SelectFdr
     >>> X, y = load_iris(return_X_y=True)
-    >>> selector = SelectFdr(alpha=1e-15).fit(X, y)
+    >>> selector = SelectFdr(alpha=1e-15).fit(X, y, sample_ids="row numbers")
     >>> selector.unlearn(range(100, 150)).get_support()
     array([ True, False,  True,  True])
     """

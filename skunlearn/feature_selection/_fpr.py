@@ -72,7 +72,7 @@ class SelectFpr(BasePvalueFilter):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.feature_selection import SelectFpr
     >>> X, y = load_iris(return_X_y=True)
-    >>> selector = SelectFpr(alpha=1e-15).fit(X, y)
+    >>> selector = SelectFpr(alpha=1e-15).fit(X, y, sample_ids="row numbers")
     >>> selector.unlearn(range(100, 150)).get_support()
     array([ True, False,  True,  True])
     """

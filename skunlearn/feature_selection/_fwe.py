@@ -73,7 +73,7 @@ class SelectFwe(BasePvalueFilter):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.feature_selection import SelectFwe
     >>> X, y = load_iris(return_X_y=True)
-    >>> selector = SelectFwe(alpha=1e-15).fit(X, y)
+    >>> selector = SelectFwe(alpha=1e-15).fit(X, y, sample_ids="row numbers")
     >>> selector.unlearn(range(100, 150)).get_support()
     array([ True, False,  True,  True])
     """

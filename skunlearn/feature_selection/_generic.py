@@ -90,7 +90,8 @@ class GenericUnivariateSelect(BaseFilter):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.feature_selection import GenericUnivariateSelect
     >>> X, y = load_iris(return_X_y=True)
-    >>> selector = GenericUnivariateSelect(mode="k_best", param=2).fit(X, y)
+    >>> selector = GenericUnivariateSelect(mode="k_best", param=2)
+    >>> selector = selector.fit(X, y, sample_ids="row numbers")
     >>> selector.unlearn(range(100, 150)).get_support()
     array([False, False,  True,  True])
     """

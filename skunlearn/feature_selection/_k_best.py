@@ -74,7 +74,7 @@ class SelectKBest(BaseScoreFilter):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.feature_selection import SelectKBest
     >>> X, y = load_iris(return_X_y=True)
-    >>> selector = SelectKBest(k=2).fit(X, y)
+    >>> selector = SelectKBest(k=2).fit(X, y, sample_ids="row numbers")
     >>> selector.unlearn(range(100, 150)).get_support()
     array([False, False,  True,  True])
     """

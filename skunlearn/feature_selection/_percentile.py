@@ -72,7 +72,7 @@ class SelectPercentile(BaseScoreFilter):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.feature_selection import SelectPercentile
     >>> X, y = load_iris(return_X_y=True)
-    >>> selector = SelectPercentile(percentile=50).fit(X, y)
+    >>> selector = SelectPercentile(percentile=50).fit(X, y, sample_ids="row numbers")
     >>> selector.unlearn(range(100, 150)).get_support()
     array([False, False,  True,  True])
     """

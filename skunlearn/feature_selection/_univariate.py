@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import column_or_1d
@@ -16,7 +16,7 @@ from skunlearn._statistics.column_moments import TOLERANCE
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
-from skunlearn.base import Guarantee, Removal, Self
+from skunlearn.base import Guarantee, Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.feature_selection._scorers import (
     SCORERS,
@@ -72,7 +72,7 @@ class BaseFilter(BaseSelector):
         return "what score_func draws, if anything, depends on no earlier call"
 
     @fit_task(prefer_skip_nested_validation=True)
-    def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
         """Score the features.
 
         Parameters

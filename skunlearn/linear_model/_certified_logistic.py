@@ -182,7 +182,8 @@ class CertifiedLogisticRegression(CertifiedRemoval):
     >>> from skunlearn.linear_model import CertifiedLogisticRegression
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
-    >>> model = CertifiedLogisticRegression(epsilon=0.5).fit(X, y).unlearn([17, 300])
+    >>> model = CertifiedLogisticRegression(epsilon=0.5)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([17, 300])
     >>> guarantee = model.unlearning_report_.guarantee
     >>> guarantee.kind, guarantee.epsilon, guarantee.delta
     ('certified', 0.5, 1e-05)

@@ -131,7 +131,8 @@ class ElasticNet(MultiOutputMixin, RegressorMixin, MomentsModel):
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.linear_model import ElasticNet
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = ElasticNet(alpha=0.5, l1_ratio=0.99).fit(X, y).unlearn([7, 11, 13])
+    >>> model = ElasticNet(alpha=0.5, l1_ratio=0.99)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> int((model.coef_ != 0).sum())
     6
     >>> model.dual_gap_

@@ -14,11 +14,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._compat import HasMethods, Options, check_sample_weight
+from skunlearn._compat import HasMethods, Options
 from skunlearn._unlearning.commit import Removal, reads_one_version
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._influence_objective import (
@@ -112,7 +112,8 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
     >>> from skunlearn.linear_model import InfluenceUnlearner
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
-    >>> foil = InfluenceUnlearner(LogisticRegression()).fit(X, y).unlearn(range(100))
+    >>> foil = InfluenceUnlearner(LogisticRegression())
+    >>> foil = foil.fit(X, y, sample_ids="row numbers").unlearn(range(100))
     >>> foil.unlearning_report_.guarantee.kind
     'none'
     """

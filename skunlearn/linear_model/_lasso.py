@@ -95,7 +95,7 @@ class Lasso(ElasticNet):
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.linear_model import Lasso
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = Lasso(alpha=0.5).fit(X, y).unlearn([7, 11, 13])
+    >>> model = Lasso(alpha=0.5).fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.coef_.nonzero()[0].tolist()
     [2, 3, 6, 8]
     """

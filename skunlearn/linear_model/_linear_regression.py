@@ -84,7 +84,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
     >>> import numpy as np
     >>> from skunlearn.linear_model import LinearRegression
     >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([1.0, 3.0, 5.0, 99.0])
-    >>> model = LinearRegression().fit(X, y).unlearn(3)
+    >>> model = LinearRegression().fit(X, y, sample_ids="row numbers").unlearn(3)
     >>> model.predict([[10.0]]).round(6)
     array([21.])
     """

@@ -143,7 +143,8 @@ class LogisticRegression(ClassifierMixin, GLM):
     >>> from skunlearn.linear_model import LogisticRegression
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
-    >>> model = LogisticRegression(unlearning="bounded").fit(X, y).unlearn([17, 300])
+    >>> model = LogisticRegression(unlearning="bounded")
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([17, 300])
     >>> bool(model.unlearning_report_.guarantee.bound < 1e-3)
     True
     """

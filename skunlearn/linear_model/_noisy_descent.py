@@ -180,7 +180,8 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
     >>> from skunlearn.linear_model import NoisyDescentClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X = (X - X.mean(axis=0)) / X.std(axis=0)
-    >>> model = NoisyDescentClassifier(random_state=0).fit(X, y).unlearn([17, 300])
+    >>> model = NoisyDescentClassifier(random_state=0)
+    >>> model = model.fit(X, y, sample_ids="row numbers").unlearn([17, 300])
     >>> model.unlearning_report_.guarantee.epsilon <= 1.0
     True
     >>> bool(model.score(X, y) > 0.9)

@@ -97,7 +97,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseRidge):
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.linear_model import Ridge
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = Ridge(alpha=0.1).fit(X, y).unlearn([7, 11, 13])
+    >>> model = Ridge(alpha=0.1).fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.unlearning_report_.n_remaining
     439
     >>> bool(abs(model.coef_ - Ridge(alpha=0.1).fit(X[14:], y[14:]).coef_).max() > 1)

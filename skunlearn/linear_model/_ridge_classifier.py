@@ -111,7 +111,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.linear_model import RidgeClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = RidgeClassifier(class_weight="balanced").fit(X, y)
+    >>> model = RidgeClassifier(class_weight="balanced").fit(X, y, sample_ids="row numbers")
     >>> model.unlearn(range(50)).classes_
     array([1, 2])
     >>> round(model.score(X[50:], y[50:]), 2)

@@ -107,7 +107,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.linear_model import RidgeCV
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = RidgeCV(alphas=[1e-3, 1e-2, 1e-1, 1]).fit(X, y)
+    >>> model = RidgeCV(alphas=[1e-3, 1e-2, 1e-1, 1]).fit(X, y, sample_ids="row numbers")
     >>> model.alpha_
     0.01
     >>> model.unlearn(range(200)).alpha_

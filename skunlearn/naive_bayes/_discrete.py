@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +16,7 @@ from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
-from skunlearn.base import Removal, Self
+from skunlearn.base import Removal
 from skunlearn.naive_bayes._base import BaseNB
 
 _LARGEST = 2.0**40
@@ -54,9 +54,7 @@ class BaseDiscreteNB(BaseNB):
         """Refuse entries that cannot be counted; `lowest` is the least of them, or zero."""
 
     @fit_task(prefer_skip_nested_validation=True)
-    def fit(
-        self: Self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> Self:
         """Fit the classifier.
 
         Parameters

@@ -7,7 +7,7 @@ import warnings
 from contextlib import AbstractContextManager
 from itertools import chain
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin
@@ -22,7 +22,7 @@ from skunlearn._samples.tables import overwrite, own
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
-from skunlearn.base import Removal, Self, UnlearnerMixin, reads_one_version
+from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
 
 
 class SearchIndex:
@@ -103,7 +103,7 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         return {}
 
     @fit_task(prefer_skip_nested_validation=False)
-    def fit(self: Self, X: Any, y: Any, *, sample_ids: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, sample_ids: Any = None) -> Self:
         """Fit the model: hold the rows and make the search index.
 
         Parameters

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from skunlearn._samples.dataframes import FrameTable, is_pandas, is_polars
+from skunlearn._samples.dataframes import is_pandas, is_polars
+from skunlearn._samples.frame_table import FrameTable
 
 NUMERIC = "iufb"
 

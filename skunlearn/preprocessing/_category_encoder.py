@@ -25,8 +25,6 @@ from skunlearn.preprocessing._category_columns import (
 )
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
 
-NO_ROWS = np.empty(0, dtype=np.intp)
-
 
 class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
     """Base of the encoders: holds rows as columns, and knows their categories."""

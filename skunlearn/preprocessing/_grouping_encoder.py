@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from skunlearn._samples.tables import take
+from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.fit_task import fit_task
-from skunlearn.base import Removal, Self
+from skunlearn.base import Removal
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, count, is_nan
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
-from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
+from skunlearn.preprocessing._category_encoder import CategoryEncoder, refusing
 
 
 class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
@@ -31,7 +31,7 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
     min_frequency: float | None
 
     @fit_task(prefer_skip_nested_validation=True)
-    def fit(self: Self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, sample_ids: Any = None) -> Self:
         """Find the categories of each feature.
 
         Parameters

@@ -12,13 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import NO_ROWS
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of
 from skunlearn.preprocessing._category_counts import CategoryCounts, Removed
-
-NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 # mypy does not see the argument that scikit-learn gives classes: outputs stay as they are.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.preprocessing
@@ -13,14 +13,14 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import to_host
-from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y
+from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y, wrap_output
 from skunlearn._samples.hashing import hash_rows_for, mix64
-from skunlearn._samples.tables import take
+from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import Removal, reads_one_version
 from skunlearn.preprocessing._category_columns import ColumnTable, codes_of, distinct
-from skunlearn.preprocessing._category_encoder import NO_ROWS, CategoryEncoder, refusing
+from skunlearn.preprocessing._category_encoder import CategoryEncoder, refusing
 from skunlearn.preprocessing._target_index import TargetIndex, numbered
 from skunlearn.preprocessing._target_sums import TargetSums, encode
 
@@ -322,7 +322,7 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
 
     def _outputs_at(self, positions: np.ndarray) -> Any:
         with refusing(self):
-            return self.transform(_Held(self._samples.slots()[positions]))
+            return wrap_output(self, self._cross_fitted(self._samples.slots()[positions]))
 
     def _cross_fitted(self, slots: np.ndarray) -> np.ndarray:
         """Encode rows held, each by the rows of the other folds."""
@@ -379,8 +379,6 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
             Encoded rows.
         """
         check_is_fitted(self)
-        if isinstance(X, _Held):
-            return self._cross_fitted(X.slots)
         codes, _ = self._codes(X, "ignore")
         means = np.atleast_1d(self.target_mean_)
         out = np.empty((codes[0].size, len(self.encodings_)))
@@ -424,12 +422,6 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-class _Held(NamedTuple):
-    """Rows held, which `transform` takes as those that were fitted on."""
-
-    slots: np.ndarray
 
 
 def _type_of(y: Any) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._linalg.precision import EPS
-from skunlearn._samples.tables import take
+from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement, commit, snapshot
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._kernel import NAMES, Kernel, gamma_of
@@ -29,8 +29,6 @@ _OBSOLETE = {"probability", "random_state"}
 
 # So many support vectors, plus one per so many rows, may leave before solving anew is faster.
 _FEW = 30
-
-_NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 class Problem(NamedTuple):
@@ -281,7 +279,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         attributes = self._publish(slots, thetas, intercepts)
         if machines is not self._machines:
             attributes["_machines"] = machines
-        replacement = Replacement(machines, {"settled": True}, _NO_ROWS)
+        replacement = Replacement(machines, {"settled": True}, NO_ROWS)
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         return Removal(attributes, guarantee, replacements=(replacement,))
 
@@ -302,7 +300,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
             The same model, without empty slots.
         """
         with self._check_samples().lock:
-            commit([Replacement(self, {"_machines": Machines()}, _NO_ROWS)])
+            commit([Replacement(self, {"_machines": Machines()}, NO_ROWS)])
             return super().purge()
 
     def _products(self, X: Any, coef: np.ndarray) -> np.ndarray:

@@ -12,12 +12,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skunlearn._compat import Interval, StrOptions, check_sample_weight
+from skunlearn._compat import Interval, StrOptions
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._squared_hinge import augmented, minimise
@@ -118,7 +118,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     >>> from sklearn.datasets import load_iris
     >>> from skunlearn.svm import LinearSVC
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = LinearSVC().fit(X, y).unlearn([7, 11, 13])
+    >>> model = LinearSVC().fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.coef_.shape
     (3, 4)
     """

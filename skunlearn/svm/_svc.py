@@ -151,7 +151,7 @@ class SVC(ClassifierMixin, BaseSVM):
     >>> from sklearn.datasets import load_breast_cancer
     >>> from skunlearn.svm import SVC
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> model = SVC(gamma=1e-5).fit(X, y).unlearn([7, 11, 13])
+    >>> model = SVC(gamma=1e-5).fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.shape_fit_
     (566, 30)
     """

@@ -116,7 +116,7 @@ class SVR(RegressorMixin, BaseSVM):
     >>> from sklearn.datasets import load_diabetes
     >>> from skunlearn.svm import SVR
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = SVR(gamma=5.0, C=100.0).fit(X, y).unlearn([7, 11, 13])
+    >>> model = SVR(gamma=5.0, C=100.0).fit(X, y, sample_ids="row numbers").unlearn([7, 11, 13])
     >>> model.shape_fit_
     (439, 10)
     """

@@ -11,7 +11,7 @@ from unittest import SkipTest
 
 from sklearn.exceptions import ConvergenceWarning, EstimatorCheckFailedWarning
 
-from skunlearn.exceptions import PrivacyLeakWarning
+from skunlearn.exceptions import PrivacyLeakWarning, RowNumberWarning
 from skunlearn.utils._checks.atomicity import atomicity_checks
 from skunlearn.utils._checks.certified import certified_checks
 from skunlearn.utils._checks.errors import error_checks
@@ -47,13 +47,14 @@ def _checks_for(estimator: Any) -> list[Check]:
 
 
 def _quietly(check: Check) -> Check:
-    """Let a model of the made-up data that does not converge, or is not private, not say so."""
+    """Let a model of made-up data not say that it does not converge or that rows have no names."""
 
     @functools.wraps(check)
     def quiet(name: str, estimator: Any, seed: int = 0) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", PrivacyLeakWarning)
+            warnings.simplefilter("ignore", RowNumberWarning)
             check(name, estimator, seed)
 
     return quiet

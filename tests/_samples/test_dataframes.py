@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from skunlearn._samples.tables import as_table, hash_rows, native, rows_equal, take, wipe
+from skunlearn._samples.tables import as_table, hash_rows, native, removal, rows_equal, take, wipe
 
 pd = pytest.importorskip("pandas")
 
@@ -76,8 +76,10 @@ def test_pandas_round_trip(pandas_frame):
     table = as_table(pandas_frame)
     assert table.shape == (4, 19)
     pd.testing.assert_frame_equal(native(table), pandas_frame.reset_index(drop=True))
-    part = native(take(table, np.array([2, 0])))
-    pd.testing.assert_frame_equal(part, pandas_frame.iloc[[2, 0]].reset_index(drop=True))
+    part, expected = native(take(table, np.array([2, 0]))), pandas_frame.iloc[[2, 0]]
+    for name in ("category", "ordered"):
+        expected = expected.assign(**{name: expected[name].cat.remove_unused_categories()})
+    pd.testing.assert_frame_equal(part, expected.reset_index(drop=True))
     restored = pickle.loads(pickle.dumps(table))
     pd.testing.assert_frame_equal(native(restored), native(table))
 
@@ -97,7 +99,10 @@ def test_polars_round_trip():
     table = as_table(frame)
     assert table.shape == (4, 16)
     assert_frame_equal(native(table), frame)
-    assert_frame_equal(native(take(table, np.array([2, 0]))), frame[[2, 0]])
+    part = frame[[2, 0]].with_columns(
+        frame["enum"][[2, 0]].cast(pytest.importorskip("polars").Enum(["a"]))
+    )
+    assert_frame_equal(native(take(table, np.array([2, 0]))), part)
     assert_frame_equal(native(pickle.loads(pickle.dumps(table))), frame)
 
 
@@ -113,9 +118,12 @@ def test_wiped_rows_are_overwritten_and_their_neighbours_are_not(kind, pandas_fr
     wipe(table, np.array([1]))
     after = pickle.dumps(table)
     assert not [trace for trace in traces if trace in after]
-    for array, same in zip(table.arrays, held, strict=True):
+    coded = table._coded()
+    assert len(coded) == (2 if kind == "pandas" else 1)
+    for at, (array, same) in enumerate(zip(table.arrays, held, strict=True)):
         assert array is same
-        assert not array[1] or (array.dtype.kind in "Mm" and array[1].astype(np.int64) == 0)
+        blank = -1 if at in coded else 0
+        assert (array[1] or 0) == blank or array[1].astype(np.int64) == 0
     kept = np.array([0, 2, 3])
     assert repr(native(take(table, kept)).to_dict()) == repr(
         native(take(as_table(frame), kept)).to_dict()
@@ -175,3 +183,75 @@ def test_polars_queries_of_another_kind():
     ]
     with pytest.raises(ValueError, match="columns"):
         table.like(frame.rename({"s": "t"}))
+
+
+def categories_of(kind, values, categories, *, ordered=False):
+    """Make a frame of one column with categories."""
+    if kind == "pandas":
+        return pd.DataFrame({"c": pd.Categorical(values, categories, ordered=ordered)})
+    pl = pytest.importorskip("polars")
+    return pl.DataFrame({"c": pl.Series(values, dtype=pl.Enum(categories))})
+
+
+def removed(table, rows):
+    after, wipe_rows = removal(table, rows)
+    wipe_rows()
+    return after
+
+
+def described(table):
+    """List all that a table tells: its dtypes with their categories, and its arrays."""
+    names = [getattr(dtype, "categories", None) for dtype in table.dtypes]
+    return (
+        [None if known is None else list(known) for known in names],
+        [getattr(dtype, "ordered", None) for dtype in table.dtypes],
+        [(array.dtype, array.tolist()) for array in table.arrays],
+    )
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_categories_vanish_with_their_last_row(kind, ordered, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    categories = [f"{NAME} {number}" for number in rng.permutation(300)]
+    values = rng.choice(categories[:200], size=250).tolist()
+    values[3] = None
+    frame = categories_of(kind, values, categories, ordered=ordered)
+    table = as_table(frame)
+    assert len(table.dtypes[0].categories) == len(set(values) - {None}) < 200
+    order, gone = rng.permutation(250), np.empty(0, dtype=int)
+    for request in np.split(order, [1, 3, 100, 248]):
+        kept = np.sort(np.setdiff1d(np.arange(250), np.append(gone, request)))
+        table = removed(table, np.sort(request))
+        gone = np.append(gone, request)
+        fresh = as_table(frame[kept.tolist()] if kind == "polars" else frame.iloc[kept])
+        assert described(take(table, kept)) == described(fresh)
+        assert described(table)[:2] == described(fresh)[:2]
+        held = set(np.array(values, dtype=object)[kept]) - {None}
+        pickled = pickle.dumps(table)
+        assert {name for name in categories if f"{name}".encode() in pickled} >= held
+        for name in set(categories) - held:
+            assert not any(f"{name}{end}".encode() in pickled for end in ("q", "\x94", "r"))
+        if kept.size:
+            assert native(take(table, kept)).equals(native(fresh))
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_removal_that_is_not_carried_out_keeps_categories(kind):
+    frame = categories_of(kind, ["a", "b", "a"], ["c", "b", "a"])
+    table, untouched = as_table(frame), as_table(frame)
+    after, wipe_rows = removal(table, np.array([1]))
+    assert pickle.dumps(table) == pickle.dumps(untouched)
+    assert native(table).equals(native(untouched))
+    for _ in range(2):  # as after an interruption
+        wipe_rows()
+        assert list(after.dtypes[0].categories) == ["a"]
+        assert table.arrays[0].tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_rows_handed_on_do_not_depend_on_other_rows(kind):
+    one = categories_of(kind, ["a", "b", "a"], ["b", "a"])
+    other = categories_of(kind, ["a", "c", "a"], ["c", "x", "a"])
+    rows = np.array([0, 2])
+    assert described(take(as_table(one), rows)) == described(take(as_table(other), rows))

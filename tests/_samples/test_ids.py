@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunlearn._samples.ids import Kind, as_keys, canonical_key, check_sample_ids, shown
+from skunlearn._samples.ids import (
+    Kind,
+    as_keys,
+    canonical_key,
+    check_sample_ids,
+    joined_ids,
+    shown,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -157,7 +164,7 @@ def test_arrays_of_times_and_their_items_agree(kind, unit):
     times = np.array([0, 1, -3], dtype=f"{kind}[{unit}]")
     assert as_keys(times) == [canonical_key(time) for time in times]
     assert as_keys(times[1]) == as_keys(np.array(times[1])) == as_keys(times)[1:2]
-    held = check_sample_ids(times, None, 3)
+    held = check_sample_ids(times, None, 3).values
     assert as_keys(held) == as_keys(times)
     assert as_keys(times)[0][0] is (Kind.INSTANT if kind == "datetime64" else Kind.DURATION)
 
@@ -187,7 +194,7 @@ def test_pandas_objects_give_their_values():
     assert as_keys(pd.Timestamp(NOON)) == [canonical_key(NOON)]
     waits = pd.to_timedelta([1, 2], unit="s")
     assert as_keys(waits) == as_keys(list(waits)) == [canonical_key(w) for w in waits]
-    assert as_keys(check_sample_ids(waits, None, 2)) == as_keys(waits)
+    assert as_keys(check_sample_ids(waits, None, 2).values) == as_keys(waits)
 
 
 def test_polars_series_give_their_values():
@@ -195,7 +202,7 @@ def test_polars_series_give_their_values():
     assert as_keys(pl.Series([1, 2])) == [1, 2]
     assert as_keys(pl.Series(["a", "b"])) == ["a", "b"]
     assert as_keys(pl.Series([NOON])) == [canonical_key(NOON)]
-    assert check_sample_ids(pl.Series(["a", "b"]), None, 2).tolist() == ["a", "b"]
+    assert check_sample_ids(pl.Series(["a", "b"]), None, 2).values.tolist() == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +225,7 @@ def test_polars_series_give_their_values():
     ],
 )
 def test_ids_are_held_in_their_own_kind_and_in_fresh_memory(ids, dtype):
-    held = check_sample_ids(ids, None, 2)
+    held = check_sample_ids(ids, None, 2).values
     assert held.dtype == np.dtype(dtype)
     assert held.shape == (2,)
     assert as_keys(held) == as_keys(ids)
@@ -258,14 +265,14 @@ def test_a_single_row_still_needs_a_collection():
 
 def test_default_ids_come_from_the_index():
     pd = pytest.importorskip("pandas")
-    assert check_sample_ids(None, np.eye(2), 2) is None
-    assert check_sample_ids(None, [[1], [2]], 2) is None
-    assert check_sample_ids(None, pd.DataFrame({"a": [1, 2]}), 2) is None
+    assert check_sample_ids(None, np.eye(2), 2).values is None
+    assert check_sample_ids(None, [[1], [2]], 2).values is None
+    assert check_sample_ids(None, pd.DataFrame({"a": [1, 2]}), 2).values is None
     frame = pd.DataFrame({"a": [1, 2]}, index=[5, 3])
-    assert check_sample_ids(None, frame, 2).tolist() == [5, 3]
-    assert check_sample_ids(None, frame.iloc[1:], 1).tolist() == [3]
-    assert check_sample_ids(["x", "y"], frame, 2).tolist() == ["x", "y"]
-    assert check_sample_ids(None, pd.DataFrame({"a": [1, 2]}).iloc[1:], 1).tolist() == [1]
+    assert check_sample_ids(None, frame, 2).values.tolist() == [5, 3]
+    assert check_sample_ids(None, frame.iloc[1:], 1).values.tolist() == [3]
+    assert check_sample_ids(["x", "y"], frame, 2).values.tolist() == ["x", "y"]
+    assert check_sample_ids(None, pd.DataFrame({"a": [1, 2]}).iloc[1:], 1).values.tolist() == [1]
 
 
 def test_keys_are_shown_as_users_know_them():
@@ -281,3 +288,39 @@ def test_keys_are_hashable_and_stable(ids):
     assert keys == as_keys(keys)
     assert len(keys) == len(ids)
     assert all(key == value for key, value in zip(keys, ids, strict=True))
+
+
+def test_where_ids_come_from_is_known():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1, 2]}, index=[5, 3])
+    assert check_sample_ids(None, frame, 2).source == "index"
+    assert check_sample_ids([1, 2], frame, 2).source == "sample_ids"
+    for X in (np.eye(2), [[1], [2]], frame.reset_index(drop=True)):
+        ids = check_sample_ids(None, X, 2)
+        assert ids[1:] == ("row numbers", False)
+        assert ids.for_parts() is None
+        ids = check_sample_ids("row numbers", X, 2)
+        assert ids == (None, "row numbers", True)
+        assert ids.for_parts() == "row numbers"
+    ids = check_sample_ids("row numbers", frame, 2)  # which name no row by its index then
+    assert ids.values is None
+    with pytest.raises(ValueError, match="'row numbers'; got 'rows'"):
+        check_sample_ids("rows", frame, 2)
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_strings_are_held_as_wide_as_the_longest(kind):
+    ids = np.array(["a", "bcd"]).astype(f"{kind}20")
+    held = check_sample_ids(ids, None, 2).values
+    assert held.dtype == np.dtype(f"{kind}3")
+    assert (held == ids).all()
+    assert check_sample_ids(np.array([""]).astype(f"{kind}9"), None, 1).values.dtype.itemsize < 9
+
+
+def test_joined_ids_have_the_dtype_that_all_of_them_have():
+    numbers, words = np.array([1, 2]), np.array(["a", "bb"])
+    assert joined_ids(numbers, numbers).dtype == np.int64
+    assert joined_ids(words, np.array(["abcdef"])).dtype == np.dtype("U6")
+    mixed = joined_ids(numbers, words)
+    assert mixed.dtype == object
+    assert list(map(type, mixed)) == [int, int, str, str]

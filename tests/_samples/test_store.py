@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skunlearn._samples.ids import as_keys, check_sample_ids
+from skunlearn._samples.ids import SampleIds, as_keys, check_sample_ids
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import own
 from skunlearn.exceptions import UnknownSampleError
 
 pytestmark = pytest.mark.fast
@@ -123,7 +124,7 @@ def test_a_million_ids_resolve():
     X = np.zeros((10**6, 1))
     chosen = rng.permutation(10**6)[:1000]
     for held in (ids, ids.astype("U7")):
-        store = SampleStore(X, None, None, held)
+        store = SampleStore(X, None, None, SampleIds(held))
         np.testing.assert_array_equal(store.resolve(held[chosen])[1], np.sort(chosen))
         with pytest.raises(UnknownSampleError):
             store.resolve(10**7)
@@ -157,7 +158,7 @@ def test_removed_rows_are_overwritten(kind, ids):
     assert not y[gone].any()
     assert not weight[gone].any()
     if ids is not None:
-        assert (store._ids[gone] == "").all()
+        assert (store.ids_of(gone) == "").all()
         assert "person 3" not in pickle.dumps(store).decode("latin1")
     assert store.n_samples == 5
     for ours, namesake in zip(store.take(store.slots()), kept, strict=True):
@@ -278,3 +279,127 @@ def test_a_store_behaves_like_a_list_of_pairs(ids, data):
 def test_size_counts_every_array():
     store = make_store(n_rows=1000)
     assert store.__sizeof__() == store.X.nbytes + store.y.nbytes + store.sample_weight.nbytes
+
+
+def parts_of(thing, path=""):
+    """List all that a pickle of an object holds, part by part."""
+    if sparse.issparse(thing):
+        thing = {k: v for k, v in vars(thing).items() if k not in ("maxprint", "_maxprint")}
+    if isinstance(thing, np.ndarray):
+        return [(path, thing.dtype, thing.shape, thing.flags.c_contiguous, thing.tolist())]
+    state = thing.__getstate__() if hasattr(thing, "__dict__") else thing
+    if isinstance(state, dict):
+        return [part for key in sorted(state) for part in parts_of(state[key], f"{path}.{key}")]
+    if isinstance(state, list):
+        return [part for at, item in enumerate(state) for part in parts_of(item, f"{path}[{at}]")]
+    return [(path, type(thing), repr(thing))]
+
+
+IDS = {
+    "numbers": np.array([7, 3, 99, 4, 7, 12, 5, 8]),
+    "words": np.array(["a", "bb", "Eve-Canary", "d", "bb", "f", "g", "h"]),
+    "bytes": np.array([b"a", b"bb", b"Eve-Canary", b"d", b"bb", b"f", b"g", b"h"]),
+    "a word among numbers": np.array([1, 2, "Eve-Canary", 4, 1, 6, 7, 8], dtype=object),
+    "a large number": [1, 2, 2**63, 4, 1, 6, 7, 8],
+    "a fraction": [1, 2, 2.5, 4, 1, 6, 7, 8],
+    "a tuple": [1, 2, ("Eve", 1), "d", 1, 6, 7, 8],
+    "tuples": [(1, 2), (3, 4), ("Eve", 1), (5, 6), (1, 2), (7, 8), (9, 10), (11, 12)],
+    "times": np.array([f"2024-01-0{day}" for day in range(1, 9)], dtype="M8[D]"),
+}
+TABLES = {
+    "dense": np.ascontiguousarray,
+    "sparse": sparse.csr_array,
+    "objects": lambda X: X.astype(object),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
+@pytest.mark.parametrize("order", [[[2]], [[2], [4, 5]], [[4], [2, 5]], [[5, 4, 2]]])
+def test_after_any_requests_a_store_holds_what_a_fresh_one_would(kind, ids, order):
+    rng = np.random.default_rng(0)
+    X = np.round(rng.normal(size=(8, 3)) * (rng.random((8, 3)) < 0.5), 2)
+    weight, counts = rng.random(8), rng.integers(9, size=8)
+
+    def made_of(rows):
+        part = ids[rows] if isinstance(ids, np.ndarray) else [ids[row] for row in rows]
+        table = own(TABLES[kind](X[rows]), None)
+        held = check_sample_ids(part, table, len(rows))
+        store = SampleStore(table, X[rows, 0].copy(), weight[rows], held)
+        store.extras["counts"] = counts[rows].copy()
+        return store
+
+    every = np.arange(8)
+    store = made_of(every)
+    store.resolve(store.ids[0])
+    store.find(own(TABLES[kind](X[:1]), None))
+    store.id_hashes()
+    for rows in order:
+        remove(store, np.sort(rows))
+    fresh = made_of(np.setdiff1d(every, np.concatenate(order)))
+    assert store.ids.dtype == fresh.ids.dtype
+    assert store.ids.tolist() == fresh.ids.tolist()
+    assert parts_of(store) == parts_of(fresh)
+    assert parts_of(pickle.loads(pickle.dumps(store))) == parts_of(fresh)
+    lone = tuple(store.ids[:2].tolist())
+    found = [s.resolve(lone, strict=False)[0] for s in (store, fresh)]
+    assert found[0] == found[1]
+
+
+def test_row_numbers_before_the_last_are_as_if_there_had_been_no_more_rows():
+    store, fresh = make_store(n_rows=6), make_store(n_rows=5)
+    remove(store, np.array([5]))
+    assert parts_of(store._ids) != parts_of(fresh._ids)
+    store.compact()
+    assert parts_of(store._ids) == parts_of(fresh._ids)
+    assert store.id_source == "row numbers"
+
+
+def test_extras_are_overwritten_squeezed_and_copied_like_rows():
+    store = make_store(n_rows=6)
+    counts = store.extras["counts"] = np.arange(1, 7)
+    assert store.with_table(store.X).extras["counts"] is not counts
+    remove(store, np.array([1, 4]))
+    assert counts.tolist() == [1, 0, 3, 4, 0, 6]
+    assert pickle.loads(pickle.dumps(store)).extras["counts"].tolist() == [1, 3, 4, 6]
+    store.compact()
+    assert store.extras["counts"].tolist() == [1, 3, 4, 6]
+    store.wipe()
+    assert not store.extras["counts"].any()
+
+
+def test_a_twin_leaves_no_mark():
+    store = make_store(["ann", "bob", "ann", "bob", "ann"])
+    store.resolve("ann")
+    remove(store, np.array([2, 3, 4]))
+    fresh = make_store(["ann", "bob"])
+    fresh.resolve("ann")
+    assert store._ids._positions._slots == fresh._ids._positions._slots
+
+
+def test_a_store_knows_whether_its_ids_are_doubtful():
+    for given_ids, source, doubtful in (
+        (None, "row numbers", True),
+        ("row numbers", "row numbers", False),
+        (list("abc"), "sample_ids", False),
+    ):
+        store = make_store(given_ids, 3)
+        remove(store, np.array([0]))
+        for one in (store, pickle.loads(pickle.dumps(store)), store.with_table(store.X)):
+            assert (one.id_source, one.ids_are_doubtful) == (source, doubtful)
+            with pytest.raises(UnknownSampleError, match=source) as error:
+                one.resolve("eve")
+            assert error.value.id_source == source
+
+
+def test_more_rows_keep_their_ids_in_the_dtype_of_all():
+    more = {"y": np.zeros(2), "sample_weight": np.zeros(2), "sample_ids": np.array(["x", "yyy"])}
+    for ids, dtype in ((list("abc"), object), (np.array(list("abc")), "U3"), (None, object)):
+        store = make_store(ids, 3)
+        remove(store, np.array([0]))
+        both = store.extended(np.zeros((2, 2)), **more)
+        assert both.ids.dtype == dtype
+        assert both.ids.tolist() == [*store.ids.tolist(), "x", "yyy"]
+        remove(both, np.array([3, 4]))
+        assert both.ids.tolist() == store.ids.tolist()
+        assert both.ids.dtype == store.ids.dtype

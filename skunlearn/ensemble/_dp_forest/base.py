@@ -7,7 +7,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -17,6 +17,7 @@ from skunlearn._compat import Interval
 from skunlearn._kernels.forest.layout import trees_of_rows
 from skunlearn._privacy.noise import digest, secret_geometric
 from skunlearn._samples.hashing import draw_seed, hash_rows_for
+from skunlearn._samples.tables import NO_ROWS
 from skunlearn._unlearning.commit import Removal, Replacement, commit
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
@@ -31,10 +32,6 @@ from skunlearn.ensemble._dp_forest.terms import (
 )
 from skunlearn.ensemble._dp_forest.trees import BLOCK, PrivateTrees, grow
 from skunlearn.exceptions import BudgetExhaustedError, PrivacyLeakWarning
-
-Self = TypeVar("Self", bound="BasePrivateForest")
-
-_NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -324,7 +321,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         fresh.n_releases_ += self.n_releases_
         return super()._adopt(fresh)
 
-    def release(self: Self) -> Self:
+    def release(self) -> Self:
         """Publish the counts anew if rows were removed since the last release.
 
         Only needed with a `removal_epsilon`, and costs `epsilon` of the budget.
@@ -345,7 +342,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
                 published = self._publish(
                     described, self.trees_, self._counts, self.n_releases_ + 1
                 )
-                commit([Replacement(self, published, _NO_ROWS)])
+                commit([Replacement(self, published, NO_ROWS)])
         return self
 
     @property

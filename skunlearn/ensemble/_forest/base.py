@@ -6,7 +6,7 @@ import copy
 from abc import ABCMeta, abstractmethod
 from contextlib import AbstractContextManager
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -24,6 +24,7 @@ from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import NO_ROWS
 from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.tags import UnlearningTags
@@ -32,10 +33,6 @@ from skunlearn.ensemble._forest.change import UnlearningCost
 from skunlearn.ensemble._forest.forest import Forest
 from skunlearn.ensemble._forest.rows import ForestRows
 from skunlearn.exceptions import NotUnlearnableError
-
-Self = TypeVar("Self", bound="BaseForest")
-
-_NO_ROWS = np.empty(0, dtype=np.intp)
 
 
 class BaseForest(ForestRows, metaclass=ABCMeta):
@@ -175,9 +172,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
     def _handed_over(self) -> HandOver:
         return HandOver(self._forest.seed)
 
-    def add(
-        self: Self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
-    ) -> Self:
+    def add(self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None) -> Self:
         """Learn more rows: the forest becomes the one that `fit` grows from all rows together.
 
         Parameters
@@ -216,7 +211,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         y = self._check_more_targets(y)
         check_consistent_length(rows, y)
         ids = check_sample_ids(sample_ids, X, len(rows))
-        if ids is None:
+        if ids.values is None:
             raise ValueError("add needs sample_ids, by which the new rows can be unlearned.")
         if (weight is None) != (samples.sample_weight is None):
             was = "without" if samples.sample_weight is None else "with"
@@ -229,7 +224,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         self._check_size(samples.n_samples + len(rows), weight is not None)
         described = self._describe_with(y)
         if described is not None:
-            more = samples.extended(rows, self._as_held(y), weight, ids)
+            more = samples.extended(rows, self._as_held(y), weight, ids.values)
             every, new = more.slots(), np.arange(samples.n_slots, more.n_slots)
             scales, at_top = self._choose_scales(more, every)
             rules = self._rules(self._weighing(more, every).size)
@@ -238,7 +233,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                     self._table(more), more, self._weighing(more, new), former=samples
                 )
                 attributes = described | {"_samples": more, "_n_at_top": at_top}
-                commit([Replacement(self, attributes, _NO_ROWS), change.replacement()])
+                commit([Replacement(self, attributes, NO_ROWS), change.replacement()])
                 return
         kept = samples.slots()
         X_held, _, weight_held = samples.take(kept)
@@ -247,7 +242,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                 np.concatenate([X_held, rows]),
                 np.concatenate([self._fit_targets(kept), y]),
                 None if weight is None else np.concatenate([weight_held, weight]),
-                joined_ids(samples.ids_of(kept), ids),
+                joined_ids(samples.ids_of(kept), ids.values),
             )
         )
 

@@ -11,13 +11,12 @@ import numpy as np
 from skunlearn._kernels.forest.carry_out import carry_out
 from skunlearn._kernels.forest.plan import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
 from skunlearn._kernels.forest.tree_parts import Table
-from skunlearn._samples.tables import overwrite
+from skunlearn._samples.tables import NO_ROWS, overwrite
 from skunlearn._unlearning.commit import Replacement
 
 if TYPE_CHECKING:
     from skunlearn.ensemble._forest.forest import Forest
 
-_NO_ROWS = np.empty(0, dtype=np.intp)
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
@@ -125,7 +124,7 @@ class Change:
 
     def replacement(self) -> Replacement:
         """Return the forest's part in a commit."""
-        return Replacement(self.forest, {}, _NO_ROWS, self._edit, self.forest.readers.writing())
+        return Replacement(self.forest, {}, NO_ROWS, self._edit, self.forest.readers.writing())
 
     def _edit(self) -> None:
         """Carry out the change while nobody reads; what was done is not done again."""

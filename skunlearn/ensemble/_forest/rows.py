@@ -11,10 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import is_cupy
-from skunlearn._compat import check_sample_weight
 from skunlearn._kernels.forest.tree_parts import Rules, Table
 from skunlearn._samples.store import SampleStore
-from skunlearn._validation import check_visitors, validate_data
+from skunlearn._validation import check_sample_weight, check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
 from skunlearn.ensemble._forest.forest import Forest, rows_that_count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from contextlib import closing
 from numbers import Integral
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -18,18 +18,15 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from skunlearn._compat import HasMethods, Interval, callback_context, check_sample_weight
-from skunlearn._samples.dataframes import FrameTable
+from skunlearn._compat import HasMethods, Interval, callback_context
 from skunlearn._samples.hashing import derive_seed, hash_rows_for
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import as_table, native, take
+from skunlearn._samples.tables import as_table, like, native, take
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
-
-Self = TypeVar("Self", bound="BaseSISA")
 
 _ONE_DIMENSIONAL = (
     "Expected 2D array, got 1D array instead: {} takes X of shape (n_samples, n_features). "
@@ -85,7 +82,7 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         """Return an unfitted estimator for these targets, and the weights that its fit takes."""
         return clone(base), sample_weight
 
-    def _fit(self: Self, X: Any, y: Any, sample_weight: Any, sample_ids: Any) -> Self:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, sample_ids: Any) -> Self:
         validate_data(self, X, y, skip_check_array=True)
         check_consistent_length(X, y)
         base = clone(self._base())
@@ -227,17 +224,7 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
 
     def _as_stored(self, X: Any) -> Any:
         self._check_queries(X)
-        stored = self._samples.X
-        if isinstance(stored, FrameTable):
-            return stored.like(X)
-        table: Any = native(as_table(X))
-        if not sparse.issparse(table):
-            table = np.asarray(table)
-        elif not sparse.issparse(stored):
-            table = table.toarray()
-        if stored.dtype.kind == "f" or (stored.dtype.kind in "iub" and table.dtype.kind == "O"):
-            table = table.astype(stored.dtype)
-        return sparse.csr_array(table) if sparse.issparse(stored) else table
+        return like(self._samples.X, X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skunlearn._samples.ids import SampleIds
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, native, own
 from skunlearn._unlearning.affine_map import AffineMap
@@ -148,6 +149,6 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         slots = samples.slots()
         X, y, weight = samples.take(slots)
         X = own(affine_map.of(native(X)), None)
-        mapped = SampleStore(X, y, weight, samples.ids_of(slots))
-        mapped.lock = samples.lock
+        mapped = SampleStore(X, y, weight, SampleIds(samples.ids_of(slots)))
+        mapped.take_over(samples)
         return mapped

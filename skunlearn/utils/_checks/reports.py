@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
 
 from skunlearn._unlearning.report import KINDS, SCOPES, UnlearningReport
 from skunlearn._unlearning.tags import UnlearningTags, get_unlearning_tags
+from skunlearn.exceptions import RowNumberWarning, UnknownSampleError
 from skunlearn.utils._checks.data import fitted, make_rows, some_ids
 
 
@@ -53,6 +55,37 @@ def check_report(name: str, estimator: Any, seed: int = 0) -> None:
             raise AssertionError(f"{name}: the report counts more parts than there are: {report}")
         _check_guarantee(name, report.guarantee, get_unlearning_tags(model))
         _check_texts(name, model, report)
+
+
+def check_source_of_ids(name: str, estimator: Any, seed: int = 0) -> None:
+    """Check that a request by row number warns, once, and that a model says whence its ids are."""
+    rows = make_rows(estimator, seed)
+    for ids, source, n_warnings in (
+        (None, "row numbers", 1),
+        ("row numbers", "row numbers", 0),
+        (rows.ids, "sample_ids", 0),
+    ):
+        model = fitted(estimator, rows.replace(ids=ids))
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            for row in (5, 7):
+                model.unlearn(model.sample_ids_[row])
+        found = sum(issubclass(warning.category, RowNumberWarning) for warning in seen)
+        if found != n_warnings:
+            raise AssertionError(
+                f"{name}: two requests where ids come from {source!r} gave {found} "
+                f"RowNumberWarning, should be {n_warnings}."
+            )
+        said = {"the report": model.unlearning_report_.id_source}
+        try:
+            model.unlearn("nobody")
+        except UnknownSampleError as error:
+            said["UnknownSampleError"] = error.id_source
+        for what, text in said.items():
+            if text != source:
+                raise AssertionError(
+                    f"{name}: {what} says that ids come from {text!r}, should be {source!r}."
+                )
 
 
 def _check_guarantee(name: str, guarantee: Any, tags: Any) -> None:
@@ -101,4 +134,4 @@ def _check_texts(name: str, model: Any, report: UnlearningReport) -> None:
 
 def report_checks(estimator: Any) -> list[Any]:
     """Return the checks of this file."""
-    return [check_tags_state_the_promise, check_report]
+    return [check_tags_state_the_promise, check_report, check_source_of_ids]
