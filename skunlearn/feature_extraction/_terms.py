@@ -269,7 +269,7 @@ class TermsLeft:
     def mostly_held(self) -> bool:
         """Tell whether fewer than a quarter of the positions will be empty."""
         n_vanishing = np.count_nonzero(self._documents == 0) if self._drop else 0
-        return 4 * (self._terms.n_empty + n_vanishing) < self._terms.documents.size
+        return bool(4 * (self._terms.n_empty + n_vanishing) < self._terms.documents.size)
 
     def renumbered(self) -> Terms:
         """Return the terms in arrays of their own, without empty positions."""

@@ -214,8 +214,8 @@ class State:
     theta: np.ndarray
     scale: float
     inside: np.ndarray
-    gram: np.ndarray | None
-    peak: np.ndarray | None
+    gram: Any
+    peak: Any
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
@@ -242,11 +242,8 @@ def without(problem: Problem, state: State, rows: np.ndarray, held: Problem) -> 
     gone = rows[state.inside[rows]]
     inside = state.inside.copy()
     inside[rows] = False
-    if state.gram is None:
-        return _summed_anew(problem, state, inside)
-    return _follow(
-        problem, replace(state, gram=state.gram - held.gram(gone), inside=inside), inside
-    )
+    gram = None if state.gram is None else state.gram - held.gram(gone)
+    return _follow(problem, replace(state, gram=gram, inside=inside), inside)
 
 
 def _follow(problem: Problem, state: State, inside: np.ndarray) -> State:
@@ -254,7 +251,7 @@ def _follow(problem: Problem, state: State, inside: np.ndarray) -> State:
     new = np.flatnonzero(inside & ~state.inside)
     gone = np.flatnonzero(state.inside & ~inside)
     gram, peak = state.gram, state.peak
-    few = 8 * (new.size + gone.size) < inside.size
+    few = gram is not None and 8 * (new.size + gone.size) < inside.size
     if few and new.size:
         gram = gram + problem.gram(new)
         peak = np.maximum(peak, power_of_two_above(gram.diagonal()))

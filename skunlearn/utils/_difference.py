@@ -164,7 +164,8 @@ def _insides(ours: Any, theirs: Any, how: _How) -> tuple[Any, Any]:
         return _inside(ours, how.private), _inside(theirs, how.private)
     if sparse.issparse(ours):  # its other attributes are what SciPy has found out so far
         parts = ("shape", "row", "col", "coords", "indptr", "indices", "offsets", "data")
-        return tuple(tuple(getattr(t, part, None) for part in parts) for t in (ours, theirs))
+        ours, theirs = (tuple(getattr(t, part, None) for part in parts) for t in (ours, theirs))
+        return ours, theirs
     names = {*how.passed_over(ours), *how.passed_over(theirs)}
     return _stored(ours, names), _stored(theirs, names)
 

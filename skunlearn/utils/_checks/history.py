@@ -140,7 +140,7 @@ def _cases(estimator: Any, seed: int) -> Iterator[tuple[Rows, str]]:
         return
     X = rows.X.copy()
     X[stays, 1] = X[stays, 1][0]
-    y = rows.y
+    y: Any = rows.y
     if tags.classifier_tags is not None and n_classes(tags) > 2:
         y = [
             f"class {label}" if stay else "a last class"
