@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skunlearn import _array_api
 from skunlearn._array_api import is_foreign, to_host
+from skunlearn._samples import device_table
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.kernel_ridge import KernelRidge
@@ -215,7 +216,7 @@ def test_law(elsewhere, model, seed):
 def test_passes_in_blocks(elsewhere, model, monkeypatch):
     X, y, _ = rows(model)
     here = clone(model).fit(X, y).unlearn([0, 30])
-    monkeypatch.setattr(_array_api, "_BLOCK_BYTES", 8 * 4 * 7)
+    monkeypatch.setattr(device_table, "_BLOCK_BYTES", 8 * 4 * 7)
     there = model.fit(elsewhere.put(X), elsewhere.put(y)).unlearn([0, 30])
     assert_alike(there, here, X, elsewhere.put)
 
