@@ -86,6 +86,8 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     __metadata_request__unlearn: ClassVar[dict[str, bool]] = {"sample_ids": True}
 
     _takes_arrays: ClassVar[bool] = False  # of other libraries than NumPy
+    # Accounts and logs of decisions, which a retrained model would not have: never handed out.
+    _accounts: ClassVar[tuple[str, ...]] = ()
     _samples: SampleStore
     unlearning_report_: UnlearningReport
 
@@ -352,7 +354,7 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             {
                 name: to_host(value)[()] if is_foreign(value) else copy.deepcopy(value)
                 for name, value in view.__dict__.items()
-                if name[0] != "_" and name != "unlearning_report_"
+                if name[0] != "_" and name not in ("unlearning_report_", *self._accounts)
             }
         )
         return predictor

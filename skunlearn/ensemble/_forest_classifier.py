@@ -203,7 +203,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         self : object
             Fitted forest.
         """
-        context = self._init_callback_context()
+        context = self._init_callback_context(max_subtasks=1)  # if anything has to be compiled
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X, y, weight = self._check_rows(X, y, sample_weight)

@@ -176,7 +176,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         ValueError
             If there are more than 2**24 rows, or 2**22 with weights.
         """
-        context = self._init_callback_context()
+        context = self._init_callback_context(max_subtasks=1)  # if anything has to be compiled
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         source = X
         X, y, weight = self._check_rows(X, y, sample_weight, y_numeric=True)

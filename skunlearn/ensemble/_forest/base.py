@@ -23,6 +23,7 @@ from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
+from skunlearn._unlearning.first_use import announcing_compilation
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest.change import UnlearningCost
@@ -112,7 +113,8 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             mask,
             self.n_jobs,
         )
-        self._forest.grow(self._table(samples), samples, rows)
+        with announcing_compilation(self):
+            self._forest.grow(self._table(samples), samples, rows)
 
     def _at_top_without(self, rows: np.ndarray) -> tuple[int, int]:
         """Return how many rows are left that have the size by which scales were chosen."""
@@ -124,6 +126,9 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             self._n_at_top[0] - (n_targets if same[0] else 0),
             self._n_at_top[1] - (n_weights if same[1] else 0),
         )
+
+    def _n_subtasks(self, rows: np.ndarray) -> int:
+        return 1  # if anything has to be compiled
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -151,13 +156,15 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                 part="tree",
                 replacements=tuple(replacements),
             )
-        change = self._forest.plan(self._table(samples), samples, self._weighing(samples, rows))
+        with announcing_compilation(self):
+            table = self._table(samples)
+            change = self._forest.plan(table, samples, self._weighing(samples, rows))
         return Removal(
             described | {"_n_at_top": at_top},
             n_refitted=change.n_trees_changed,
             n_parts=self.n_estimators,
             part="tree",
-            replacements=(Replacement(self._forest, {}, _NO_ROWS, change.in_force()),),
+            replacements=(Replacement(self._forest, {}, _NO_ROWS, self._forest.in_force(change)),),
         )
 
     def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
@@ -230,11 +237,12 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             scales, at_top = self._choose_scales(more, every)
             rules = self._rules(self._weighing(more, every).size)
             if rules == self._forest.rules and np.array_equal(scales, self._scales):
-                change = self._forest.plan(
-                    self._table(more), more, self._weighing(more, new), former=samples
-                )
+                with announcing_compilation(self):
+                    change = self._forest.plan(
+                        self._table(more), more, self._weighing(more, new), former=samples
+                    )
                 attributes = described | {"_samples": more, "_n_at_top": at_top}
-                forest = Replacement(self._forest, {}, _NO_ROWS, change.in_force())
+                forest = Replacement(self._forest, {}, _NO_ROWS, self._forest.in_force(change))
                 commit([Replacement(self, attributes, _NO_ROWS), forest])
                 return
         kept = samples.slots()

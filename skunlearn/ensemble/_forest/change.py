@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skunlearn._kernels.forest.carry_out import carry_out
-from skunlearn._kernels.forest.plan import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
-from skunlearn._kernels.forest.tree_parts import Table
-
-if TYPE_CHECKING:
-    from skunlearn.ensemble._forest.forest import Forest
+from skunlearn._kernels.forest.plan import Plan
+from skunlearn._kernels.forest.tree_parts import TRIAL, Table
+from skunlearn._kernels.forest.trees import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Trees
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
+
+# Types of sums over rows for which the kernel that carries out was used.
+_READY: set[np.dtype] = set()
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ class Change:
 
     Parameters
     ----------
-    forest : Forest
+    trees : Trees
+        As they are.
     table : Table
         With the rows that leave or join in it.
     plans : list of Plan
@@ -74,30 +73,34 @@ class Change:
         How many they are.
     first_leaving : ndarray of shape (n_trees + 1,), int64
         Where each tree's begin, if those of all trees stand one after the other.
+    width : int
+        How many sums there are over rows; see :func:`count_in`.
     """
 
     def __init__(
         self,
-        forest: Forest,
+        trees: Trees,
         table: Table,
         plans: list[Plan],
         gone: np.ndarray,
         sign: int,
         n_rows: int,
         first_leaving: np.ndarray,
+        width: int,
     ) -> None:
-        self.forest = forest
         self.table = table
         self.plans = plans
         self.gone = gone
         self.sign = sign
         self.n_rows = n_rows
         self.first_leaving = first_leaving
+        self.width = width
         self.trees = _with_room(
-            forest.trees,
-            sum(part.nodes.size for part in plans),
-            sum(len(part.trials) + len(part.fresh_trials) for part in plans),
+            trees,
+            sum(part.grown.nodes.size for part in plans),
+            sum(len(part.grown.trials) + len(part.fresh_trials) for part in plans),
         )
+        self._get_ready()
 
     @property
     def n_trees_changed(self) -> int:
@@ -113,25 +116,36 @@ class Change:
             int(np.count_nonzero(np.diff(self.first_leaving))),
             self.n_trees_changed,
             sum(part.visits.size for part in self.plans),
-            sum(part.nodes.size for part in self.plans),
+            sum(part.grown.nodes.size for part in self.plans),
             n_rebuilt,
-            n_rebuilt / max(1, int(self.forest.trees.first_row[-1])),
+            n_rebuilt / max(1, int(self.trees.first_row[-1])),
         )
 
-    @contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Carry out the change while nobody reads, and let nobody read until the end."""
-        with self.forest.readers.writing():
-            for part in self.plans:
-                carry_out(self.table, self.trees, part, self.gone, self.sign)
-            if self.sign > 0:
-                self.forest.n_slots = -1
-            former, self.forest.trees = self.forest.trees, self.trees
-            if former is not self.trees:
-                for old, new in zip(former, self.trees, strict=True):
-                    if old is not new:
-                        old.fill(np.zeros((), old.dtype)[()])
-            yield
+    def carry_out(self) -> None:
+        """Change the trees, while nobody reads them."""
+        for part in self.plans:
+            self._carry_out(part)
+
+    def _carry_out(self, part: Plan) -> None:
+        carry_out(
+            self.table,
+            self.trees,
+            part,
+            self.gone,
+            self.sign,
+            np.zeros(self.trees.trials.shape[1], dtype=TRIAL),
+            np.empty(self.width, dtype=np.int64),
+            np.empty(self.trees.nodes.size, dtype=np.int32),
+            np.empty(part.grown.nodes.size, dtype=np.int32),
+        )
+
+    def _get_ready(self) -> None:
+        """Have the kernel compiled that carries out, which is no time to wait for the compiler."""
+        kind = self.trees.stats.dtype
+        if kind not in _READY:
+            for part in self.plans[:1]:
+                self._carry_out(part._replace(visits=part.visits[:0], grafts=part.grafts[:0]))
+            _READY.add(kind)
 
 
 def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
