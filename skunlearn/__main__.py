@@ -10,6 +10,7 @@ from pathlib import Path
 from skunlearn import __version__
 from skunlearn._demo._command import run_demo
 from skunlearn._demo._table import DemoError
+from skunlearn._warm_up import warm_up
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--jobs", type=int, help="shards fitted at a time, for large tables (default: 1)"
     )
+    commands.add_parser(
+        "warm-up",
+        help="compile all kernels, so that the first use of a model takes no longer than others",
+        description="Use every kind of model once on a small table. Kernels that this compiles are "
+        "kept on disk, in the package's directory or where NUMBA_CACHE_DIR says. Takes a minute or "
+        "two the first time.",
+    )
     return parser
 
 
@@ -69,6 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv = ["demo", *argv]
     parser = _parser()
     options = parser.parse_args(argv)
+    if options.command == "warm-up":
+        warm_up()
+        return 0
     if (options.data is None) != (options.target is None):
         parser.error("--data and --target go together")
     if options.data is None and (options.id or options.ignore or options.task or options.forget):

@@ -12,17 +12,20 @@ from skunlearn._compat import fit_context
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
-def fit_task(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]:
+def fit_task(*, prefer_skip_nested_validation: bool, max_subtasks: int = 0) -> Callable[[Fit], Fit]:
     """Decorate a method that fits: check parameters, and tell callbacks when it begins and ends.
 
-    For methods without subtasks; one that has some calls `_init_callback_context` itself, under
-    scikit-learn's own `fit_context`, once it knows how many.
+    A method that learns from its rows how many subtasks it has calls `_init_callback_context`
+    itself, under scikit-learn's own `fit_context`.
 
     Parameters
     ----------
     prefer_skip_nested_validation : bool
         Whether estimators fitted inside need not check their parameters; False where the user
         passes such estimators or a metric.
+
+    max_subtasks : int, default=0
+        How many subtasks the method may announce.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def fit_task(*, prefer_skip_nested_validation: bool) -> Callable[[Fit], Fit]:
         def announced(self: Any, *args: Any, **kwargs: Any) -> Any:
             given = dict(zip((first, "y"), args, strict=False)) | kwargs
             task = {"estimator": self, "X": given.get(first), "y": given.get("y")}
-            context = self._init_callback_context()
+            context = self._init_callback_context(max_subtasks=max_subtasks)
             context.call_on_fit_task_begin(**task)
             result = fit(self, *args, **kwargs)
             context.call_on_fit_task_end(**task, reconstruction_attributes=dict)

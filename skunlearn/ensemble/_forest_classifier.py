@@ -179,7 +179,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @fit_task(prefer_skip_nested_validation=True)
+    @fit_task(prefer_skip_nested_validation=True, max_subtasks=1)  # if kernels are compiled
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, sample_ids: Any = None
     ) -> UnlearningForestClassifier:

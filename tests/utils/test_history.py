@@ -81,7 +81,9 @@ VARIANTS = [
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", VARIANTS, ids=lambda model: re.sub(r"\s+", "", repr(model)))
+@pytest.mark.parametrize(
+    "model", VARIANTS, ids=lambda model: re.sub(r" at 0x\w+|\s+", "", repr(model))
+)
 def test_pickles_tell_nothing(model):
     check_history_independence(type(model).__name__, model)
 

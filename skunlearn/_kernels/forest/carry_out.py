@@ -1,31 +1,20 @@
 """Numba kernels: the plan of a request is carried out; nothing in here can fail."""
 
 import numpy as np
-from numba import njit
 
-from skunlearn._kernels.borrowed import borrowed
 from skunlearn._kernels.forest.grow import CACHED, NONE, SETTLED, copy_into
-from skunlearn._kernels.forest.plan import (
-    N_CACHES,
-    N_FREE,
-    N_FREE_CACHES,
-    N_NODES,
-    take_from_cache,
-)
-from skunlearn._kernels.forest.tree_parts import count_in
+from skunlearn._kernels.forest.plan import take_from_cache
+from skunlearn._kernels.forest.tree_parts import add_rows
+from skunlearn._kernels.forest.trees import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES
+from skunlearn._kernels.lean import entry, part, spelled_out
 
 
-@njit(cache=True)
-def drop_cache(trees, node):
+@part
+def drop_cache(trees, node, nothing):
     """Overwrite and release a node's sums."""
-    cache = trees.extents[node].cache
+    cache = np.int64(trees.extents[node].cache)
     if cache >= 0:
-        for u in range(trees.trials.shape[1]):
-            trees.trials[cache, u].key = 0
-            trees.trials[cache, u].feature = -1
-            trees.trials[cache, u].low = trees.trials[cache, u].high = 0
-            trees.trials[cache, u].n_low = trees.trials[cache, u].n_high = 0
-            trees.trials[cache, u].n_missing = 0
+        copy_into(trees.trials, cache, nothing)
         for i in range(trees.sums.shape[1]):
             trees.sums[cache, i] = 0
         trees.free_caches[trees.used[N_FREE_CACHES]] = cache
@@ -33,10 +22,10 @@ def drop_cache(trees, node):
     trees.extents[node].cache = NONE
 
 
-@njit(cache=True)
+@part
 def keep_cache(trees, node, trials, sums):
     """Store a node's sums."""
-    cache = trees.extents[node].cache
+    cache = np.int64(trees.extents[node].cache)
     if cache < 0:
         if trees.used[N_FREE_CACHES]:
             trees.used[N_FREE_CACHES] -= 1
@@ -49,22 +38,20 @@ def keep_cache(trees, node, trials, sums):
     copy_into(trees.sums, cache, sums)
 
 
-@njit(cache=True)
-def clear_below(trees, node, stack):
+@spelled_out
+def clear_below(trees, node, nothing, stack):
     """Overwrite and release all nodes below one."""
-    drop_cache(trees, node)
-    if trees.nodes[node].left == node:
-        return
+    drop_cache(trees, node, nothing)
     stack[0] = node
-    top = 1
+    top = np.int64(0 if trees.nodes[node].left == node else 1)
     while top:
         top -= 1
-        left = trees.nodes[stack[top]].left
+        left = np.int64(trees.nodes[stack[top]].left)
         if stack[top] != node:
-            clear(trees, stack[top])
+            clear(trees, np.int64(stack[top]), nothing)
         for child in range(left, left + 2):
             if trees.nodes[child].left == child:
-                clear(trees, child)
+                clear(trees, child, nothing)
             else:
                 stack[top] = child
                 top += 1
@@ -72,18 +59,18 @@ def clear_below(trees, node, stack):
         trees.used[N_FREE] += 1
 
 
-@njit(cache=True)
-def clear(trees, node):
+@part
+def clear(trees, node, nothing):
     """Overwrite one node."""
-    drop_cache(trees, node)
+    drop_cache(trees, node, nothing)
     trees.nodes[node].threshold, trees.nodes[node].feature, trees.nodes[node].left = 0.0, 0, 0
     trees.extents[node].start, trees.extents[node].stop, trees.extents[node].size = 0, 0, 0
     for k in range(trees.stats.shape[1]):
         trees.stats[node, k] = 0
 
 
-@njit(cache=True)
-def carry_out(table, trees, plan, gone, sign):
+@entry
+def carry_out(table, trees, plan, gone, sign, nothing, change, stack, positions):
     """Carry out a plan; there must be room for the new nodes and caches.
 
     Parameters
@@ -97,33 +84,33 @@ def carry_out(table, trees, plan, gone, sign):
         True for rows that leave.
     sign : int
         -1 if they leave, 1 if they join.
+    nothing : ndarray of shape (max_features,), TRIAL
+        All of it zero.
+    change : ndarray of shape (width,), int64
+        Working space, like the next two.
+    stack : ndarray of shape (n_nodes,), int32
+    positions : ndarray of shape (n_new_nodes,), int32
     """
-    table, trees, plan, gone = borrowed(table), borrowed(trees), borrowed(plan), borrowed(gone)
-    labels, targets = table.labels, table.targets
-    weights, scales = table.weights, table.scales
-    n_sums = trees.stats.shape[1]
-    width = n_sums if labels.size and not weights.size else n_sums + 1
+    n_sums, width, grown = trees.stats.shape[1], change.size, plan.grown
     n_grid = trees.sums.shape[1] // (width * trees.trials.shape[1]) - 2
-    change = np.zeros(width, np.int64)
     for visit in plan.visits:
-        node = visit.node
+        node = np.int64(visit.node)
         for k in range(width):
             change[k] = 0
-        for i in range(visit.first, visit.last):
-            row = plan.leaving[i]
-            count_in(change, 0, width, row, labels, targets, weights, scales, sign)
+        first, last = np.int64(visit.first), np.int64(visit.last)
+        add_rows(change, table, plan.leaving, first, last, sign)
         for k in range(n_sums):
             trees.stats[node, k] += change[k]
-        trees.extents[node].size += sign * (visit.last - visit.first)
-        cache = trees.extents[node].cache
+        trees.extents[node].size += sign * (last - first)
+        cache = np.int64(trees.extents[node].cache)
         if visit.fresh == SETTLED:
             trees.extents[node].cache = SETTLED
         elif visit.fresh >= 0:
             keep_cache(trees, node, plan.fresh_trials[visit.fresh], plan.fresh_sums[visit.fresh])
         elif cache >= 0 and trees.extents[node].size <= CACHED:
-            drop_cache(trees, node)
+            drop_cache(trees, node, nothing)
         elif cache >= 0:
-            for i in range(visit.first, visit.last):
+            for i in range(first, last):
                 take_from_cache(
                     table,
                     plan.leaving[i],
@@ -145,18 +132,17 @@ def carry_out(table, trees, plan, gone, sign):
                 trees.rows[kept] = row
                 kept += 1
     for graft in plan.grafts:
-        node, start = graft.node, trees.extents[graft.node].start
-        stack = np.empty(trees.extents[node].stop - start + 2, np.int32)
-        clear_below(trees, node, stack)
+        node = np.int64(graft.node)
+        start = trees.extents[node].start
+        clear_below(trees, node, nothing, stack)
         if sign < 0:
             base = trees.first_row[graft.tree] + start
-            n_rows = graft.rows[1] - graft.rows[0]
+            n_rows = graft.last_row - graft.first_row
             for i in range(n_rows):
-                trees.rows[base + i] = plan.rows[graft.rows[0] + i]
+                trees.rows[base + i] = plan.rows[graft.first_row + i]
             for i in range(base + n_rows, trees.first_row[graft.tree] + trees.extents[node].stop):
                 trees.rows[i] = -1
-        n_nodes = graft.nodes[1] - graft.nodes[0]
-        positions = np.empty(n_nodes, np.int32)
+        n_nodes = graft.last_node - graft.first_node
         positions[0] = node
         for i in range(1, n_nodes, 2):
             if trees.used[N_FREE]:
@@ -167,8 +153,8 @@ def carry_out(table, trees, plan, gone, sign):
                 trees.used[N_NODES] += 2
             positions[i + 1] = positions[i] + 1
         for i in range(n_nodes):
-            new, at = plan.nodes[graft.nodes[0] + i], positions[i]
-            extent = plan.extents[graft.nodes[0] + i]
+            number, at = np.int64(graft.first_node + i), np.int64(positions[i])
+            new, extent = grown.nodes[number], grown.extents[number]
             trees.nodes[at].threshold, trees.nodes[at].feature = new.threshold, new.feature
             trees.nodes[at].left = positions[new.left]
             if i:
@@ -176,6 +162,6 @@ def carry_out(table, trees, plan, gone, sign):
                 trees.extents[at].stop = extent.stop + start
             trees.extents[at].size = extent.size
             trees.extents[at].cache = min(extent.cache, NONE)
-            copy_into(trees.stats, at, plan.stats[graft.nodes[0] + i])
+            copy_into(trees.stats, at, grown.stats[number])
             if extent.cache >= 0:
-                keep_cache(trees, at, plan.trials[extent.cache], plan.sums[extent.cache])
+                keep_cache(trees, at, grown.trials[extent.cache], grown.sums[extent.cache])

@@ -3,18 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.forest.splits import space_for, split_by_rows
+from skunlearn._kernels.forest.splits import choose_split, space_for
 from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
+    Rules,
     Table,
+    add_rows,
     child_key,
-    count_in,
     goes_left,
 )
+from skunlearn._kernels.lean import entry, part, spelled_out
 
 # What stands in the place of a cache: none, or the knowledge that no feature varies.
 NONE, SETTLED = -1, -2
@@ -34,11 +34,27 @@ EXTENT = np.dtype(
     [("start", np.int32), ("stop", np.int32), ("size", np.int32), ("cache", np.int32)]
 )
 
+# A node that becomes a tree or gets another subtree: its key, its number and depth, in which tree,
+# and where rows and new nodes begin and end.
+GRAFT = np.dtype(
+    [
+        ("key", np.uint64),
+        ("node", np.int32),
+        ("tree", np.int32),
+        ("depth", np.int32),
+        ("first_row", np.int32),
+        ("last_row", np.int32),
+        ("first_node", np.int32),
+        ("last_node", np.int32),
+    ],
+    align=True,
+)
+
 # A node that is to grow.
 SPROUT = np.dtype([("key", np.uint64), ("node", np.int32), ("depth", np.int32)])
 
 
-@njit(cache=True)
+@spelled_out
 def targets_differ(targets, rows, gone):
     """Tell whether targets differ among rows, of which some may be gone."""
     first = -1
@@ -53,7 +69,7 @@ def targets_differ(targets, rows, gone):
     return False
 
 
-@njit(cache=True)
+@part
 def is_decided(targets, rules, rows, gone, size, total, n_sums, depth):
     """Tell whether a node is a leaf, whatever its features.
 
@@ -82,27 +98,16 @@ def is_decided(targets, rules, rows, gone, size, total, n_sums, depth):
     return n_held <= 1
 
 
-@njit(cache=True)
-def enlarged(array, n):
-    """Copy an array of nodes to one with room for n."""
-    more = np.empty((n, *array.shape[1:]), array.dtype)
-    old, new = array.reshape(-1), more.reshape(-1)
-    for i in range(old.size):
-        new[i] = old[i]
-    return more
-
-
-@njit(cache=True)
+@part
 def copy_into(table, row, values):
     """Overwrite a row; quicker to compile than a statement, which comes with its error messages."""
     for i in range(values.size):
         table[row, i] = values[i]
 
 
-@njit(cache=True)
+@part
 def copy_rows(table, rows, size, to):
     """Copy rows to the beginning of another table, which has them feature after feature."""
-    table, rows, to = borrowed(table), borrowed(rows), borrowed(to)
     for f in range(table.is_categorical.size):
         column, copied = table.values[f * table.column_step :], to.values[f * to.column_step :]
         for i in range(size):
@@ -117,7 +122,7 @@ def copy_rows(table, rows, size, to):
             to.targets[i, o] = table.targets[row, o]
 
 
-@njit(cache=True, inline="always")
+@part
 def divide(table, rows, start, stop, feature, threshold, has_missing, spare):
     """Reorder rows by the side of a split on which they are; returns where the right ones begin."""
     by = feature if feature >= 0 else ~feature
@@ -163,27 +168,50 @@ class Bench(NamedTuple):
     stack: np.ndarray
 
 
-@njit(cache=True)
-def bench_for(n_rows, table):
+def bench_for(n_rows: int, table: Table) -> Bench:
     """Allocate a bench for trees of up to a number of rows."""
     n = min(n_rows, COPIED)
     close = Table(
-        np.empty(n * table.is_categorical.size, np.float32),
-        np.int64(1),
-        np.int64(n),
+        np.empty(n * table.is_categorical.size, dtype=np.float32),
+        1,
+        n,
         table.is_categorical,
-        np.empty(n if table.labels.size else 0, np.int32),
+        np.empty(n if table.labels.size else 0, dtype=np.int32),
         np.empty((n if table.targets.size else 0, table.targets.shape[1])),
         np.empty(n if table.weights.size else 0),
         table.class_weight,
         table.scales,
     )
-    return Bench(close, np.empty(n, np.int32), np.empty(n_rows + 2, SPROUT))
+    return Bench(close, np.empty(n, dtype=np.int32), np.empty(n_rows + 2, dtype=SPROUT))
 
 
-@njit(cache=True, nogil=True)
-def grow(table, rules, rows, key, depth, like):
-    """Grow a tree, or a subtree.
+class Grown(NamedTuple):
+    """Trees, or subtrees, one after the other; nodes in the order in which growth comes upon them.
+
+    Parameters
+    ----------
+    nodes : ndarray of shape (n_nodes,), NODE
+        `left` counts from the tree's first.
+    extents : ndarray of shape (n_nodes,), EXTENT
+        Rows count from the tree's first, caches from the first of all.
+    stats : ndarray of shape (n_nodes, n_sums)
+        Weights of classes; or sums of weighted targets, then the weight.
+    trials : ndarray of shape (n_cached, max_features), TRIAL
+    sums : ndarray of shape (n_cached, max_features * (n_candidates + 2) * width)
+        Of nodes that have more than CACHED rows.
+    """
+
+    nodes: np.ndarray
+    extents: np.ndarray
+    stats: np.ndarray
+    trials: np.ndarray
+    sums: np.ndarray
+
+
+def grow(
+    table: Table, rules: Rules, rows: np.ndarray, grafts: np.ndarray, like: np.ndarray
+) -> Grown:
+    """Grow trees, or subtrees.
 
     Parameters
     ----------
@@ -191,157 +219,138 @@ def grow(table, rules, rows, key, depth, like):
     rules : Rules
     rows : ndarray of shape (n_rows,), int32
         Slots; reordered so that the rows of each node stand together.
-    key : uint64
-        Key of the root.
-    depth : int
-        Its depth.
+    grafts : ndarray of shape (n_grafts,), GRAFT
+        Keys, depths and rows of the roots; where their nodes begin and end is filled in.
     like : ndarray of shape (width,)
         As wide as sums over rows, and of their type; see :func:`count_in`.
 
     Returns
     -------
-    nodes : ndarray of shape (n_nodes,), NODE
-        In the order in which depth-first growth from the left comes upon them.
-    extents : ndarray of shape (n_nodes,), EXTENT
-    stats : ndarray of shape (n_nodes, n_sums)
-        Weights of classes; or sums of weighted targets, then the weight.
-    trials : ndarray of shape (n_cached, max_features), TRIAL
-    sums : ndarray of shape (n_cached, max_features * (n_candidates + 2) * width)
-        Of nodes that have more than CACHED rows.
+    grown : Grown
     """
-    n_rows, n_features = rows.size, table.is_categorical.size
+    sizes = grafts["last_row"] - grafts["first_row"]
+    longest = int(sizes.max(initial=0))
+    space = space_for(longest, table.is_categorical.size, rules, like)
+    bench = bench_for(longest, table)
+    n_most = 2 * rows.size + grafts.size
     n_sums = like.size if table.labels.size and not table.weights.size else like.size - 1
-    n_most, room = max(2 * n_rows - 1, 1), 2 * n_rows // CACHED
-    space = space_for(n_rows, n_features, rules, like)
-    nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)
-    stats = np.empty((n_most, n_sums), like.dtype)
-    trials = np.empty((room, rules.max_features), TRIAL)
-    sums = np.empty((room, space.sums.size), like.dtype)
-    bench = bench_for(n_rows, table)
-    n_nodes, n_cached, trials, sums = grow_into(
-        table,
-        rules,
-        rows,
-        key,
-        depth,
-        space,
-        bench,
-        nodes,
-        extents,
-        stats,
-        trials,
-        sums,
-        np.int64(0),
-    )
-    return (
-        nodes[:n_nodes].copy(),
-        extents[:n_nodes].copy(),
-        stats[:n_nodes].copy(),
-        trials[:n_cached].copy(),
-        sums[:n_cached].copy(),
+    nodes, extents = np.empty(n_most, dtype=NODE), np.empty(n_most, dtype=EXTENT)
+    stats = np.empty((n_most, n_sums), dtype=like.dtype)
+    room = 2 * int(sizes.sum(where=sizes > CACHED)) // CACHED
+    trials = np.empty((room, rules.max_features), dtype=TRIAL)
+    sums = np.empty((room, space.sums.size), dtype=like.dtype)
+    done = np.zeros(3, dtype=np.int64)
+    while not grow_some(
+        table, rules, rows, grafts, space, bench, nodes, extents, stats, trials, sums, done
+    ):
+        trials, sums = (np.concatenate([array, np.empty_like(array)]) for array in (trials, sums))
+    n_nodes, n_cached = done[1:]
+    return Grown(
+        nodes[:n_nodes], extents[:n_nodes], stats[:n_nodes], trials[:n_cached], sums[:n_cached]
     )
 
 
-@njit(cache=True, nogil=True)
-def grow_into(
-    table, rules, rows, key, depth, space, bench, nodes, extents, stats, trials, sums, n_cached
-):
-    """Grow a tree in room that is large enough, except for caches.
+@entry
+def grow_some(
+    table, rules, all_rows, grafts, space, bench, all_nodes, all_extents, all_stats, trials, sums,
+    done,
+):  # fmt: skip
+    """Grow trees where there is room enough, except for caches.
 
     Parameters
     ----------
-    table, rules, rows, key, depth
-        As in :func:`grow`.
+    table, rules, all_rows, grafts
+        As for :func:`grow`.
     space : Space
     bench : Bench
-    nodes, extents, stats : ndarray
-        Their beginning is overwritten by what :func:`grow` returns.
-    trials, sums : ndarray
-        Likewise, after those that are in use.
-    n_cached : int
-        How many of them are in use.
+    all_nodes, all_extents, all_stats, trials, sums : ndarray
+        What :func:`grow` returns is left in them.
+    done : ndarray of shape (3,), int64
+        How many trees, nodes and caches there are already; updated.
 
     Returns
     -------
-    n_nodes, n_cached : int
-        How many nodes there are, and how many caches are in use.
-    trials, sums : ndarray
-        Those given, or larger ones.
+    all_done : bool
+        False if there is no more room for caches; with more, another call goes on.
     """
-    table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
-    close, slots, stack = borrowed(bench.close), borrowed(bench.slots), borrowed(bench.stack)
-    nodes, extents, stats = borrowed(nodes), borrowed(extents), borrowed(stats)
-    width, n_sums, none = space.total.size, stats.shape[1], np.empty(0, np.bool_)
-    total, here = space.total, table
-    close_from, close_to = 0, 0
-    extents[0].start, extents[0].stop = 0, rows.size
-    stack[0].key, stack[0].node, stack[0].depth = key, 0, depth
-    for k in range(width):
-        total[k] = 0
-    for i in range(rows.size):
-        count_in(
-            total, 0, width, rows[i], table.labels, table.targets, table.weights, table.scales, 1
-        )
-    for k in range(n_sums):
-        stats[0, k] = total[k]
-    n_nodes, top = 1, 1
-    while top:
-        top -= 1
-        its_key, node, deep = stack[top].key, stack[top].node, stack[top].depth
-        start, stop = extents[node].start, extents[node].stop
-        size = stop - start
-        mine = rows[start:stop]
-        extents[node].size, extents[node].cache = size, NONE
-        nodes[node].threshold, nodes[node].feature, nodes[node].left = np.inf, -1, node
-        if start >= close_to:
-            for i in range(close_from, close_to):
-                rows[i] = slots[rows[i]]
-            close_from, here = close_to, table
-            if size <= COPIED:
-                close_from, close_to, here = start, stop, close
-                copy_rows(table, mine, size, close)
-                for i in range(size):
-                    slots[i] = mine[i]
-                    mine[i] = i
-        total[width - 1] = size
-        for k in range(n_sums):
-            total[k] = stats[node, k]
-        if is_decided(here.targets, rules, mine, none, size, total, n_sums, deep):
-            continue
-        found, feature, threshold, has_missing = split_by_rows(
-            here, rules, mine, size, its_key, space, size > CACHED
-        )
-        if not found:
-            if space.trials[0].feature < 0:
-                extents[node].cache = SETTLED
-            continue
-        if size > CACHED:
-            if n_cached == trials.shape[0]:
-                trials, sums = enlarged(trials, 2 * n_cached + 1), enlarged(sums, 2 * n_cached + 1)
-            copy_into(trials, n_cached, space.trials)
-            copy_into(sums, n_cached, space.sums)
-            extents[node].cache = n_cached
-            n_cached += 1
-        middle = divide(here, rows, start, stop, feature, threshold, has_missing, space.spare)
-        nodes[node].threshold, nodes[node].feature = threshold, feature
-        nodes[node].left = n_nodes
-        extents[n_nodes].start, extents[n_nodes].stop = start, middle
-        extents[n_nodes + 1].start, extents[n_nodes + 1].stop = middle, stop
-        fewer = 0 if 2 * (middle - start) < size else 1
+    close, slots, stack, total = bench.close, bench.slots, bench.stack, space.total
+    width, n_sums = total.size, all_stats.shape[1]
+    for number in range(done[0], grafts.size):
+        graft, first = grafts[number], done[1]
+        rows = all_rows[graft.first_row : graft.last_row]
+        nodes, extents, stats = all_nodes[first:], all_extents[first:], all_stats[first:]
+        here, close_from, close_to = table, np.int64(0), np.int64(0)
+        n_nodes, n_cached, top = np.int64(1), done[2], np.int64(1)
+        extents[0].start, extents[0].stop = 0, rows.size
+        stack[0].key, stack[0].node, stack[0].depth = graft.key, 0, graft.depth
         for k in range(width):
             total[k] = 0
-        for i in range(middle if fewer else start, stop if fewer else middle):
-            count_in(
-                total, 0, width, rows[i], here.labels, here.targets, here.weights, here.scales, 1
-            )
+        add_rows(total, table, rows, np.int64(0), rows.size, np.int64(1))
         for k in range(n_sums):
-            stats[n_nodes + fewer, k] = total[k]
-            stats[n_nodes + 1 - fewer, k] = stats[node, k] - total[k]
-        for side in range(1, -1, -1):
-            stack[top].key, stack[top].node = child_key(its_key, side == 0), n_nodes + side
-            stack[top].depth = deep + 1
-            top += 1
-        n_nodes += 2
-    for i in range(close_from, close_to):
+            stats[0, k] = total[k]
+        while top:
+            top -= 1
+            key, node, depth = stack[top].key, np.int64(stack[top].node), np.int64(stack[top].depth)
+            start, stop = np.int64(extents[node].start), np.int64(extents[node].stop)
+            size = stop - start
+            mine = rows[start:stop]
+            extents[node].size, extents[node].cache = size, NONE
+            nodes[node].threshold, nodes[node].feature, nodes[node].left = np.inf, -1, node
+            if start >= close_to:
+                put_back(rows, slots, close_from, close_to)
+                close_from, here = close_to, table
+                if size <= COPIED:
+                    close_from, close_to, here = start, stop, close
+                    copy_rows(table, mine, size, close)
+                    for i in range(size):
+                        slots[i] = mine[i]
+                        mine[i] = i
+            total[width - 1] = size
+            for k in range(n_sums):
+                total[k] = stats[node, k]
+            if is_decided(here.targets, rules, mine, space.none, size, total, n_sums, depth):
+                continue
+            found, feature, threshold, has_missing = choose_split(
+                here, rules, mine, size, key, space, np.bool_(False), size > CACHED
+            )
+            if not found:
+                if space.trials[0].feature < 0:
+                    extents[node].cache = SETTLED
+                continue
+            if size > CACHED:
+                if n_cached == trials.shape[0]:
+                    put_back(rows, slots, close_from, close_to)
+                    return False
+                copy_into(trials, n_cached, space.trials)
+                copy_into(sums, n_cached, space.sums)
+                extents[node].cache = n_cached
+                n_cached += 1
+            middle = divide(here, rows, start, stop, feature, threshold, has_missing, space.spare)
+            nodes[node].threshold, nodes[node].feature = threshold, feature
+            nodes[node].left = n_nodes
+            extents[n_nodes].start, extents[n_nodes].stop = start, middle
+            extents[n_nodes + 1].start, extents[n_nodes + 1].stop = middle, stop
+            fewer = 0 if 2 * (middle - start) < size else 1
+            for k in range(width):
+                total[k] = 0
+            begin, end = (middle, stop) if fewer else (start, middle)
+            add_rows(total, here, rows, begin, end, np.int64(1))
+            for k in range(n_sums):
+                stats[n_nodes + fewer, k] = total[k]
+                stats[n_nodes + 1 - fewer, k] = stats[node, k] - total[k]
+            for side in range(1, -1, -1):
+                stack[top].key, stack[top].node = child_key(key, side == 0), n_nodes + side
+                stack[top].depth = depth + 1
+                top += 1
+            n_nodes += 2
+        put_back(rows, slots, close_from, close_to)
+        graft.first_node, graft.last_node = first, first + n_nodes
+        done[0], done[1], done[2] = number + 1, first + n_nodes, n_cached
+    return True
+
+
+@spelled_out
+def put_back(rows, slots, start, stop):
+    """Call copied rows by their slots again."""
+    for i in range(start, stop):
         rows[i] = slots[rows[i]]
-    return n_nodes, n_cached, trials, sums

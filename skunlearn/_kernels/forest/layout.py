@@ -1,20 +1,20 @@
 """Numba kernels: which trees a row is in, where it stands in them, and the order of nodes."""
 
+from typing import Any
+
 import numpy as np
-from numba import njit
 
-from skunlearn._kernels.forest.grow import enlarged
 from skunlearn._kernels.forest.tree_parts import mix
+from skunlearn._kernels.lean import entry, spelled_out
 
 
-@njit(cache=True)
+@spelled_out
 def draw_trees(row_hash, n_trees, chosen, taken):
     """Choose distinct trees for a row by its hash (Floyd's sampling)."""
-    if chosen.size == n_trees:
-        for j in range(n_trees):
-            chosen[j] = j
-        return
-    for j in range(chosen.size):
+    every = chosen.size == n_trees
+    for j in range(n_trees if every else 0):
+        chosen[j] = j
+    for j in range(0 if every else chosen.size):
         last = n_trees - chosen.size + j
         drawn = mix(row_hash + np.uint64(j)) >> np.uint64(32)
         tree = np.int64((drawn * np.uint64(last + 1)) >> np.uint64(32))
@@ -26,8 +26,7 @@ def draw_trees(row_hash, n_trees, chosen, taken):
         taken[tree] = False
 
 
-@njit(cache=True)
-def trees_of_rows(hashes, n_trees, n_per_row):
+def trees_of_rows(hashes: np.ndarray, n_trees: int, n_per_row: int) -> np.ndarray:
     """Choose distinct trees for each row by its hash.
 
     Parameters
@@ -40,14 +39,14 @@ def trees_of_rows(hashes, n_trees, n_per_row):
     trees : ndarray of shape (n_rows, n_per_row), int32
         Not in order.
     """
-    chosen, taken = np.empty((hashes.size, n_per_row), np.int32), np.zeros(n_trees, np.bool_)
-    for i in range(hashes.size):
-        draw_trees(hashes[i], n_trees, chosen[i], taken)
+    chosen = np.empty((hashes.size, n_per_row), dtype=np.int32)
+    draw_for_rows(hashes, n_trees, chosen, np.zeros(n_trees, dtype=bool))
     return chosen
 
 
-@njit(cache=True)
-def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
+def rows_by_tree(
+    id_hashes: np.ndarray, key: Any, rows: np.ndarray, n_trees: int, n_per_row: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose trees for rows by their ids.
 
     Parameters
@@ -55,7 +54,7 @@ def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
     id_hashes : ndarray of shape (n_rows,), uint64
         From :func:`skunlearn._samples.hashing.hash_ids`.
     key : uint64
-    rows : ndarray of shape (n_rows,), integer
+    rows : ndarray of shape (n_rows,), intp
         Slots.
     n_trees, n_per_row : int
         A row is in `n_per_row` of them.
@@ -67,26 +66,54 @@ def rows_by_tree(id_hashes, key, rows, n_trees, n_per_row):
     first : ndarray of shape (n_trees + 1,), int64
         Where each tree's rows begin.
     """
-    chosen, taken = np.empty(n_per_row, np.int32), np.zeros(n_trees, np.bool_)
-    first, position = np.zeros(n_trees + 1, np.int64), np.zeros(n_trees, np.int64)
-    for i in range(rows.size):
-        draw_trees(mix(mix(id_hashes[i] ^ key)), n_trees, chosen, taken)
-        for tree in chosen:
-            first[tree + 1] += 1
-    for tree in range(n_trees):
-        first[tree + 1] += first[tree]
-        position[tree] = first[tree]
-    in_trees = np.empty(rows.size * n_per_row, np.int32)
-    for i in range(rows.size):
-        draw_trees(mix(mix(id_hashes[i] ^ key)), n_trees, chosen, taken)
-        for tree in chosen:
-            in_trees[position[tree]] = rows[i]
-            position[tree] += 1
-    return in_trees, first
+    chosen, taken = np.empty(n_per_row, dtype=np.int32), np.zeros(n_trees, dtype=bool)
+    in_trees = np.empty(rows.size * n_per_row, dtype=np.int32)
+    first = np.zeros(n_trees + 2, dtype=np.int64)
+    divide_rows(id_hashes, key, rows, chosen, taken, in_trees, first)
+    return in_trees, first[:-1]
 
 
-@njit(cache=True, nogil=True)
-def number_nodes(trees, tree, numbers, found):
+@entry
+def draw_for_rows(hashes, n_trees, chosen, taken):
+    """Choose trees for each row; see :func:`trees_of_rows`."""
+    for i in range(hashes.size):
+        draw_trees(hashes[i], n_trees, chosen[i], taken)
+
+
+@entry
+def divide_rows(id_hashes, key, rows, chosen, taken, in_trees, first):
+    """Count the rows of each tree, then place them; see :func:`rows_by_tree`.
+
+    Parameters
+    ----------
+    id_hashes, key, rows
+        As there.
+    chosen : ndarray of shape (n_per_row,), int32
+        Working space.
+    taken : ndarray of shape (n_trees,), bool
+        Likewise, all of it False.
+    in_trees : ndarray of shape (n_rows * n_per_row,), int32
+        Overwritten.
+    first : ndarray of shape (n_trees + 2,), int64
+        All of it zero; receives where each tree's rows begin, and at last their number twice.
+    """
+    # Entry t + 2 counts, then entry t + 1 is where the next row of tree t goes.
+    for places in range(2):
+        for i in range(rows.size):
+            draw_trees(mix(mix(id_hashes[i] ^ key)), taken.size, chosen, taken)
+            for tree in chosen:
+                if places:
+                    in_trees[first[tree + 1]] = rows[i]
+                    first[tree + 1] += 1
+                else:
+                    first[tree + 2] += 1
+        if not places:
+            for tree in range(taken.size):
+                first[tree + 2] += first[tree + 1]
+
+
+@entry
+def number_nodes(trees, tree, numbers, found, stack):
     """Give the nodes of a tree numbers in the order in which growth comes upon them.
 
     Parameters
@@ -97,12 +124,13 @@ def number_nodes(trees, tree, numbers, found):
         Receives the number of each node in use.
     found : ndarray of shape (n_nodes,), int32
         Receives the nodes in the order of their numbers.
+    stack : ndarray of shape (n_nodes,), int32
+        Working space.
 
     Returns
     -------
     n_found : int
     """
-    stack = np.empty(64, np.int32)
     stack[0] = found[0] = trees.roots[tree]
     numbers[found[0]] = 0
     n_found, top = 1, 1
@@ -112,8 +140,6 @@ def number_nodes(trees, tree, numbers, found):
         left = trees.nodes[node].left
         if left == node:
             continue
-        if top + 2 > stack.size:
-            stack = enlarged(stack, 2 * top + 2)
         for side in range(2):
             numbers[left + side] = n_found + side
             found[n_found + side] = left + side
@@ -123,8 +149,8 @@ def number_nodes(trees, tree, numbers, found):
     return n_found
 
 
-@njit(cache=True, nogil=True)
-def place_rows(trees, tree, rows, leaves):
+@entry
+def place_rows(trees, tree, rows, leaves, stack):
     """Say where a tree's rows stand, given the leaf of each.
 
     Parameters
@@ -136,10 +162,11 @@ def place_rows(trees, tree, rows, leaves):
         Slots of the tree's rows.
     leaves : ndarray of shape (n_rows,), int32
         The node at which each ends.
+    stack : ndarray of shape (n_nodes,), int32
+        Working space.
     """
     base = trees.first_row[tree]
     root = trees.roots[tree]
-    stack = np.empty(rows.size + 2, np.int32)
     stack[0] = root
     trees.extents[root].start, trees.extents[root].stop = 0, rows.size
     top = 1

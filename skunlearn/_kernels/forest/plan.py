@@ -1,40 +1,40 @@
-"""Numba kernels: rows leave the trees of a forest, or join them.
+"""Numba kernels: what a request changes in the trees of a forest, worked out beforehand.
 
-First it is planned what a request changes, and nothing is touched: along the paths of the rows
-each node chooses its split anew, as if they had never, or always, been there. Where the choice
-stays, the node is merely visited; where it changes, a new subtree is grown. Then the plan is
-carried out.
+Nothing is touched: along the paths of the rows that leave or join, each node chooses its split
+anew, as if they had never, or always, been there. Where the choice stays, the node is merely
+visited; where it changes, a new subtree is grown.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from skunlearn._kernels.borrowed import borrowed
 from skunlearn._kernels.forest.grow import (
     CACHED,
-    EXTENT,
-    NODE,
+    GRAFT,
     NONE,
     SETTLED,
-    bench_for,
+    Grown,
     copy_into,
     divide,
-    enlarged,
-    grow_into,
+    grow,
     is_decided,
 )
-from skunlearn._kernels.forest.splits import space_for, split_by_rows, split_by_sums
+from skunlearn._kernels.forest.splits import choose_split, space_for
 from skunlearn._kernels.forest.tree_parts import (
     NUMBERS,
     TRIAL,
+    Rules,
+    Table,
+    add_rows,
     child_key,
     count_in,
     interval_of,
     lattice_of,
     position_in_order,
 )
+from skunlearn._kernels.forest.trees import Trees
+from skunlearn._kernels.lean import entry, part, spelled_out
 
 # A node on the path of the rows that keeps its split: which rows, in the order of `leaving`;
 # by which feature it divides from now on; the position of new sums, KEEP, or a mark for its cache.
@@ -62,59 +62,8 @@ STEP = np.dtype(
     align=True,
 )
 
-# A node that gets another subtree: of which tree, and where rows and nodes begin and end.
-GRAFT = np.dtype(
-    [
-        ("key", np.uint64),
-        ("node", np.int32),
-        ("tree", np.int32),
-        ("depth", np.int32),
-        ("rows", np.int32, 2),
-        ("nodes", np.int32, 2),
-    ],
-    align=True,
-)
-
-N_NODES, N_FREE, N_CACHES, N_FREE_CACHES = range(4)
-
-
-class Trees(NamedTuple):
-    """The trees of a forest in common arrays; :mod:`skunlearn._kernels.forest.grow` has the types.
-
-    Parameters
-    ----------
-    nodes, extents, stats : ndarray
-        Of the nodes of all trees; `left` counts from the first of all.
-    trials, sums : ndarray
-        Caches.
-    rows : ndarray of shape (n_rows_in_trees,), int32
-        Slots of each tree's rows, those of a leaf together; -1 for none. Extents count from the
-        tree's first.
-    roots : ndarray of shape (n_trees,), int32
-    first_row : ndarray of shape (n_trees + 1,), int64
-        Where each tree's rows begin.
-    keys : ndarray of shape (n_trees,), uint64
-        Keys of the roots.
-    free : ndarray of shape (n_nodes // 2 + 1,), int32
-        Left children of pairs of nodes that are not in use.
-    free_caches : ndarray of shape (n_caches,), int32
-        Likewise.
-    used : ndarray of shape (4,), int64
-        Numbers of nodes that ever were in use, of free pairs, and both for caches.
-    """
-
-    nodes: np.ndarray
-    extents: np.ndarray
-    stats: np.ndarray
-    trials: np.ndarray
-    sums: np.ndarray
-    rows: np.ndarray
-    roots: np.ndarray
-    first_row: np.ndarray
-    keys: np.ndarray
-    free: np.ndarray
-    free_caches: np.ndarray
-    used: np.ndarray
+# Room for what is found: visits and rows of new subtrees for each leaving row, new caches at least.
+_VISITS, _ROWS, _CACHES = 32, 128, 16
 
 
 class Plan(NamedTuple):
@@ -128,8 +77,10 @@ class Plan(NamedTuple):
     fresh_trials, fresh_sums : ndarray
         New caches of visited nodes.
     grafts : ndarray of shape (n_grafts,), GRAFT
-    rows, nodes, extents, stats, trials, sums : ndarray
+    rows : ndarray of shape (n_rows,), int32
         Of the new subtrees.
+    grown : Grown
+        The new subtrees.
     """
 
     visits: np.ndarray
@@ -138,14 +89,102 @@ class Plan(NamedTuple):
     fresh_sums: np.ndarray
     grafts: np.ndarray
     rows: np.ndarray
-    nodes: np.ndarray
-    extents: np.ndarray
-    stats: np.ndarray
-    trials: np.ndarray
-    sums: np.ndarray
+    grown: Grown
 
 
-@njit(cache=True)
+class Found(NamedTuple):
+    """Room for what is found along the paths of rows; the names are those of :class:`Plan`."""
+
+    visits: np.ndarray
+    fresh_trials: np.ndarray
+    fresh_sums: np.ndarray
+    grafts: np.ndarray
+    rows: np.ndarray
+
+
+def plan(
+    table: Table,
+    rules: Rules,
+    trees: Trees,
+    sign: int,
+    some: slice,
+    first_leaving: np.ndarray,
+    leaving: np.ndarray,
+    gone: np.ndarray,
+    like: np.ndarray,
+) -> Plan:
+    """Plan how rows leave some trees, or join them.
+
+    Parameters
+    ----------
+    table : Table
+    rules : Rules
+    trees : Trees
+        Only read.
+    sign : int
+        -1 if they leave, 1 if they join.
+    some : slice
+        Which trees.
+    first_leaving : ndarray of shape (n_trees + 1,), int64
+        Where each tree's part of `leaving` begins.
+    leaving : ndarray of shape (n_leaving,), int32
+        Slots of the rows that leave or join each of them; reordered.
+    gone : ndarray of shape (n_slots,), bool
+        True for rows that leave.
+    like : ndarray of shape (width,)
+        As wide as sums over rows, and of their type.
+
+    Returns
+    -------
+    plan : Plan
+    """
+    trees_here = slice(some.start, some.stop + 1)
+    sizes = np.diff(trees.first_row[trees_here]) + np.diff(first_leaving[trees_here])
+    longest = int(sizes.max(initial=0))
+    space = space_for(longest, table.is_categorical.size, rules, like)
+    mine, stack = np.empty(longest, dtype=np.int32), np.empty(leaving.size + 2, dtype=STEP)
+    n = int(first_leaving[some.stop] - first_leaving[some.start])
+    found = Found(
+        np.empty(_VISITS * n, dtype=VISIT),
+        np.empty((_CACHES, rules.max_features), dtype=TRIAL),
+        np.empty((_CACHES, space.sums.size), dtype=like.dtype),
+        np.empty(n, dtype=GRAFT),
+        np.empty(_ROWS * n, dtype=np.int32),
+    )
+    done = np.array([some.start, 0, 0, 0, 0])
+    needed = np.zeros_like(done)
+    while not walk(
+        table, rules, trees, sign, some.stop, first_leaving, leaving, gone,
+        space, mine, stack, found, done, needed,
+    ):  # fmt: skip
+        found = _with_room(found, needed)
+    _, n_visits, n_fresh, n_grafts, n_rows = done
+    rows, grafts = found.rows[:n_rows], found.grafts[:n_grafts]
+    return Plan(
+        found.visits[:n_visits],
+        leaving,
+        found.fresh_trials[:n_fresh],
+        found.fresh_sums[:n_fresh],
+        grafts,
+        rows,
+        grow(table, rules, rows, grafts, like),
+    )
+
+
+def _with_room(found: Found, needed: np.ndarray) -> Found:
+    """Copy what is found to where there is room for twice what is needed."""
+    _, n_visits, n_fresh, n_grafts, n_rows = 2 * needed
+    return Found(
+        *(
+            np.concatenate(
+                [array, np.empty((max(0, n - len(array)), *array.shape[1:]), array.dtype)]
+            )
+            for array, n in zip(found, (n_visits, n_fresh, n_fresh, n_grafts, n_rows), strict=True)
+        )
+    )
+
+
+@part
 def take_from_cache(table, row, trials, sums, width, n_grid):
     """Take a row out of a node's sums.
 
@@ -167,7 +206,6 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
         if v != v:
             trial.n_missing -= 1
             at += (n_grid + 1) * width
-            count_in(sums, at, width, row, labels, targets, weights, scales, -1)
         else:
             if table.is_categorical[f]:
                 v = np.float32(position_in_order(v, trial.key & NUMBERS))
@@ -176,13 +214,13 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
             if low < high:
                 step, shift, first = lattice_of(low, high, trial.key, n_grid)
                 at += interval_of(v, 1.0 / step, shift, first) * width
-            count_in(sums, at, width, row, labels, targets, weights, scales, -1)
+        count_in(sums, at, width, row, labels, targets, weights, scales, np.int64(-1))
         holds &= trial.n_low > 0 and trial.n_high > 0
         holds &= low < high or trial.n_missing > 0
     return holds
 
 
-@njit(cache=True)
+@part
 def kept_rows(rows, gone, out):
     """Collect the rows of a segment that stay; returns how many there are."""
     n = 0
@@ -193,9 +231,9 @@ def kept_rows(rows, gone, out):
     return n
 
 
-@njit(cache=True)
-def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, space, mine):
-    """Choose a node's split as if rows had never been there.
+@spelled_out
+def know_without(table, rules, trees, cache, leaving, space):
+    """Get a node's trials and their sums from its cache, less rows.
 
     Parameters
     ----------
@@ -204,25 +242,15 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
     trees : Trees
     cache : int
         Position of the node's cache, or none.
-    rows, leaving : ndarray, int32
-        The node's rows as they stand in its tree, and those that leave.
-    gone : ndarray of shape (n_slots,), bool
-    size : int
-        Number of rows left.
-    key : uint64
+    leaving : ndarray, int32
     space : Space
-        With the sums of the rows left in `total`; trials and their sums are left in it.
-    mine : ndarray of shape (>= size,), int32
-        Working space.
+        The trials and sums are left in it.
 
     Returns
     -------
-    found, feature, threshold, has_missing
-        As from :func:`split_of`.
     known : bool
-        Whether the cache could be used.
+        Whether there is a cache that is of use still.
     """
-    width, n_grid = space.total.size, rules.n_candidates
     known = cache >= 0
     if known:
         for u in range(space.trials.size):
@@ -230,215 +258,126 @@ def choose_without(table, rules, trees, cache, rows, leaving, gone, size, key, s
         for i in range(space.sums.size):
             space.sums[i] = trees.sums[cache, i]
         for row in leaving:
-            known &= take_from_cache(table, row, space.trials, space.sums, width, n_grid)
-    if known:
-        choice = split_by_sums(table, rules, size, space)
-    else:
-        kept_rows(rows, gone, mine)
-        choice = split_by_rows(table, rules, mine, size, key, space, size > CACHED)
-    return *choice, known
+            known &= take_from_cache(
+                table, row, space.trials, space.sums, space.total.size, rules.n_candidates
+            )
+    return known
 
 
-@njit(cache=True)
-def walk(table, rules, trees, sign, some, first_leaving, leaving, gone, space, mine, stack):
+@spelled_out
+def stays(here, is_leaf, found, feature, threshold, has_missing):
+    """Tell whether a choice is the split that a node has, or none where it has none."""
+    same = threshold == here.threshold and (
+        feature == here.feature or (feature == ~here.feature and not has_missing)
+    )
+    return found != is_leaf and (same or not found)
+
+
+@entry
+def walk(
+    table, rules, trees, sign, stop, first_leaving, leaving, gone,
+    space, mine, stack, found, done, needed,
+):  # fmt: skip
     """Go down the paths of the rows that leave, or join.
 
     Parameters
     ----------
-    table, rules, trees, sign, some, first_leaving, leaving, gone
+    table, rules, trees, sign, first_leaving, leaving, gone
         As for :func:`plan`.
+    stop : int
+        Up to which tree.
     space : Space
     mine : ndarray of shape (n_most,), int32
         Like the space for as many rows as any of the trees has.
     stack : ndarray of shape (n_leaving + 2,), STEP
+    found : Found
+        What is found is left in it.
+    done : ndarray of shape (5,), int64
+        The next tree; how many visits, new caches, grafts and rows of theirs there are; updated.
+    needed : ndarray of shape (5,), int64
+        Receives how many there were with one more tree if there was no room for it.
 
     Returns
     -------
-    visits, fresh_trials, fresh_sums, grafts, rows
-        As in :class:`Plan`, without the new subtrees.
+    all_done : bool
+        False if there was no room; with more, another call goes on.
     """
-    table, trees, space, mine = borrowed(table), borrowed(trees), borrowed(space), borrowed(mine)
-    leaving, gone = borrowed(leaving), borrowed(gone)
-    stack, total, none = borrowed(stack), space.total, np.empty(0, np.bool_)
-    width, n_sums = total.size, trees.stats.shape[1]
-    visits, n_visits = np.empty(256, VISIT), 0
-    grafts, n_grafts = np.empty(16, GRAFT), 0
-    rows, n_rows, n_fresh = np.empty(1024, np.int32), 0, 0
-    fresh_trials = np.empty((1, space.trials.size), TRIAL)
-    fresh_sums = np.empty((1, space.sums.size), space.sums.dtype)
-    for tree in range(some[0], some[1]):
+    width, n_sums, total = space.total.size, trees.stats.shape[1], space.total
+    visits, grafts, rows = found.visits, found.grafts, found.rows
+    for tree in range(done[0], stop):
+        n_visits, n_fresh, n_grafts, n_rows = done[1], done[2], done[3], done[4]
         base = trees.first_row[tree]
         stack[0].key, stack[0].node, stack[0].depth = trees.keys[tree], trees.roots[tree], 0
         stack[0].first, stack[0].last = first_leaving[tree], first_leaving[tree + 1]
-        top = 1 if stack[0].first < stack[0].last else 0
+        top = np.int64(1 if stack[0].first < stack[0].last else 0)
         while top:
             top -= 1
-            key, node, depth = stack[top].key, stack[top].node, stack[top].depth
-            first, last = stack[top].first, stack[top].last
-            here, cache = trees.nodes[node], trees.extents[node].cache
+            key, node, depth = stack[top].key, np.int64(stack[top].node), np.int64(stack[top].depth)
+            first, last = np.int64(stack[top].first), np.int64(stack[top].last)
+            here, extent, cache = trees.nodes[node], trees.extents[node], trees.extents[node].cache
             is_leaf = here.left == node
-            segment = trees.rows[base + trees.extents[node].start : base + trees.extents[node].stop]
-            size, mask = trees.extents[node].size + sign * (last - first), gone
+            segment = trees.rows[base + extent.start : base + extent.stop]
+            size, mask = extent.size + sign * (last - first), gone
             if sign > 0:
-                n_mine = kept_rows(segment, none, mine)
+                n_mine = kept_rows(segment, space.none, mine)
                 for i in range(first, last):
                     mine[n_mine + i - first] = leaving[i]
-                segment, mask, cache = mine[:size], none, NONE
-            total[width - 1] = trees.extents[node].size
+                segment, mask, cache = mine[:size], space.none, NONE
+            total[width - 1] = extent.size
             for k in range(n_sums):
                 total[k] = trees.stats[node, k]
-            for i in range(first, last):
-                count_in(
-                    total,
-                    0,
-                    width,
-                    leaving[i],
-                    table.labels,
-                    table.targets,
-                    table.weights,
-                    table.scales,
-                    sign,
-                )
-            found, feature, threshold, has_missing = False, -1, np.float32(np.inf), False
-            fresh = KEEP
+            add_rows(total, table, leaving, first, last, sign)
+            splits, feature, threshold, has_missing = False, np.int64(-1), np.float32(np.inf), False
+            fresh = np.int64(KEEP)
             if cache != SETTLED and not is_decided(
                 table.targets, rules, segment, mask, size, total, n_sums, depth
             ):
-                found, feature, threshold, has_missing, known = choose_without(
-                    table,
-                    rules,
-                    trees,
-                    cache,
-                    segment,
-                    leaving[first:last],
-                    mask,
-                    size,
-                    key,
-                    space,
-                    mine,
+                known = know_without(table, rules, trees, cache, leaving[first:last], space)
+                if not known:
+                    kept_rows(segment, mask, mine)
+                splits, feature, threshold, has_missing = choose_split(
+                    table, rules, mine, size, key, space, known, not known and size > CACHED
                 )
-                if not found and is_leaf and space.trials[0].feature < 0:
-                    fresh = SETTLED
-                elif found and not known and size > CACHED:
+                if not splits and is_leaf and space.trials[0].feature < 0:
+                    fresh = np.int64(SETTLED)
+                elif splits and not known and size > CACHED:
                     fresh = n_fresh
-            same = threshold == here.threshold and (
-                feature == here.feature or (feature == ~here.feature and not has_missing)
-            )
-            if found == is_leaf or (found and not same):
-                if n_rows + size > rows.size:
-                    rows = enlarged(rows, 2 * (n_rows + size))
-                if n_grafts == grafts.size:
-                    grafts = enlarged(grafts, 2 * n_grafts)
-                graft = grafts[n_grafts]
-                graft.node, graft.tree, graft.key, graft.depth = node, tree, key, depth
-                graft.rows[0], graft.rows[1] = n_rows, n_rows + size
-                n_rows += kept_rows(segment, mask, rows[n_rows:])
+            if not stays(here, is_leaf, splits, feature, threshold, has_missing):
+                if n_rows + size <= rows.size and n_grafts < grafts.size:
+                    graft = grafts[n_grafts]
+                    graft.node, graft.tree, graft.key, graft.depth = node, tree, key, depth
+                    graft.first_row, graft.last_row = n_rows, n_rows + size
+                    kept_rows(segment, mask, rows[n_rows:])
+                n_rows += size
                 n_grafts += 1
                 continue
             if fresh >= 0:
-                if n_fresh == fresh_trials.shape[0]:
-                    fresh_trials = enlarged(fresh_trials, 2 * n_fresh)
-                    fresh_sums = enlarged(fresh_sums, 2 * n_fresh)
-                copy_into(fresh_trials, n_fresh, space.trials)
-                copy_into(fresh_sums, n_fresh, space.sums)
+                if n_fresh < found.fresh_trials.shape[0]:
+                    copy_into(found.fresh_trials, n_fresh, space.trials)
+                    copy_into(found.fresh_sums, n_fresh, space.sums)
                 n_fresh += 1
-            if n_visits == visits.size:
-                visits = enlarged(visits, 2 * n_visits)
-            visit = visits[n_visits]
-            visit.node, visit.tree, visit.first, visit.last = node, tree, first, last
-            visit.feature, visit.fresh = feature, fresh
+            if n_visits < visits.size:
+                visit = visits[n_visits]
+                visit.node, visit.tree, visit.first, visit.last = node, tree, first, last
+                visit.feature, visit.fresh = feature, fresh
             n_visits += 1
             if is_leaf:
                 continue
-            middle = divide(table, leaving, first, last, here.feature, threshold, True, space.spare)
+            by, has_missing = np.int64(here.feature), np.bool_(True)
+            middle = divide(table, leaving, first, last, by, threshold, has_missing, space.spare)
             for side in range(1, -1, -1):
                 a, b = (first, middle) if side == 0 else (middle, last)
                 if a < b:
                     stack[top].key, stack[top].node = child_key(key, side == 0), here.left + side
                     stack[top].depth, stack[top].first, stack[top].last = depth + 1, a, b
                     top += 1
-    return (
-        visits[:n_visits],
-        fresh_trials[:n_fresh],
-        fresh_sums[:n_fresh],
-        grafts[:n_grafts],
-        rows[:n_rows],
-    )
-
-
-@njit(cache=True, nogil=True)
-def plan(table, rules, trees, sign, some, first_leaving, leaving, gone, like):
-    """Plan how rows leave some trees, or join them.
-
-    Parameters
-    ----------
-    table : Table
-    rules : Rules
-    trees : Trees
-        Only read.
-    sign : int
-        -1 if they leave, 1 if they join.
-    some : tuple of (int, int)
-        Which trees: from one, up to another.
-    first_leaving : ndarray of shape (n_trees + 1,), int64
-        Where each tree's part of `leaving` begins.
-    leaving : ndarray of shape (n_leaving,), int32
-        Slots of the rows that leave or join each of them; reordered.
-    gone : ndarray of shape (n_slots,), bool
-        True for rows that leave.
-    like : ndarray of shape (width,)
-        As wide as sums over rows, and of their type.
-
-    Returns
-    -------
-    plan : Plan
-    """
-    none = np.int64(0)  # of a plain 0 the compiler makes versions of their own of what is called
-    longest = none
-    for tree in range(some[0], some[1]):
-        n_rows = trees.first_row[tree + 1] - trees.first_row[tree]
-        longest = max(longest, n_rows + first_leaving[tree + 1] - first_leaving[tree])
-    space = space_for(longest, table.is_categorical.size, rules, like)
-    mine, steps = np.empty(longest, np.int32), np.empty(leaving.size + 2, STEP)
-    visits, fresh_trials, fresh_sums, grafts, rows = walk(
-        table, rules, trees, sign, some, first_leaving, leaving, gone, space, mine, steps
-    )
-    n_most, n_nodes, n_caches, longest = 2 * rows.size + 1, none, none, none
-    nodes, extents = np.empty(n_most, NODE), np.empty(n_most, EXTENT)
-    stats = np.empty((n_most, trees.stats.shape[1]), like.dtype)
-    trials = np.empty((1, rules.max_features), TRIAL)
-    sums = np.empty((1, trees.sums.shape[1]), like.dtype)
-    for graft in grafts:
-        longest = max(longest, graft.rows[1] - graft.rows[0])
-    bench = bench_for(longest, table)
-    for graft in grafts:
-        n_grown, n_caches, trials, sums = grow_into(
-            table,
-            rules,
-            rows[graft.rows[0] : graft.rows[1]],
-            graft.key,
-            np.int64(graft.depth),
-            space,
-            bench,
-            nodes[n_nodes:],
-            extents[n_nodes:],
-            stats[n_nodes:],
-            trials,
-            sums,
-            n_caches,
-        )
-        graft.nodes[0], graft.nodes[1] = n_nodes, n_nodes + n_grown
-        n_nodes += n_grown
-    return Plan(
-        visits,
-        leaving,
-        fresh_trials,
-        fresh_sums,
-        grafts,
-        rows,
-        nodes[:n_nodes],
-        extents[:n_nodes],
-        stats[:n_nodes],
-        trials[:n_caches],
-        sums[:n_caches],
-    )
+        needed[1], needed[2], needed[3], needed[4] = n_visits, n_fresh, n_grafts, n_rows
+        if (
+            n_visits > visits.size
+            or n_fresh > found.fresh_trials.shape[0]
+            or n_grafts > grafts.size
+            or n_rows > rows.size
+        ):
+            return False
+        done[0], done[1], done[2], done[3], done[4] = tree + 1, n_visits, n_fresh, n_grafts, n_rows
+    return True

@@ -1,44 +1,37 @@
 """Numba kernels: how good the candidates for a node's split are."""
 
 import numpy as np
-from numba import njit
 
-from skunlearn._kernels.borrowed import borrowed
-from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR
+from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI, SQUARED_ERROR
+from skunlearn._kernels.lean import part, spelled_out
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@spelled_out
 def merit(parts, which, total, n_sums, criterion, class_weight):
     """Rate a division into ``parts[which]`` and the rest of `total`; the larger, the purer."""
     left, right, merit_left, merit_right = 0.0, 0.0, 0.0, 0.0
-    if criterion == SQUARED_ERROR:
-        left = np.float64(parts[which, n_sums - 1])
-        right = np.float64(total[n_sums - 1] - parts[which, n_sums - 1])
-        for o in range(n_sums - 1):
-            a, b = np.float64(parts[which, o]), np.float64(total[o] - parts[which, o])
-            merit_left += a * a
-            merit_right += b * b
-    elif criterion == GINI:
-        for k in range(n_sums):
-            a = class_weight[k] * np.float64(parts[which, k])
-            b = class_weight[k] * np.float64(total[k] - parts[which, k])
-            left += a
-            right += b
-            merit_left += a * a
-            merit_right += b * b
-    else:
-        for k in range(n_sums):
-            a = class_weight[k] * np.float64(parts[which, k])
-            b = class_weight[k] * np.float64(total[k] - parts[which, k])
-            left += a
-            right += b
+    by_class = criterion != SQUARED_ERROR
+    for k in range(n_sums if by_class else n_sums - 1):
+        factor = class_weight[k] if by_class else 1.0
+        a = factor * np.float64(parts[which, k])
+        b = factor * np.float64(total[k] - parts[which, k])
+        left += a
+        right += b
+        if criterion == ENTROPY:
             merit_left += a * np.log(a) if a > 0.0 else 0.0
             merit_right += b * np.log(b) if b > 0.0 else 0.0
+        else:
+            merit_left += a * a
+            merit_right += b * b
+    if criterion == ENTROPY:
         return merit_left - left * np.log(left) + merit_right - right * np.log(right)
+    if not by_class:
+        left = np.float64(parts[which, n_sums - 1])
+        right = np.float64(total[n_sums - 1] - parts[which, n_sums - 1])
     return (merit_left * right + merit_right * left) / (left * right)
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def is_perfect(parts, which, total, n_sums):
     """Tell whether a division leaves one class on each side."""
     n_left, n_right = 0, 0
@@ -48,7 +41,7 @@ def is_perfect(parts, which, total, n_sums):
     return n_left <= 1 and n_right <= 1
 
 
-@njit(cache=True, error_model="numpy")
+@part
 def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf, score):
     """Find the best of the candidates of two classes without weights of rows.
 
@@ -77,7 +70,7 @@ def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf,
     """
     lefts0, lefts1, merits = ratings[0], ratings[1], ratings[2]
     w0, w1, n0, n1 = class_weight[0], class_weight[1], np.float64(total[0]), np.float64(total[1])
-    a, b, best = np.int64(0), np.int64(0), -1
+    a, b, best = np.int64(0), np.int64(0), np.int64(-1)
     for j in range(merits.size):
         more0, more1 = sums[2 * j], sums[2 * j + 1]
         a += more0
@@ -99,10 +92,9 @@ def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf,
     return score, best
 
 
-@njit(cache=True, error_model="numpy")
-def rate_any(table, rules, space, u, size, best):
+@part
+def rate_any(table, rules, space, u, size, score):
     """Go through the candidates of a trial, whatever there is to sum; see :func:`rate`."""
-    table, space = borrowed(table), borrowed(space)
     class_weight, total, parts, sums = table.class_weight, space.total, space.parts, space.sums
     plain = table.labels.size > 0 and table.weights.size == 0
     trial = space.trials[u]
@@ -111,7 +103,7 @@ def rate_any(table, rules, space, u, size, best):
     n_sums = width if plain else width - 1
     at = u * (n_grid + 2) * width
     end = at + (n_grid + 1) * width
-    score, best_u, best_j, nan_left, perfect = best
+    best, nan_left, perfect = np.int64(-1), False, False
     for k in range(width):
         parts[0, k] = 0
     for j in range(0 if varies else n_grid, n_grid + 1):
@@ -143,18 +135,18 @@ def rate_any(table, rules, space, u, size, best):
             pure = criterion != SQUARED_ERROR and is_perfect(parts, with_missing, total, n_sums)
             here = merit(parts, with_missing, total, n_sums, criterion, class_weight)
             if here > score or pure:
-                score, best_u, best_j = here, u, j
+                score, best = here, j
                 nan_left = with_missing == 1 if n_missing else 2 * n_left >= size
                 perfect = pure
             if perfect:
                 break
         if perfect:
             break
-    return score, best_u, best_j, nan_left, perfect
+    return score, best, nan_left, perfect
 
 
-@njit(cache=True, inline="always")
-def rate(table, rules, space, u, size, best):
+@spelled_out
+def rate(table, rules, space, u, size, score):
     """Go through the candidates of a trial.
 
     Parameters
@@ -166,19 +158,24 @@ def rate(table, rules, space, u, size, best):
         Number of the trial.
     size : int
         The node's number of rows.
-    best : tuple of (float, int, int, bool, bool)
-        The best so far: its merit, trial and candidate, whether missing values go left, and whether
-        there is one class on each side, so that nothing is better.
+    score : float
+        Merit of the best of other trials.
 
     Returns
     -------
-    best : tuple
-        Likewise.
+    score : float
+        Merit of the best.
+    best : int
+        The best candidate, or -1 if none is better than others.
+    nan_left : bool
+        Whether missing values go left with it.
+    perfect : bool
+        Whether it leaves one class on each side, so that nothing is better.
     """
     width = space.total.size
     n_missing = space.trials[u].n_missing
     if table.weights.size or width != 2 or rules.criterion != GINI or n_missing:
-        return rate_any(table, rules, space, u, size, best)
+        return rate_any(table, rules, space, u, size, score)
     here, j = rate_two_classes(
         space.sums[u * (rules.n_candidates + 2) * width :],
         space.ratings,
@@ -186,9 +183,9 @@ def rate(table, rules, space, u, size, best):
         table.class_weight,
         size,
         rules.min_samples_leaf,
-        best[0],
+        score,
     )
     if j < 0:
-        return best
+        return score, j, False, False
     n_left = space.ratings[0, j] + space.ratings[1, j]
-    return here, u, j, 2.0 * n_left >= size, here == np.inf
+    return here, j, 2.0 * n_left >= size, here == np.inf

@@ -3,13 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from skunlearn._kernels.borrowed import borrowed
 from skunlearn._kernels.forest.split_ratings import rate
 from skunlearn._kernels.forest.tree_parts import (
     NUMBERS,
     TRIAL,
+    Rules,
     count_in,
     interval_of,
     lattice_of,
@@ -18,6 +17,7 @@ from skunlearn._kernels.forest.tree_parts import (
     position_in_order,
     threshold_at,
 )
+from skunlearn._kernels.lean import part, spelled_out
 
 # The order of float32 infinity among all float32, see `ordered`.
 _INFINITE = 0x7F800000
@@ -40,6 +40,7 @@ class Space(NamedTuple):
         For each trial and each interval between thresholds, and last for missing values.
     ratings : ndarray of shape (3, n_candidates), float64
         Of a trial's candidates: rows of two classes on the left, and merits.
+    none : ndarray of shape (0,), bool
     """
 
     order: np.ndarray
@@ -52,30 +53,28 @@ class Space(NamedTuple):
     trials: np.ndarray
     sums: np.ndarray
     ratings: np.ndarray
+    none: np.ndarray
 
 
-@njit(cache=True)
-def space_for(n_rows, n_features, rules, like):
+def space_for(n_rows: int, n_features: int, rules: Rules, like: np.ndarray) -> Space:
     """Allocate space for nodes of up to a number of rows and sums like others."""
     width = like.size
-    order = np.empty(n_features, np.int32)
-    for f in range(n_features):
-        order[f] = f
     return Space(
-        order,
-        np.empty(n_rows, np.float32),
-        np.empty(n_rows, np.int32),
-        np.empty(n_rows, np.int32),
-        np.empty(n_rows, np.int32),
-        np.zeros(width, np.int64),
-        np.zeros((2, width), np.int64),
-        np.empty(rules.max_features, TRIAL),
-        np.empty(rules.max_features * (rules.n_candidates + 2) * width, like.dtype),
+        np.arange(n_features, dtype=np.int32),
+        np.empty(n_rows, dtype=np.float32),
+        np.empty(n_rows, dtype=np.int32),
+        np.empty(n_rows, dtype=np.int32),
+        np.empty(n_rows, dtype=np.int32),
+        np.zeros(width, dtype=np.int64),
+        np.zeros((2, width), dtype=np.int64),
+        np.empty(rules.max_features, dtype=TRIAL),
+        np.empty(rules.max_features * (rules.n_candidates + 2) * width, dtype=like.dtype),
         np.empty((3, rules.n_candidates)),
+        np.zeros(0, dtype=bool),
     )
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def position_of_feature(key, n_drawn, n_features):
     """Draw the hash from which a node's next feature comes, and its position among those left."""
     drawn = mix(key + np.uint64(n_drawn))
@@ -83,9 +82,9 @@ def position_of_feature(key, n_drawn, n_features):
     return drawn, n_drawn + np.int64(((drawn >> np.uint64(32)) * left) >> np.uint64(32))
 
 
-@njit(cache=True, inline="always")
-def split_of(rules, is_categorical, trials, best):
-    """Spell out a choice.
+@spelled_out
+def split_of(rules, is_categorical, trials, u, j, nan_left):
+    """Spell out the choice of a trial's candidate; there is none if the trial is -1.
 
     Returns
     -------
@@ -96,7 +95,6 @@ def split_of(rules, is_categorical, trials, best):
     has_missing : bool
         Whether any row misses its value.
     """
-    _, u, j, nan_left, _ = best
     found, feature, threshold, has_missing = u >= 0, -1, np.float32(np.inf), False
     if found:
         trial = trials[u]
@@ -110,13 +108,13 @@ def split_of(rules, is_categorical, trials, best):
     return found, feature, threshold, has_missing
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def ordered(bits):
     """Turn the bits of a float32 into an int32 of the same order, or back."""
     return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def range_of(values, size):
     """Find the least and the largest value, and count those that are missing."""
     bits = values.view(np.int32)
@@ -139,8 +137,80 @@ def range_of(values, size):
     )
 
 
-@njit(cache=True, error_model="numpy")
-def split_by_rows(table, rules, rows, size, key, space, keeps):
+@part
+def sum_trial(table, rules, rows, size, space, u, f, drawn, keeps):
+    """Sum the rows of a node over the intervals of a feature, unless it does not vary.
+
+    Parameters
+    ----------
+    table, rules, rows, size, space, keeps
+        As for :func:`choose_split`; the space has the rows' labels in `codes` if these are counted.
+    u : int
+        Number of the trial, which is left in the space with its sums.
+    f : int
+        The feature.
+    drawn : uint64
+        From which its candidates are derived.
+
+    Returns
+    -------
+    varies : bool
+    """
+    labels, targets = table.labels, table.targets
+    weights, scales = table.weights, table.scales
+    values, positions, codes = space.values, space.positions, space.codes
+    trials, sums = space.trials, space.sums
+    width, n_grid = space.total.size, rules.n_candidates
+    stride = (n_grid + 2) * width
+    plain = labels.size > 0 and weights.size == 0
+    column = table.values[f * table.column_step :]
+    row_step = np.uint64(table.row_step)
+    for i in range(size):
+        values[i] = column[np.uint64(rows[i]) * row_step]
+    if table.is_categorical[f]:
+        number = drawn & NUMBERS
+        for i in range(size):
+            v, position = values[i], np.float32(position_in_order(values[i], number))
+            values[i] = position if v == v else v
+    low, high, n_missing = range_of(values, size)
+    if n_missing == size or not (low < high or n_missing):
+        return False
+    at = u * stride
+    end = at + (n_grid + 1) * width
+    for k in range(stride):
+        sums[np.uint64(at + k)] = 0
+    per_step, shift, first = 0.0, 0.0, 0.0
+    if low < high:
+        step, shift, first = lattice_of(low, high, drawn, n_grid)
+        per_step = 1.0 / step
+    if plain:
+        for i in range(size):
+            v = values[i]
+            interval = interval_of(v, per_step, shift, first)
+            interval = interval if v == v else n_grid + 1
+            positions[i] = interval * width + codes[i]
+        for i in range(size):
+            sums[np.uint64(at) + np.uint64(positions[i])] += 1
+    else:
+        for i in range(size):
+            v, to = values[i], end
+            if v == v:
+                to = at + interval_of(v, per_step, shift, first) * width
+            count_in(sums, to, width, rows[i], labels, targets, weights, scales, np.int64(1))
+    trials[u].key, trials[u].feature = drawn, f
+    trials[u].low, trials[u].high = low, high
+    trials[u].n_missing = n_missing
+    if keeps:
+        n_low, n_high = 0, 0
+        for i in range(size):
+            n_low += values[i] == low
+            n_high += values[i] == high
+        trials[u].n_low, trials[u].n_high = n_low, n_high
+    return True
+
+
+@part
+def choose_split(table, rules, rows, size, key, space, known, keeps):
     """Choose the best split of a node; of equally good ones the first.
 
     Parameters
@@ -148,13 +218,15 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
     table : Table
     rules : Rules
     rows : ndarray of shape (>= size,), int32
-        The node's rows.
+        The node's rows; of no account if sums are known.
     size : int
         How many they are.
     key : uint64
         The node's key.
     space : Space
         With the node's sums in `total`; trials and their sums are left in it.
+    known : bool
+        Whether trials and their sums are there already.
     keeps : bool
         Whether all sums are wanted, even those of trials that can not be better.
 
@@ -163,90 +235,37 @@ def split_by_rows(table, rules, rows, size, key, space, keeps):
     found, feature, threshold, has_missing
         As in :func:`split_of`.
     """
-    table, rows, space = borrowed(table), borrowed(rows), borrowed(space)
-    labels, targets = table.labels, table.targets
-    weights, scales = table.weights, table.scales
-    order, values, positions, codes = space.order, space.values, space.positions, space.codes
-    trials, sums = space.trials, space.sums
-    n_features, width, n_grid = order.size, space.total.size, rules.n_candidates
-    plain = labels.size > 0 and weights.size == 0
-    stride = (n_grid + 2) * width
-    n_used, n_drawn = 0, 0
-    best = (-np.inf, -1, 0, False, False)
-    if plain:
+    order, trials, n_features = space.order, space.trials, space.order.size
+    n_used, n_drawn = np.int64(0), np.int64(0)
+    score, best, candidate, nan_left, perfect = -np.inf, np.int64(-1), np.int64(0), False, False
+    if table.labels.size and not table.weights.size and not known:
         for i in range(size):
-            codes[i] = labels[np.uint32(rows[i])]
-    while n_used < rules.max_features and n_drawn < n_features:
-        drawn, position = position_of_feature(key, n_drawn, n_features)
-        f = order[position]
-        order[position] = order[n_drawn]
-        order[n_drawn] = f
-        n_drawn += 1
-        column = table.values[f * table.column_step :]
-        row_step = np.uint64(table.row_step)
-        for i in range(size):
-            values[i] = column[np.uint64(rows[i]) * row_step]
-        if table.is_categorical[f]:
-            number = drawn & NUMBERS
-            for i in range(size):
-                v, position = values[i], np.float32(position_in_order(values[i], number))
-                values[i] = position if v == v else v
-        low, high, n_missing = range_of(values, size)
-        if n_missing == size or not (low < high or n_missing):
-            continue
-        at = n_used * stride
-        end = at + (n_grid + 1) * width
-        for k in range(stride):
-            sums[np.uint64(at + k)] = 0
-        per_step, shift, first = 0.0, 0.0, 0.0
-        if low < high:
-            step, shift, first = lattice_of(low, high, drawn, n_grid)
-            per_step = 1.0 / step
-        if plain:
-            for i in range(size):
-                v = values[i]
-                interval = interval_of(v, per_step, shift, first)
-                interval = interval if v == v else n_grid + 1
-                positions[i] = interval * width + codes[i]
-            for i in range(size):
-                sums[np.uint64(at) + np.uint64(positions[i])] += 1
+            space.codes[i] = table.labels[np.uint32(rows[i])]
+    while n_used < rules.max_features and not (perfect and not keeps):
+        if known:
+            if trials[n_used].feature < 0:
+                break
         else:
-            for i in range(size):
-                v, to = values[i], end
-                if v == v:
-                    to = at + interval_of(v, per_step, shift, first) * width
-                count_in(sums, to, width, rows[i], labels, targets, weights, scales, 1)
-        trials[n_used].key, trials[n_used].feature = drawn, f
-        trials[n_used].low, trials[n_used].high = low, high
-        trials[n_used].n_missing = n_missing
-        if keeps:
-            n_low, n_high = 0, 0
-            for i in range(size):
-                n_low += values[i] == low
-                n_high += values[i] == high
-            trials[n_used].n_low, trials[n_used].n_high = n_low, n_high
-        if not best[4]:
-            best = rate(table, rules, space, n_used, size, best)
+            if n_drawn == n_features:
+                break
+            drawn, position = position_of_feature(key, n_drawn, n_features)
+            f = order[position]
+            order[position] = order[n_drawn]
+            order[n_drawn] = f
+            n_drawn += 1
+            if not sum_trial(table, rules, rows, size, space, n_used, f, drawn, keeps):
+                continue
+        if not perfect:
+            here, j, missing_left, pure = rate(table, rules, space, n_used, size, score)
+            if j >= 0:
+                score, best, candidate, nan_left, perfect = here, n_used, j, missing_left, pure
         n_used += 1
-        if best[4] and not keeps:
-            break
-    for u in range(n_used, rules.max_features):
-        trials[u].feature = -1
-    for i in range(n_drawn - 1, -1, -1):
-        _, position = position_of_feature(key, i, n_features)
-        f = order[position]
-        order[position] = order[i]
-        order[i] = f
-    return split_of(rules, table.is_categorical, trials, best)
-
-
-@njit(cache=True, error_model="numpy")
-def split_by_sums(table, rules, size, space):
-    """Choose a split by sums that were kept; see :func:`split_by_rows`."""
-    table, space = borrowed(table), borrowed(space)
-    best = (-np.inf, -1, 0, False, False)
-    for u in range(rules.max_features):
-        if space.trials[u].feature < 0 or best[4]:
-            break
-        best = rate(table, rules, space, u, size, best)
-    return split_of(rules, table.is_categorical, space.trials, best)
+    if not known:
+        for u in range(n_used, rules.max_features):
+            trials[u].feature = -1
+        for i in range(n_drawn - 1, -1, -1):
+            _, position = position_of_feature(key, i, n_features)
+            f = order[position]
+            order[position] = order[i]
+            order[i] = f
+    return split_of(rules, table.is_categorical, trials, best, candidate, nan_left)

@@ -13,7 +13,8 @@ Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from skunlearn._kernels.lean import formula, part, spelled_out
 
 GINI, ENTROPY, SQUARED_ERROR = range(3)
 
@@ -95,7 +96,7 @@ class Table(NamedTuple):
     scales: np.ndarray
 
 
-@njit(cache=True)
+@formula
 def mix(z):
     """Spread the bits of a 64-bit number (the finalizer of SplitMix64, a bijection)."""
     z = z + _GOLDEN
@@ -104,13 +105,13 @@ def mix(z):
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True)
+@formula
 def child_key(key, goes_left):
     """Return the key of a child from its parent's."""
     return mix(key ^ (_LEFT if goes_left else _RIGHT))
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def lattice_of(low, high, key, n_candidates):
     """Find the lattice of thresholds for a range.
 
@@ -139,7 +140,7 @@ def lattice_of(low, high, key, n_candidates):
     return step, shift, np.ceil(np.float64(low) / step - shift)
 
 
-@njit(cache=True)
+@formula
 def threshold_at(step, shift, k):
     """Return the largest float32 that is not above a point of a lattice."""
     point = (k + shift) * step
@@ -149,13 +150,13 @@ def threshold_at(step, shift, k):
     return nearest
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def interval_of(value, per_step, shift, first):
     """Count the points below a value; `per_step` is the inverse of the step."""
     return np.int64(np.ceil(np.float64(value) * per_step - shift) - first)
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def position_in_order(value, number):
     """Return the position of a category, not missing, in one of many orders.
 
@@ -167,14 +168,14 @@ def position_in_order(value, number):
     return np.uint32(np.uint32(np.float32(value).view(np.uint32) * factor) >> _NO_POSITION)
 
 
-@njit(cache=True)
+@formula
 def order_threshold(number, threshold):
     """Spell out a threshold among the positions of an order."""
     last = np.uint32(min(np.floor(np.float64(threshold)), np.float64(LAST_POSITION)))
     return np.uint32((np.uint32(number) << POSITIONS) | last).view(np.float32)
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def goes_left(value, threshold, nan_left, is_categorical):
     """Tell to which side a split sends a value; all is worked out and chosen from, no branches."""
     code = np.float32(threshold).view(np.uint32)
@@ -184,7 +185,7 @@ def goes_left(value, threshold, nan_left, is_categorical):
     return left if value == value else nan_left
 
 
-@njit(cache=True, inline="always")
+@spelled_out
 def count_in(sums, at, width, row, labels, targets, weights, scales, sign):
     """Add a row to the sums that begin at a position, or with the opposite sign take it out.
 
@@ -205,3 +206,20 @@ def count_in(sums, at, width, row, labels, targets, weights, scales, sign):
                 sums[at + o] += weight * np.int64(np.rint(targets[row, o] * scales[0]))
             sums[at + n_outputs] += weight
         sums[at + width - 1] += sign
+
+
+@part
+def add_rows(total, table, rows, start, stop, sign):
+    """Add some of the rows to sums, or with the opposite sign take them out; see `count_in`."""
+    for i in range(start, stop):
+        count_in(
+            total,
+            np.int64(0),
+            total.size,
+            rows[i],
+            table.labels,
+            table.targets,
+            table.weights,
+            table.scales,
+            sign,
+        )

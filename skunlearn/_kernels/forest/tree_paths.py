@@ -1,9 +1,11 @@
 """Numba kernels: which leaf of each tree a row falls into, and what the leaves say together."""
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit
 
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR, goes_left
+from skunlearn._kernels.lean import entry, spelled_out
 
 # Rows that go down a tree side by side, and how many steps they go before those that have arrived
 # stay behind.
@@ -21,20 +23,49 @@ _LINE = 5, 8
 NOTHING, MISSING, CATEGORIES = range(3)
 
 
-@njit(cache=True, nogil=True)
+@entry
 def oddities(X, is_categorical):
     """Tell what there is among rows, missing values or perhaps categories."""
     missing = False
     for i in range(X.shape[0]):
         for j in range(X.shape[1]):
             missing |= X[i, j] != X[i, j]
-    if is_categorical.any():
-        return CATEGORIES
-    return MISSING if missing else NOTHING
+    odd = MISSING if missing else NOTHING
+    for categorical in is_categorical:
+        odd = CATEGORIES if categorical else odd
+    return odd
 
 
-@njit(cache=True, nogil=True)
-def find_leaves(nodes, root, X, is_categorical, odd, leaves):
+class Block(NamedTuple):
+    """Working space for rows that go down a tree side by side.
+
+    Parameters
+    ----------
+    at, row : ndarray of shape (n_at_once,), uint32
+        Where they are; unsigned, as looking for negative indices takes time.
+    values, thresholds : ndarray of shape (n_at_once,), float32
+        What decides where they go.
+    lefts, features, categorical : ndarray of shape (n_at_once,), int32
+        Likewise.
+    """
+
+    at: np.ndarray
+    row: np.ndarray
+    values: np.ndarray
+    thresholds: np.ndarray
+    lefts: np.ndarray
+    features: np.ndarray
+    categorical: np.ndarray
+
+
+def block() -> Block:
+    """Allocate a block."""
+    types = (np.uint32, np.uint32, np.float32, np.float32, np.int32, np.int32, np.int32)
+    return Block(*(np.empty(_BLOCK, dtype=dtype) for dtype in types))
+
+
+@spelled_out
+def find_leaves(nodes, root, X, is_categorical, odd, space, leaves):
     """Send rows down one tree.
 
     Parameters
@@ -45,18 +76,11 @@ def find_leaves(nodes, root, X, is_categorical, odd, leaves):
     is_categorical : ndarray of shape (n_features,), bool
     odd : int
         What :func:`oddities` finds among the rows.
+    space : Block
     leaves : ndarray of shape (n_rows,), int32
         Receives the nodes at which they end.
     """
-    # Unsigned, as looking for negative indices takes time.
-    at, row = np.empty(_BLOCK, np.uint32), np.empty(_BLOCK, np.uint32)
-    read = (
-        np.empty(_BLOCK, np.float32),
-        np.empty(_BLOCK, np.float32),
-        np.empty(_BLOCK, np.int32),
-        np.empty(_BLOCK, np.int32),
-        np.empty(_BLOCK, np.int32),
-    )
+    at, row = space.at, space.row
     for start in range(0, leaves.size, _BLOCK):
         n_moving = min(_BLOCK, leaves.size - start)
         block, ends = X[start : start + n_moving], leaves[start : start + n_moving]
@@ -72,7 +96,7 @@ def find_leaves(nodes, root, X, is_categorical, odd, leaves):
                     step_with_missing(nodes, block, moving, at)
             else:
                 for _ in range(_STEPS):
-                    step_with_categories(nodes, block, moving, at, is_categorical, read)
+                    step_with_categories(nodes, block, moving, at, is_categorical, space)
             n_left = 0
             for i in range(n_moving):
                 here, its = at[i], row[i]
@@ -82,7 +106,13 @@ def find_leaves(nodes, root, X, is_categorical, odd, leaves):
             n_moving = n_left
 
 
-@njit(cache=True)
+@entry
+def leaves_of(nodes, root, X, is_categorical, odd, space, leaves):
+    """Send rows down one tree; see :func:`find_leaves`."""
+    find_leaves(nodes, root, X, is_categorical, odd, space, leaves)
+
+
+@spelled_out
 def step(nodes, X, rows, at):
     """Go from nodes to their children, or from leaves to themselves, without any branch."""
     for i in range(rows.size):
@@ -91,7 +121,7 @@ def step(nodes, X, rows, at):
         at[i] = np.uint32(node.left) + np.uint32(x > node.threshold)
 
 
-@njit(cache=True)
+@spelled_out
 def step_with_missing(nodes, X, rows, at):
     """Go one step where values may be missing."""
     for i in range(rows.size):
@@ -101,8 +131,8 @@ def step_with_missing(nodes, X, rows, at):
         at[i] = np.uint32(node.left) + np.uint32(right)
 
 
-@njit(cache=True)
-def step_with_categories(nodes, X, rows, at, is_categorical, read):
+@spelled_out
+def step_with_categories(nodes, X, rows, at, is_categorical, space):
     """Go one step where there may be anything.
 
     All that decides is read first, so that the processor can work it out for several rows at once.
@@ -111,10 +141,10 @@ def step_with_categories(nodes, X, rows, at, is_categorical, read):
     ----------
     nodes, X, rows, at, is_categorical
         As for the others.
-    read : tuple of 5 ndarrays of shape (>= n_rows,), float32 twice and then int32
-        Working space.
+    space : Block
     """
-    values, thresholds, lefts, features, categorical = read
+    values, thresholds, lefts = space.values, space.thresholds, space.lefts
+    features, categorical = space.features, space.categorical
     for i in range(rows.size):
         node = nodes[at[i]]
         by = np.uint32(node.feature ^ (node.feature >> np.int32(31)))
@@ -125,18 +155,20 @@ def step_with_categories(nodes, X, rows, at, is_categorical, read):
         at[i] = np.uint32(lefts[i]) + np.uint32(not left)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
+@entry
+def vote(nodes, roots, stats, X, is_categorical, odd, criterion, factors, space, leaves, out):
     """Average what the leaves of all trees say about rows, tree after tree.
 
     Parameters
     ----------
-    nodes, roots, X, is_categorical
+    nodes, roots, X, is_categorical, odd, space
         As in :func:`find_leaves`, for all trees.
     stats : ndarray of shape (n_nodes, n_sums), int64
     criterion : int
     factors : ndarray of shape (n_classes,) or (n_outputs,), float64
         By which sums are multiplied: weights of classes, or the unit of targets.
+    leaves : ndarray of shape (n_rows,), int32
+        Working space.
     out : ndarray of shape (n_rows, n_classes) or (n_rows, n_outputs), float64
         Receives shares of classes or means of targets; trees without rows do not count.
 
@@ -146,10 +178,10 @@ def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
         Means nothing, but makes sure that :func:`read_through` reads.
     """
     n_rows, n_values = out.shape
-    leaves = np.empty(n_rows, np.int32)
-    odd = oddities(X, is_categorical)
     n_voting, seen = 0, 0
-    out[:] = 0.0
+    for i in range(n_rows):
+        for k in range(n_values):
+            out[i, k] = 0.0
     for tree in range(roots.size):
         root = roots[tree]
         if not holds_rows(stats, root):
@@ -158,7 +190,7 @@ def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
         stop = roots[tree + 1] if tree + 1 < roots.size else nodes.size
         if stop - root < _NODES_PER_ROW * n_rows:
             seen += read_through(nodes[root:stop], stats[root:stop])
-        find_leaves(nodes, root, X, is_categorical, odd, leaves)
+        find_leaves(nodes, root, X, is_categorical, odd, space, leaves)
         for i in range(n_rows):
             leaf = np.uint32(leaves[i])
             total = 0.0
@@ -175,7 +207,7 @@ def vote(nodes, roots, stats, X, is_categorical, criterion, factors, out):
     return seen
 
 
-@njit(cache=True)
+@spelled_out
 def read_through(nodes, stats):
     """Bring nodes that stand side by side into the cache, faster than rows would in their order.
 
@@ -190,7 +222,7 @@ def read_through(nodes, stats):
     return seen
 
 
-@njit(cache=True)
+@spelled_out
 def holds_rows(stats, node):
     """Tell whether a node has any weight."""
     total = 0

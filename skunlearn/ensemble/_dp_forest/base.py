@@ -72,6 +72,8 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     _n_pending: int
     _seed: bytes
 
+    _accounts: ClassVar[tuple[str, ...]] = ("n_releases_", "_n_pending")
+
     # A row counts as so many units, which its kinds share.
     _unit: ClassVar[int] = 1
 

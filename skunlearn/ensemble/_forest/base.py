@@ -26,6 +26,7 @@ from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import NO_ROWS
 from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
+from skunlearn._unlearning.first_use import announcing_compilation
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
@@ -112,7 +113,8 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             mask,
             self.n_jobs,
         )
-        self._forest.grow(self._table(samples), samples, rows)
+        with announcing_compilation(self):
+            self._forest.grow(self._table(samples), samples, rows)
 
     def _at_top_without(self, rows: np.ndarray) -> tuple[int, int]:
         """Return how many rows are left that have the size by which scales were chosen."""
@@ -124,6 +126,9 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             self._n_at_top[0] - (n_targets if same[0] else 0),
             self._n_at_top[1] - (n_weights if same[1] else 0),
         )
+
+    def _n_subtasks(self, rows: np.ndarray) -> int:
+        return 1  # if anything has to be compiled
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -151,13 +156,15 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                 part="tree",
                 replacements=tuple(replacements),
             )
-        change = self._forest.plan(self._table(samples), samples, self._weighing(samples, rows))
+        with announcing_compilation(self):
+            table = self._table(samples)
+            change = self._forest.plan(table, samples, self._weighing(samples, rows))
         return Removal(
             described | {"_n_at_top": at_top},
             n_refitted=change.n_trees_changed,
             n_parts=self.n_estimators,
             part="tree",
-            replacements=(change.replacement(),),
+            replacements=(self._forest.replacement(change),),
         )
 
     def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
@@ -229,11 +236,12 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             scales, at_top = self._choose_scales(more, every)
             rules = self._rules(self._weighing(more, every).size)
             if rules == self._forest.rules and np.array_equal(scales, self._scales):
-                change = self._forest.plan(
-                    self._table(more), more, self._weighing(more, new), former=samples
-                )
+                with announcing_compilation(self):
+                    change = self._forest.plan(
+                        self._table(more), more, self._weighing(more, new), former=samples
+                    )
                 attributes = described | {"_samples": more, "_n_at_top": at_top}
-                commit([Replacement(self, attributes, NO_ROWS), change.replacement()])
+                commit([Replacement(self, attributes, NO_ROWS), self._forest.replacement(change)])
                 return
         kept = samples.slots()
         X_held, _, weight_held = samples.take(kept)

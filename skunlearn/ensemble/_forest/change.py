@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
-from typing import TYPE_CHECKING
+from itertools import starmap
+from typing import Any
 
 import numpy as np
 
 from skunlearn._kernels.forest.carry_out import carry_out
-from skunlearn._kernels.forest.plan import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Plan, Trees
-from skunlearn._kernels.forest.tree_parts import Table
-from skunlearn._samples.tables import NO_ROWS, overwrite
-from skunlearn._unlearning.commit import Replacement
-
-if TYPE_CHECKING:
-    from skunlearn.ensemble._forest.forest import Forest
-
+from skunlearn._kernels.forest.plan import Plan
+from skunlearn._kernels.forest.tree_parts import TRIAL, Table
+from skunlearn._kernels.forest.trees import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Trees
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
+
+# Types of sums over rows for which the kernel that carries out was used.
+_READY: set[np.dtype] = set()
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Change:
 
     Parameters
     ----------
-    forest : Forest
+    trees : Trees
+        As they are.
     table : Table
         With the rows that leave or join in it.
     plans : list of Plan
@@ -76,19 +75,21 @@ class Change:
         How many they are.
     first_leaving : ndarray of shape (n_trees + 1,), int64
         Where each tree's begin, if those of all trees stand one after the other.
+    width : int
+        How many sums there are over rows; see :func:`count_in`.
     """
 
     def __init__(
         self,
-        forest: Forest,
+        trees: Trees,
         table: Table,
         plans: list[Plan],
         gone: np.ndarray,
         sign: int,
         n_rows: int,
         first_leaving: np.ndarray,
+        width: int,
     ) -> None:
-        self.forest = forest
         self.table = table
         self.plans = plans
         self.gone = gone
@@ -96,12 +97,13 @@ class Change:
         self.n_rows = n_rows
         self.first_leaving = first_leaving
         self._done: list[None] = []
-        self._former = forest.trees
+        self.width = width
         self.trees = _with_room(
-            forest.trees,
-            sum(part.nodes.size for part in plans),
-            sum(len(part.trials) + len(part.fresh_trials) for part in plans),
+            trees,
+            sum(part.grown.nodes.size for part in plans),
+            sum(len(part.grown.trials) + len(part.fresh_trials) for part in plans),
         )
+        self._get_ready()
 
     @property
     def n_trees_changed(self) -> int:
@@ -117,35 +119,39 @@ class Change:
             int(np.count_nonzero(np.diff(self.first_leaving))),
             self.n_trees_changed,
             sum(part.visits.size for part in self.plans),
-            sum(part.nodes.size for part in self.plans),
+            sum(part.grown.nodes.size for part in self.plans),
             n_rebuilt,
-            n_rebuilt / max(1, int(self.forest.trees.first_row[-1])),
+            n_rebuilt / max(1, int(self.trees.first_row[-1])),
         )
 
-    def replacement(self) -> Replacement:
-        """Return the forest's part in a commit."""
-        return Replacement(self.forest, {}, NO_ROWS, self._edit, self.forest.readers.writing())
-
-    def _edit(self) -> None:
-        """Carry out the change while nobody reads; what was done is not done again."""
+    def carry_out(self) -> None:
+        """Change the trees, while nobody reads them; what was done is not done again."""
+        arguments = [self._arguments(part) for part in self.plans[len(self._done) :]]
         # One call of compiled code, within which no signal is handled, so that it is known which
         # parts are done.
-        self._done.extend(
-            map(
-                carry_out,
-                repeat(self.table),
-                repeat(self.trees),
-                self.plans[len(self._done) :],
-                repeat(self.gone),
-                repeat(self.sign),
-            )
+        self._done.extend(starmap(carry_out, arguments))
+
+    def _arguments(self, part: Plan) -> tuple[Any, ...]:
+        return (
+            self.table,
+            self.trees,
+            part,
+            self.gone,
+            self.sign,
+            np.zeros(self.trees.trials.shape[1], dtype=TRIAL),
+            np.empty(self.width, dtype=np.int64),
+            np.empty(self.trees.nodes.size, dtype=np.int32),
+            np.empty(part.grown.nodes.size, dtype=np.int32),
         )
-        if self.sign > 0:
-            self.forest.n_slots = -1
-        self.forest.trees = self.trees
-        for old, new in zip(self._former, self.trees, strict=True):
-            if old is not new:
-                overwrite(old)
+
+    def _get_ready(self) -> None:
+        """Have the kernel compiled that carries out, which is no time to wait for the compiler."""
+        kind = self.trees.stats.dtype
+        if kind not in _READY:
+            for part in self.plans[:1]:
+                nothing = part._replace(visits=part.visits[:0], grafts=part.grafts[:0])
+                carry_out(*self._arguments(nothing))
+            _READY.add(kind)
 
 
 def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:

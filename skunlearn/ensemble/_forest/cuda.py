@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from skunlearn._array_api import device_of, namespace, to_device
-from skunlearn._kernels.forest.plan import Trees
+from skunlearn._kernels.forest.trees import Trees
 
 _THREADS, _MOST_BLOCKS = 128, 1 << 16
 

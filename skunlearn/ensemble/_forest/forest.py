@@ -10,14 +10,16 @@ from joblib import effective_n_jobs, parallel_config
 from sklearn.utils.parallel import Parallel, delayed
 
 from skunlearn._array_api import is_foreign
-from skunlearn._kernels.forest.grow import EXTENT, NONE, grow
+from skunlearn._kernels.forest.grow import EXTENT, GRAFT, NONE, Grown, grow
 from skunlearn._kernels.forest.layout import number_nodes, place_rows, rows_by_tree
-from skunlearn._kernels.forest.plan import Trees, plan
+from skunlearn._kernels.forest.plan import plan
 from skunlearn._kernels.forest.tree_parts import TRIAL, Rules, Table
-from skunlearn._kernels.forest.tree_paths import find_leaves, oddities, vote
+from skunlearn._kernels.forest.tree_paths import block, leaves_of, oddities, vote
+from skunlearn._kernels.forest.trees import Trees
 from skunlearn._samples.hashing import derive_seed
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import overwrite
+from skunlearn._samples.tables import NO_ROWS, overwrite
+from skunlearn._unlearning.commit import Replacement
 from skunlearn.ensemble._forest import cuda
 from skunlearn.ensemble._forest.change import Change
 from skunlearn.ensemble._forest.read_write_lock import ReadWriteLock
@@ -124,17 +126,18 @@ class Forest:
         parts = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
             delayed(self._grow_some)(turned, part, in_trees, first) for part in self._parts()
         )
-        grown = [tree for part in parts for tree in part]
         columns.fill(0.0)
+        grown = [part for part, _ in parts]
         nodes, extents, stats, trials, sums = (
-            np.concatenate(parts) for parts in zip(*grown, strict=True)
+            np.concatenate(arrays) for arrays in zip(*grown, strict=True)
         )
-        first_node = _starts(part[0].size for part in grown)
-        first_cache = _starts(part[3].shape[0] for part in grown)
-        tree_of_node = np.repeat(np.arange(self.n_trees), np.diff(first_node))
-        nodes["left"] += first_node[tree_of_node].astype(np.int32)
+        n_nodes = np.concatenate([sizes for _, sizes in parts])
+        first_node = _starts(n_nodes)
+        nodes["left"] += np.repeat(first_node[:-1], n_nodes).astype(np.int32)
+        first_cache = _starts(len(part.trials) for part in grown)
+        part_of_node = np.repeat(np.arange(len(grown)), [part.nodes.size for part in grown])
         cached = extents["cache"] >= 0
-        extents["cache"][cached] += first_cache[tree_of_node[cached]].astype(np.int32)
+        extents["cache"][cached] += first_cache[part_of_node[cached]].astype(np.int32)
         self.n_slots = samples.n_slots
         self.trees = Trees(
             nodes,
@@ -162,12 +165,15 @@ class Forest:
 
     def _grow_some(
         self, table: Table, part: slice, in_trees: np.ndarray, first: np.ndarray
-    ) -> list[tuple[np.ndarray, ...]]:
-        """Grow some trees, given which rows are in them."""
-        return [
-            grow(table, self.rules, in_trees[first[tree] : first[tree + 1]], key, 0, self.like)
-            for tree, key in enumerate(self.keys[part], part.start)
-        ]
+    ) -> tuple[Grown, np.ndarray]:
+        """Grow some trees, given which rows are in them; returns as well how large they are."""
+        begin, end = first[part.start], first[part.stop]
+        roots = np.zeros(part.stop - part.start, dtype=GRAFT)
+        roots["key"] = self.keys[part]
+        roots["first_row"] = first[part] - begin
+        roots["last_row"] = first[part.start + 1 : part.stop + 1] - begin
+        grown = grow(table, self.rules, in_trees[begin:end], roots, self.like)
+        return grown, roots["last_node"] - roots["first_node"]
 
     def plan(
         self,
@@ -196,15 +202,28 @@ class Forest:
         sign = -1 if former is None else 1
         arguments = (first, leaving, gone, self.like)
         if leaving.size < _MANY:
-            plans = [plan(table, self.rules, self.trees, sign, (0, self.n_trees), *arguments)]
+            every = slice(0, self.n_trees)
+            plans = [plan(table, self.rules, self.trees, sign, every, *arguments)]
         else:
             plans = Parallel(n_jobs=self.n_jobs, require="sharedmem")(
-                delayed(plan)(
-                    table, self.rules, self.trees, sign, (part.start, part.stop), *arguments
-                )
+                delayed(plan)(table, self.rules, self.trees, sign, part, *arguments)
                 for part in self._parts()
             )
-        return Change(self, table, plans, gone, sign, rows.size, first)
+        return Change(self.trees, table, plans, gone, sign, rows.size, first, self.like.size)
+
+    def replacement(self, change: Change) -> Replacement:
+        """Return the part of a change in a commit: it waits for readers and keeps others off."""
+        former = self.trees
+
+        def edit() -> None:
+            change.carry_out()
+            if change.sign > 0:
+                self.n_slots = -1
+            self.trees = change.trees
+            pairs = zip(former, change.trees, strict=True)
+            overwrite(*(old for old, new in pairs if old is not new))
+
+        return Replacement(self, {}, NO_ROWS, edit, self.readers.writing())
 
     def _find_rows(self, table: Table, samples: SampleStore) -> None:
         """Find out where rows are, if that is not known or they have other slots by now."""
@@ -213,13 +232,15 @@ class Forest:
         slots = rows_that_count(samples.slots(), table.weights, table.labels, table.class_weight)
         in_trees, first = self.members(samples, slots)
         trees = self.trees._replace(rows=np.empty_like(in_trees), first_row=first)
+        space, spare = block(), np.empty(trees.nodes.size, dtype=np.int32)
         for tree in range(self.n_trees):
             rows = in_trees[first[tree] : first[tree + 1]]
             leaves = np.empty(rows.size, dtype=np.int32)
-            X = samples.X[rows]
+            X = read_only(samples.X[rows])
             odd = oddities(X, self.is_categorical)
-            find_leaves(trees.nodes, trees.roots[tree], X, self.is_categorical, odd, leaves)
-            place_rows(trees, tree, rows, leaves)
+            root = trees.roots[tree]
+            leaves_of(trees.nodes, root, X, self.is_categorical, odd, space, leaves)
+            place_rows(trees, tree, rows, leaves, spare)
         self.trees = trees
         self.n_slots = samples.n_slots
 
@@ -232,19 +253,25 @@ class Forest:
         n_jobs = max(1, min(self._n_threads(), len(X) // _FEWEST))
         at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
         Parallel(n_jobs=n_jobs, require="sharedmem")(
-            delayed(vote)(
-                trees.nodes,
-                trees.roots,
-                trees.stats,
-                X[part],
-                self.is_categorical,
-                self.rules.criterion,
-                factors,
-                out[part],
-            )
+            delayed(self._vote_some)(trees, read_only(X[part]), writeable(factors), out[part])
             for part in _slices(len(X), n_jobs * -(-len(X) // at_once))
         )
         return out
+
+    def _vote_some(self, trees: Trees, X: np.ndarray, factors: np.ndarray, out: np.ndarray) -> None:
+        vote(
+            trees.nodes,
+            trees.roots,
+            trees.stats,
+            X,
+            self.is_categorical,
+            oddities(X, self.is_categorical),
+            self.rules.criterion,
+            factors,
+            block(),
+            np.empty(len(X), dtype=np.int32),
+            out,
+        )
 
     def leaves(self, X: Any) -> Any:
         """Return the nodes at which rows end, by the numbers of :meth:`shape`, where rows are."""
@@ -256,32 +283,34 @@ class Forest:
         if is_foreign(X):
             return cuda.leaves(self.trees, self.is_categorical, numbers, X)
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
+        X = read_only(X)
         odd = oddities(X, self.is_categorical)
         in_threads(delayed(self._find_leaves)(part, X, odd, numbers, found[part]) for part in parts)
         return found.T
 
     def _number(self, part: slice, numbers: np.ndarray) -> None:
         """Give the nodes of some trees their numbers."""
-        spare = np.empty_like(numbers)
+        spare, stack = np.empty_like(numbers), np.empty_like(numbers)
         for tree in range(self.n_trees)[part]:
-            number_nodes(self.trees, tree, numbers, spare)
+            number_nodes(self.trees, tree, numbers, spare, stack)
 
     def _find_leaves(
         self, part: slice, X: np.ndarray, odd: int, numbers: np.ndarray, found: np.ndarray
     ) -> None:
         """Send rows down some trees."""
+        space = block()
         for root, its in zip(self.trees.roots[part], found, strict=True):
-            find_leaves(self.trees.nodes, root, X, self.is_categorical, odd, its)
+            leaves_of(self.trees.nodes, root, X, self.is_categorical, odd, space, its)
             its[:] = numbers[its]
 
     def shape(self) -> Shape:
         """Return the trees as `fit` on the remaining rows grows them."""
         trees = self.trees
         numbers = np.empty(trees.nodes.size, dtype=np.int32)
-        found = np.empty_like(numbers)
+        found, stack = np.empty_like(numbers), np.empty_like(numbers)
         order, lefts, counts = [], [], []
         for tree in range(self.n_trees):
-            n_found = number_nodes(trees, tree, numbers, found)
+            n_found = number_nodes(trees, tree, numbers, found, stack)
             its = found[:n_found].copy()
             order.append(its)
             lefts.append(numbers[trees.nodes["left"][its]])
@@ -306,17 +335,19 @@ class Forest:
         n_nodes = shape.nodes.size
         extents = np.zeros(n_nodes, dtype=EXTENT)
         extents["size"], extents["cache"] = shape.sizes, NONE
-        nodes = shape.nodes.copy()
+        nodes = np.array(shape.nodes)
         first = shape.first_node
         nodes["left"] += np.repeat(first[:-1], np.diff(first)).astype(np.int32)
         rules, like = state["rules"], state["like"]
         room = (0, rules.max_features)
         self.__dict__.update(state)
+        for name in ("keys", "is_categorical", "like"):
+            setattr(self, name, np.array(state[name]))
         self.readers = ReadWriteLock()
         self.trees = Trees(
             nodes,
             extents,
-            shape.stats.copy(),
+            np.array(shape.stats),
             np.zeros(room, dtype=TRIAL),
             np.zeros((0, rules.max_features * (rules.n_candidates + 2) * like.size), like.dtype),
             np.zeros(0, dtype=np.int32),
@@ -341,6 +372,18 @@ def rows_that_count(
     if not class_weight.all():
         rows = rows[class_weight[labels[rows]] > 0.0]
     return rows
+
+
+def read_only(X: np.ndarray) -> np.ndarray:
+    """View rows in one way, whether they can be written or not: kernels are compiled for each."""
+    X = X.view(np.ndarray)
+    X.flags.writeable = False
+    return X
+
+
+def writeable(array: np.ndarray) -> np.ndarray:
+    """Return an array of NumPy's own that can be written: kernels are compiled for no others."""
+    return array.view(np.ndarray) if array.flags.writeable else np.array(array)
 
 
 def _starts(sizes: Any) -> np.ndarray:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from skunlearn._locks import CommitLock
+
 
 class ReadWriteLock:
-    """A lock that many readers may hold at once, or one writer, who goes first."""
+    """A lock that many readers may hold at once, or one writer, who goes first.
+
+    A fork waits for the writer, and in the child process there are no readers but the thread that
+    forked.
+    """
 
     def __init__(self) -> None:
         self._n_reading = 0
         self._n_waiting = 0
         self._free = threading.Condition()
+        self._writing = CommitLock()
         self._mine = threading.local()
+        _LOCKS.add(self)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -41,7 +51,26 @@ class ReadWriteLock:
             try:
                 while self._n_reading:
                     self._free.wait()
-                yield
+                with self._writing:
+                    yield
             finally:
                 self._n_waiting -= 1
                 self._free.notify_all()
+
+    def after_fork(self) -> None:
+        """Forget the threads that are not in this process."""
+        self._n_reading = getattr(self._mine, "depth", 0)
+        self._n_waiting = 0
+        self._free = threading.Condition()
+
+
+_LOCKS: weakref.WeakSet[ReadWriteLock] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for lock in list(_LOCKS):
+        lock.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -16,7 +16,7 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._validation import check_sample_weight, check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
-from skunlearn.ensemble._forest.forest import Forest, rows_that_count
+from skunlearn.ensemble._forest.forest import Forest, rows_that_count, writeable
 
 _NO_LIMIT = int(np.iinfo(np.int32).max)
 
@@ -87,15 +87,15 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         labels, targets = self._targets(samples)
         weights = samples.sample_weight
         return Table(
-            samples.X.reshape(-1),
+            writeable(samples.X).reshape(-1),
             samples.X.shape[1],
             1,
             self._forest.is_categorical,
-            labels,
-            targets,
-            np.zeros(0) if weights is None else weights,
-            self._class_factors(),
-            self._scales,
+            writeable(labels),
+            writeable(targets),
+            np.zeros(0) if weights is None else writeable(weights),
+            writeable(self._class_factors()),
+            writeable(self._scales),
         )
 
     def _check_rows(

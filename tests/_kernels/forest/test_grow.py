@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from skunlearn._kernels.forest.grow import grow
+from skunlearn._kernels.forest.grow import GRAFT, grow
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI, SQUARED_ERROR, Rules, Table
 from tests.ensemble.reference_trees import Reference, nested
 
@@ -72,7 +72,10 @@ def compare(table, rules, reference, n, key):
     rows = np.arange(n, dtype=np.int32)
     counts = table.labels.size and not table.weights.size
     like = np.zeros(len(reference.stats[0]) + (0 if counts else 1), dtype=np.int64)
-    nodes, extents, stats, *_ = grow(table, rules, rows, np.uint64(key), 0, like)
+    root = np.zeros(1, dtype=GRAFT)
+    root["key"], root["last_row"] = key, n
+    nodes, extents, stats, *_ = grow(table, rules, rows, root, like)
+    assert root["last_node"] == nodes.size
 
     def rows_of(node):
         return sorted(rows[extents["start"][node] : extents["stop"][node]].tolist())

@@ -10,7 +10,9 @@ from skunlearn._kernels.forest.tree_paths import (
     CATEGORIES,
     MISSING,
     NOTHING,
+    block,
     find_leaves,
+    leaves_of,
     oddities,
     step,
     step_with_categories,
@@ -77,7 +79,7 @@ def test_rows_end_where_node_after_node_sends_them(odd, global_random_seed):
         means = np.zeros((n, 2))
         for tree, root in enumerate(roots):
             leaves = np.empty(n, dtype=np.int32)
-            find_leaves(nodes, root, X, categorical, odd, leaves)
+            leaves_of(nodes, root, X, categorical, odd, block(), leaves)
             assert_array_equal(leaves, [leaf_of(nodes, root, x, categorical) for x in X])
             if tree != 1:
                 mine = 0.5 * stats[leaves]
@@ -88,7 +90,8 @@ def test_rows_end_where_node_after_node_sends_them(odd, global_random_seed):
             (SQUARED_ERROR, np.full(2, 0.25), means / 3),
         ):
             out = np.empty_like(expected)
-            vote(nodes, roots, stats, X, categorical, criterion, factors, out)
+            arguments = (nodes, roots, stats, X, categorical, odd, criterion, factors)
+            vote(*arguments, block(), leaves, out)
             assert_array_equal(out, expected)
 
 
@@ -104,20 +107,19 @@ def test_kernels_equal_their_python(global_random_seed):
         nodes, roots = draw_trees(rng, 2, d, categorical)
         records = nodes.view(np.recarray)
         X, rows = draw_rows(rng, n, d, odd), np.arange(n, dtype=np.uint32)
-        read = tuple(np.zeros(n, dtype) for dtype in "ffiii")
-        extra = (categorical, read) if odd == CATEGORIES else ()
+        extra = (categorical, block()) if odd == CATEGORIES else ()
         ours, namesake = (np.full(n, roots[1], dtype=np.uint32) for _ in range(2))
         for _ in range(8):
             kernel(nodes, X, rows, ours, *extra)
             kernel.py_func(records, X, rows, namesake, *extra)
             assert_array_equal(ours, namesake)
         leaves = np.empty((2, n), dtype=np.int32)
-        find_leaves(nodes, roots[1], X, categorical, odd, leaves[0])
-        find_leaves.py_func(records, roots[1], X, categorical, odd, leaves[1])
+        leaves_of(nodes, roots[1], X, categorical, odd, block(), leaves[0])
+        find_leaves.py_func(records, roots[1], X, categorical, odd, block(), leaves[1])
         assert_array_equal(*leaves)
         stats = rng.integers(1, 9, (nodes.size, 2))
         out = np.empty((2, n, 2))
-        arguments = (nodes, roots, stats, X, categorical, GINI, np.ones(2))
+        arguments = (nodes, roots, stats, X, categorical, odd, GINI, np.ones(2), block(), leaves[0])
         assert vote(*arguments, out[0]) == vote.py_func(*arguments, out[1])
         assert_array_equal(*out)
 
