@@ -60,7 +60,8 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
 
     A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
     implements ``_unlearn(rows)``, which returns a :class:`Removal` and changes nothing. Private
-    array attributes that a removal replaces are overwritten, so public ones are never views of
+    attributes that `_overwritten` names, arrays and objects with a method ``wipe``, are overwritten
+    when a removal replaces them, so public ones are never views of
     them, and predicting methods read public ones only, under :func:`reads_one_version`; those that
     read the rows themselves also hold the lock of the rows (``_read_locks``). A hook that
     works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
@@ -93,6 +94,8 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     _takes_arrays: ClassVar[bool] = False  # of other libraries than NumPy
     # What tells of requests and is meant to: budgets, releases. A predictor has none of them.
     _accounts: ClassVar[tuple[str, ...]] = ()
+    # What is overwritten when a request replaces it, beside what base classes name.
+    _overwritten: ClassVar[tuple[str, ...]] = ("_samples",)
     _samples: SampleStore
     unlearning_report_: UnlearningReport
 

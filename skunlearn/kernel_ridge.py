@@ -129,6 +129,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     }
     _takes_arrays = True
     _unlearning_tags = UnlearningTags("numerical", "output", TOLERANCE, predicts_with_rows=True)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_inverses",)
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class Counter(UnlearnerMixin, TransformerMixin, BaseEstimator):
     """Counts rows; its private buffers show whether they are overwritten."""
 
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten = ("_box", "_buffer", "_same")
 
     def __init__(self, sparse_rows=False):
         self.sparse_rows = sparse_rows

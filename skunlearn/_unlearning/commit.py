@@ -239,7 +239,7 @@ def _prepare(replacements: list[Replacement]) -> tuple[_Journal, list[Any]]:
     former_buffers = [
         functools.partial(_overwrite, buffer)
         for key, state in states.items()
-        for buffer in _replaced(objects[key].__dict__, state)
+        for buffer in _replaced(objects[key], state)
     ]
     journal = _Journal(
         list(objects.values()), list(states.values()), [*edits, *removals, *former_buffers]
@@ -247,13 +247,21 @@ def _prepare(replacements: list[Replacement]) -> tuple[_Journal, list[Any]]:
     return journal, stores
 
 
-def _replaced(former: dict[str, Any], state: dict[str, Any]) -> list[Any]:
-    """List the private buffers of a state that another one does not keep."""
-    buffers: list[Any] = []
-    for name, value in former.items():
-        if name[0] == "_" and state.get(name) is not value:
-            buffers += _let_go(value, state.get(name))
-    return buffers
+@functools.cache
+def overwritten_attributes(cls: Any) -> frozenset[str]:
+    """Return the names of what is overwritten when it is replaced in an object of a class."""
+    return frozenset(name for base in cls.__mro__ for name in vars(base).get("_overwritten", ()))
+
+
+def _replaced(target: Any, state: dict[str, Any]) -> list[Any]:
+    """List what has to be overwritten when an object gets another state."""
+    former = vars(target)
+    return [
+        buffer
+        for name in overwritten_attributes(type(target))
+        if name in former and former[name] is not state.get(name)
+        for buffer in _let_go(former[name], state.get(name))
+    ]
 
 
 def _let_go(old: Any, new: Any) -> list[Any]:

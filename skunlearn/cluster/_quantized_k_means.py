@@ -129,6 +129,7 @@ class QuantizedKMeans(
         "random_state": ["random_state"],
     }
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_runs", "_sums")
     cluster_centers_: np.ndarray
     _runs: Runs
     _lattice: Lattice

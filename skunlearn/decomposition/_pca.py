@@ -157,6 +157,7 @@ class PCA(UnlearnerMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         "random_state": ["random_state"],
     }
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_moments",)
 
     def __init__(
         self,

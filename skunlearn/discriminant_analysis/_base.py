@@ -26,6 +26,8 @@ Rows = Callable[[], np.ndarray]
 class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
     """Gaussians with a common or a separate covariance for each class."""
 
+    _overwritten: ClassVar[tuple[str, ...]] = ("_moments",)
+
     # Relative float error above which moments are computed anew from the remaining rows.
     _tolerance: ClassVar[float]
 

@@ -145,6 +145,7 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
         "criterion": [StrOptions({"gini", "entropy", "log_loss"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_class_weight", "_n_per_class")
 
     classes_: np.ndarray
     _n_per_class: np.ndarray

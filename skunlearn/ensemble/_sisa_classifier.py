@@ -113,6 +113,7 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
         **BaseSISA._parameter_constraints,
         "voting": [StrOptions({"soft", "hard"})],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_class_counts",)
 
     classes_: np.ndarray
     _class_counts: np.ndarray

@@ -99,6 +99,7 @@ class TfidfTransformer(
         "sublinear_tf": ["boolean"],
     }
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_documents",)
     _documents: np.ndarray | None
 
     def __init__(

@@ -69,6 +69,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
         "dtype": "no_validation",  # left to NumPy
     }
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_terms",)
     _terms: Terms | None
     vocabulary_: dict[Any, int]
     fixed_vocabulary_: bool

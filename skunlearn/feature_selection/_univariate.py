@@ -38,6 +38,8 @@ def comparable(scores: np.ndarray) -> np.ndarray:
 class BaseFilter(BaseSelector):
     """Scores for all univariate selectors; a subclass makes a mask of them."""
 
+    _overwritten: ClassVar[tuple[str, ...]] = ("_scorer",)
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {"score_func": [callable]}
     score_func: Any
     scores_: np.ndarray

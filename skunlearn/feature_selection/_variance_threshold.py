@@ -82,6 +82,7 @@ class VarianceThreshold(BaseSelector):
     }
     _float_residue = ("_moments", "_updates")
     _unlearning_tags = UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_extremes", "_moments", "_updates")
 
     def __init__(self, threshold: float = 0.0):
         self.threshold = threshold

@@ -113,6 +113,13 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = (
+        "_empty",
+        "_modes",
+        "_moments",
+        "_n_missing",
+        "_order",
+    )
     _namesake_class = sklearn.impute.SimpleImputer
 
     _float_residue = ("_moments", "_n_updates")

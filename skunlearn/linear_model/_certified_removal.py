@@ -6,7 +6,7 @@ import copy
 import math
 import secrets
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.linalg import lapack
@@ -54,6 +54,8 @@ class CertifiedRemoval(LogisticRegression):
     With `mechanism` 'guo2020' the loss is tilted by a random linear term and the solution is
     published as it is; with 'output' the solution is kept secret and published with noise.
     """
+
+    _overwritten: ClassVar[tuple[str, ...]] = ("_peak", "_squares", "_tilt")
 
     # What a LogisticRegression can choose and this model cannot.
     penalty = "deprecated"

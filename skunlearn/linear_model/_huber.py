@@ -127,6 +127,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         "tol": [Interval(Real, 0.0, None, closed="left")],
     }
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_state",)
 
     def __init__(
         self,

@@ -123,6 +123,7 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
         "order": [Options(Integral, {1, 2})],
     }
     _unlearning_tags = UnlearningTags("none", "output")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_class_factors", "_inverse")
 
     def __init__(self, estimator: Any, *, order: int = 1):
         self.estimator = estimator

@@ -170,6 +170,7 @@ class LogisticRegression(ClassifierMixin, GLM):
         "unlearning": [StrOptions({"polished", "bounded", "newton"})],
         "bound_budget": [Interval(Real, 0, None, closed="neither")],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_n_per_class", "_n_weighing")
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
     """
 
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE, pushes_affine=True)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_moments",)
 
     # Whether the weights of a y of shape (n_samples, 1) are one-dimensional, as in the namesake.
     _flattens_single_target: ClassVar[bool]

@@ -199,6 +199,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         "fit_intercept": ["boolean"],
         "random_state": ["random_state"],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_iterate",)
 
     _accounts = ("n_steps_", "epsilon_spent_", "_spent", "_gap")
 

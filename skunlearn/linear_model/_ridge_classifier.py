@@ -123,6 +123,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
         **BaseRidge._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_counts",)
 
     def __init__(
         self,

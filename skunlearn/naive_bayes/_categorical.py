@@ -111,6 +111,7 @@ class CategoricalNB(BaseDiscreteNB):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "min_categories": [None, "array-like", Interval(Integral, 1, None, closed="left")],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_min_categories",)
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class BaseDiscreteNB(BaseNB):
         "class_prior": ["array-like", None],
     }
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_counts", "_totals")
     _prior_parameter = "class_prior"
     alpha: Any
     force_alpha: bool

@@ -113,6 +113,7 @@ class GaussianNB(BaseNB):
     _takes_arrays = True
     _float_residue = ("_moments", "_counts")
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_counts", "_moments")
     _prior_parameter = "priors"
 
     def __init__(self, *, priors: Any = None, var_smoothing: float = 1e-9):

@@ -90,6 +90,7 @@ class BaseKNeighbors(UnlearnerMixin, MultiOutputMixin, BaseEstimator):
         "n_jobs": [Integral, None],
     }
     _unlearning_tags = UnlearningTags("bitwise", predicts_with_rows=True)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_index",)
     _namesake_class: ClassVar[type]
     _index: SearchIndex
     metric: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.neighbors
@@ -105,6 +105,8 @@ class KNeighborsClassifier(ClassifierMixin, BaseKNeighbors):
     >>> model.sample_ids_[model.kneighbors([[2.0]], return_distance=False)]
     array([['bob']], dtype=object)
     """
+
+    _overwritten: ClassVar[tuple[str, ...]] = ("_counts",)
 
     _namesake_class = sklearn.neighbors.KNeighborsClassifier
     classes_: Any

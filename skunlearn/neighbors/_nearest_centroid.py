@@ -112,6 +112,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
     }
     _float_residue = ("_moments", "_counts")
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_class_medians", "_counts", "_moments")
     classes_: np.ndarray
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -30,6 +30,7 @@ class CategoryEncoder(UnlearnerMixin, TransformerMixin, BaseEstimator):
     """Base of the encoders: holds rows as columns, and knows their categories."""
 
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_counts",)
 
     categories: Any
     handle_unknown: str

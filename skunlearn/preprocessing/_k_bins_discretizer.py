@@ -125,6 +125,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
     }
     _namesake_class = _NAMESAKE
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_ends", "_extremes", "_order")
 
     def __init__(
         self,

@@ -84,6 +84,7 @@ class MaxAbsScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     _namesake_class = sklearn.preprocessing.MaxAbsScaler
     _decisive = ("scale_",)
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_extremes",)
 
     def __init__(self, *, copy: bool = True, clip: bool = False):
         self.copy = copy

@@ -95,6 +95,7 @@ class MinMaxScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     _namesake_class = sklearn.preprocessing.MinMaxScaler
     _decisive = ("scale_", "min_")
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_extremes",)
 
     def __init__(
         self,

@@ -109,6 +109,7 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransforme
     _namesake_class = sklearn.preprocessing.QuantileTransformer
     _decisive = ("quantiles_", "references_")
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_order",)
 
     def __init__(
         self,

@@ -102,6 +102,7 @@ class RobustScaler(InverseMixin, OneToOneFeatureMixin, NamesakeTransformer):
     _namesake_class = sklearn.preprocessing.RobustScaler
     _decisive = ("center_", "scale_")
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_order",)
 
     def __init__(
         self,

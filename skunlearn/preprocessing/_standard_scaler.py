@@ -105,6 +105,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
     _takes_arrays = True
     _float_residue = ("_moments", "_n_updates")
     _unlearning_tags = UnlearningTags("numerical", tolerance=column_moments.TOLERANCE)
+    _overwritten: ClassVar[tuple[str, ...]] = ("_moments",)
 
     def __init__(self, *, copy: bool = True, with_mean: bool = True, with_std: bool = True):
         self.copy = copy

@@ -96,6 +96,12 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         "max_iter": [Interval(Integral, -1, None, closed="left")],
     }
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE, predicts_with_rows=True)
+    _overwritten: ClassVar[tuple[str, ...]] = (
+        "_dual_coef_",
+        "_intercept_",
+        "_machines",
+        "_n_support",
+    )
     _namesake_class: ClassVar[type]
 
     kernel: Any

@@ -49,6 +49,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         "removal_epsilon": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
+    _overwritten: ClassVar[tuple[str, ...]] = ("_counts",)
 
     n_estimators: int
     epsilon: float

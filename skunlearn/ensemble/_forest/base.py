@@ -63,6 +63,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         "random_state": ["random_state"],
     }
     _unlearning_tags = UnlearningTags("bitwise")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_forest", "_scales")
 
     n_estimators: int
     max_samples: float

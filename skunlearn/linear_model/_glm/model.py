@@ -6,7 +6,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -55,6 +55,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
     removed row weighs nothing, so that passes run over the whole table.
     """
+
+    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_map", "_state")
 
     max_iter: int
     unlearning: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -186,6 +187,45 @@ def check_no_earlier_state_is_kept(name: str, estimator: Any, seed: int = 0) -> 
             )
 
 
+def _private_arrays(model: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the arrays among private attributes, and those that wiping an attribute overwrites."""
+    for name, value in vars(model).items():
+        if name[0] == "_":
+            if isinstance(value, np.ndarray):
+                yield name, value
+            # Arrays in a tuple are read in predictions, as public ones are.
+            for part in value if isinstance(value, tuple) else (value,):
+                if hasattr(part, "wipe"):
+                    twin = copy.deepcopy(part)
+                    twin.wipe()
+                    for inner, array in getattr(part, "__dict__", {}).items():
+                        if isinstance(array, np.ndarray) and _is_blank(vars(twin).get(inner)):
+                            yield name, array
+
+
+def _is_blank(array: Any) -> bool:
+    return isinstance(array, np.ndarray) and not np.any(array != np.zeros((), dtype=array.dtype))
+
+
+def check_former_buffers_are_overwritten(name: str, estimator: Any, seed: int = 0) -> None:
+    """Check that private arrays that a request replaces hold nothing afterwards."""
+    rows = make_rows(estimator, seed)
+    model = fitted(estimator, rows)
+    former = list(_private_arrays(model))
+    model.unlearn(some_ids(rows, np.random.default_rng(seed), 5))
+    held = [array for _, array in _private_arrays(model)]
+    for attribute, array in former:
+        if not _is_blank(array) and not any(np.may_share_memory(array, other) for other in held):
+            raise AssertionError(
+                f"{name}: the array in `{attribute}` was replaced by a request and still has its "
+                "numbers. Name the attribute in `_overwritten`."
+            )
+
+
 def hygiene_checks(estimator: Any) -> list[Any]:
     """Return the checks of this section that apply to the estimator."""
-    return [check_nothing_stays_behind, check_no_earlier_state_is_kept]
+    return [
+        check_nothing_stays_behind,
+        check_no_earlier_state_is_kept,
+        check_former_buffers_are_overwritten,
+    ]
