@@ -1,7 +1,5 @@
 """Pickles of unlearned models are those of retrained ones, also beyond default parameters."""
 
-import re
-
 import numpy as np
 import pytest
 import sklearn.feature_selection as score_functions
@@ -36,6 +34,7 @@ from skunlearn.preprocessing import (
 )
 from skunlearn.svm import SVC, LinearSVC
 from skunlearn.utils._checks.history import check_history_independence
+from skunlearn.utils.estimator_checks import _label
 
 KINDS_OF_BINS = [
     KBinsDiscretizer(2, strategy=strategy, subsample=size, encode="ordinal")
@@ -81,7 +80,7 @@ VARIANTS = [
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", VARIANTS, ids=lambda model: re.sub(r"\s+", "", repr(model)))
+@pytest.mark.parametrize("model", VARIANTS, ids=_label)
 def test_pickles_tell_nothing(model):
     check_history_independence(type(model).__name__, model)
 
