@@ -258,7 +258,7 @@ def _replaced(target: Any, state: dict[str, Any]) -> list[Any]:
     former = vars(target)
     return [
         buffer
-        for name in overwritten_attributes(type(target))
+        for name in overwritten_attributes(target.__class__)
         if name in former and former[name] is not state.get(name)
         for buffer in _let_go(former[name], state.get(name))
     ]
