@@ -11,8 +11,8 @@ import numpy as np
 from skunlearn._samples.ids import as_keys, is_tuple_id
 from skunlearn._samples.tables import NO_ROWS, take, wipe
 
-# Entries looked at in one go while searching for one that needs the dtype of all.
-_STRETCH = 4096
+# Entries looked at first in search of one that needs the dtype of all: most often all do.
+_STRETCH = 8
 
 
 class Found(NamedTuple):
@@ -230,13 +230,13 @@ class IdArray(RowIds):
         return self._next_witness(self._witness + 1, rows)
 
     def _next_witness(self, start: int, rows: np.ndarray) -> int:
+        gone, size = set(rows.tolist()), _STRETCH
         while start < self.values.size:
-            stretch = self.values[start : start + _STRETCH]
-            needs = np.flatnonzero(_needs_dtype(stretch)) + start
-            needs = needs[~np.isin(needs, rows)]
-            if needs.size:
-                return int(needs[0])
-            start += _STRETCH
+            needs = np.flatnonzero(_needs_dtype(self.values[start : start + size])) + start
+            found = next((slot for slot in needs.tolist() if slot not in gone), None)
+            if found is not None:
+                return found
+            start, size = start + size, 2 * size
         return -1
 
     def _narrowed(self, rows: np.ndarray) -> np.ndarray:
