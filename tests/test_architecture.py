@@ -39,6 +39,7 @@ FLOORS = [
         "svm",
     },
     {"_demo", "utils"},
+    {"_warm_up"},
     {"__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -37,7 +37,7 @@ def test_import_compiles_no_kernel():
         import skunlearn._kernels
         from numba.core.dispatcher import Dispatcher
         kernels = []
-        for info in pkgutil.iter_modules(skunlearn._kernels.__path__, "skunlearn._kernels."):
+        for info in pkgutil.walk_packages(skunlearn._kernels.__path__, "skunlearn._kernels."):
             module = import_module(info.name)
             kernels += [value for value in vars(module).values() if isinstance(value, Dispatcher)]
         print(json.dumps([len(kernels), sum(len(kernel.signatures) for kernel in kernels)]))
@@ -121,7 +121,7 @@ def test_the_package_works_without_optional_packages():
         IMPORT_EVERYTHING
         from skunlearn.preprocessing import StandardScaler
         from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
-        model = StandardScaler().fit([[0.0], [1.0], [2.0]]).unlearn(2)
+        model = StandardScaler().fit([[0.0], [1.0], [2.0]], sample_ids=[4, 5, 6]).unlearn(6)
         said = [model.mean_.tolist()]
         for action in (
             model.unlearning_report_.to_frame,

@@ -64,7 +64,8 @@ def test_two_weights_may_be_one_and_two():
 
 
 def test_every_fit_that_takes_weights_refuses_ids():
-    of_others = {"SISAClassifier": LogisticRegression(), "SISARegressor": Ridge()}
+    names = ("InfluenceUnlearner", "SISAClassifier")
+    of_others = dict.fromkeys(names, LogisticRegression()) | {"SISARegressor": Ridge()}
     n_refused = 0
     for name, cls in all_estimators():
         if not has_fit_parameter(cls, "sample_weight"):

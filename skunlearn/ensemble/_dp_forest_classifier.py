@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skunlearn._samples.strings import narrowed
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._dp_forest.base import BasePrivateForest
@@ -247,7 +248,7 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
 
     def _read_targets(self, rows: np.ndarray) -> np.ndarray:
         labels: Any = self._samples.y
-        return np.unique(labels[rows])
+        return np.unique(narrowed(labels[rows]))
 
     def _row_counts(
         self, described: dict[str, Any], rows: np.ndarray, positions: np.ndarray, n_positions: int

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from skunlearn._compat import StrOptions, fit_context
+from skunlearn._samples.strings import narrowed
 from skunlearn.base import reads_one_version
 from skunlearn.ensemble._sisa.base import BaseSISA
 
@@ -192,7 +193,7 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
             np.searchsorted(self.classes_, y), minlength=self.classes_.size
         )
         held = counts > 0
-        return {"classes_": self.classes_[held], "_class_counts": counts[held]}
+        return {"classes_": narrowed(self.classes_[held]), "_class_counts": counts[held]}
 
     def _for_shard(self, base: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         if (y == y[0]).all():

@@ -126,7 +126,7 @@ def _differences(ours: Any, theirs: Any, where: str, how: _How, seen: dict) -> I
     if isinstance(ours, _CODE):
         return
     seen[id(ours), id(theirs)] = (ours, theirs)  # keeps both alive, so that ids stay theirs
-    if isinstance(ours, dict):
+    if isinstance(ours, dict) and type(ours).__reduce__ is object.__reduce__:
         ours, theirs = dict(ours), dict(theirs)
         if ours.keys() != theirs.keys():
             added = [str(key) for key in ours if key not in theirs]

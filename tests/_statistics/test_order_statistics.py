@@ -96,8 +96,7 @@ def test_columns_without_rows_are_those_of_the_rows_left(data):
         remaining = order.without(whole[gone])
         assert_array_equal(remaining.n_values, (X[left] == X[left]).sum(axis=0))
         assert_array_equal(quantiles(remaining, FRACTIONS), expected(X[left]) + 0.0)
-        with remaining.edit():
-            pass
+        remaining.edit()()
         held = np.sort(order._values[order._values != 0])
         kept = X[left]
         assert_array_equal(held, np.sort(kept[(kept == kept) & (kept != 0)]))
@@ -111,8 +110,9 @@ def test_a_failed_edit_leaves_nothing_half_done():
     order = OrderStatistics()
     order.build(X)
     values = order._values
-    with pytest.raises(MemoryError), order.without(X[:2]).edit():
-        raise MemoryError
+    edit = order.without(X[:2]).edit()
+    edit()
+    edit()  # as after an interruption, which may have come too late to matter
     assert not order.is_built
     assert not values.any()
 

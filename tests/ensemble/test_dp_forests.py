@@ -363,8 +363,8 @@ def test_reading_from_the_rows_warns_where_the_user_called(global_random_seed):
     classifier, regressor = both()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        classifier.fit(X, labels).unlearn(3)
-        regressor.fit(X, targets).unlearn(3)
+        classifier.fit(X, labels, sample_ids="row numbers").unlearn(3)
+        regressor.fit(X, targets, sample_ids="row numbers").unlearn(3)
     for model, y, names in (
         (classifier, labels, ["bounds", "classes"]),
         (regressor, targets, ["bounds", "target_bounds"]),

@@ -249,8 +249,8 @@ def test_threads_work_where_processes_may_not_be_started(monkeypatch):
     rest = np.arange(350, 400)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = UnlearningForestClassifier(9, n_jobs=2, random_state=0).fit(X, y)
-        model.unlearn(range(350))
+        model = UnlearningForestClassifier(9, n_jobs=2, random_state=0)
+        model.fit(X, y, sample_ids="row numbers").unlearn(range(350))
         again = UnlearningForestClassifier(9, n_jobs=2, random_state=0)
         again.fit(X[rest], y[rest], sample_ids=rest)
         assert_array_equal(model.predict_proba(X), again.predict_proba(X))

@@ -77,7 +77,7 @@ def test_missing_pandas_is_named_where_it_is_needed():
         + """
 import numpy as np
 from skunlearn.preprocessing import StandardScaler
-scaler = StandardScaler().fit(np.eye(3)).unlearn(0)
+scaler = StandardScaler().fit(np.eye(3), sample_ids=list("abc")).unlearn("a")
 try:
     scaler.unlearning_report_.to_frame()
 except ImportError as error:

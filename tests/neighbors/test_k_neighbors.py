@@ -212,7 +212,7 @@ def test_what_scikit_learn_refuses_at_fit_is_refused_at_fit(Model):
 def test_a_warning_comes_once(Model):
     X, y, _ = blobs(0)
     with pytest.warns(UserWarning, match="not distance metrics"):
-        model = Model(algorithm="brute", p=0.5).fit(X, y)
+        model = Model(algorithm="brute", p=0.5).fit(X, y, sample_ids="row numbers")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.unlearn(0).predict(X)
