@@ -27,6 +27,7 @@ from skunlearn.neighbors import KNeighborsClassifier, NearestCentroid
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import (
     KBinsDiscretizer,
+    MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
     QuantileTransformer,
@@ -75,7 +76,7 @@ VARIANTS = [
     LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1),
     QuadraticDiscriminantAnalysis(reg_param=0.1),
     make_pipeline(StandardScaler(), LogisticRegression()),
-    make_pipeline(StandardScaler(), PCA(2), Ridge()),
+    make_pipeline(MinMaxScaler(), PCA(2), Ridge()),
     make_pipeline(KBinsDiscretizer(2, random_state=0), MultinomialNB()),
 ]
 
