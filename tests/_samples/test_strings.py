@@ -27,6 +27,8 @@ def test_everything_else_stays_as_it_is(values):
 def test_a_store_gives_and_pickles_narrow_labels():
     labels = np.array(["a", "bc", "a much longer label"])
     store = SampleStore(np.zeros((3, 1)), labels)
-    store.remove(np.array([2]))
+    state, wipe_rows = store.remove(np.array([2]))
+    vars(store).update(state)
+    wipe_rows()
     assert store.take(store.slots())[1].dtype == np.dtype("U2")
     assert store.__getstate__()["y"].dtype == np.dtype("U2")
