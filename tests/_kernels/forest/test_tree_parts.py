@@ -51,7 +51,7 @@ def draw_table(rng, n, regresses, weighted):
 @cache
 def compiled(kernel):
     """Compile a kernel with an entrance for Python."""
-    return njit(kernel.py_func)
+    return njit(error_model="numpy")(kernel.py_func)
 
 
 def calls(rng):
