@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from tests._unlearning.test_locks import forks_with_threads, in_child, needs_fork
+from tests.test_locks import forks_with_threads, in_child, needs_fork
 
 from skunlearn.ensemble._forest.read_write_lock import ReadWriteLock
 
