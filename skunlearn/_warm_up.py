@@ -21,13 +21,12 @@ _N_ROWS, _N_FEATURES, _N_GONE = 1200, 12, 3
 def warm_up() -> None:
     """Fit each kind of estimator on a small table, unlearn a row, and say how long it took."""
     started = perf_counter()
-    names = [name for name, cls in all_estimators() if _can_be_made(cls)]
-    for position, (name, cls) in enumerate(all_estimators()):
-        if name in names:
-            print(f"{name} ({position + 1} of {len(all_estimators())})", file=sys.stderr)
-            _use(cls())
+    classes = [cls for _, cls in all_estimators() if _can_be_made(cls)]
+    for number, cls in enumerate(classes, 1):
+        print(f"{cls.__name__} ({number} of {len(classes)})", file=sys.stderr)
+        _use(cls())
     seconds = perf_counter() - started
-    print(f"Kernels of {len(names)} estimators are compiled: {seconds:.0f} s.")
+    print(f"Kernels of {len(classes)} estimators are compiled: {seconds:.0f} s.")
 
 
 def _can_be_made(cls: type) -> bool:

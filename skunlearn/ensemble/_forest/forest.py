@@ -18,7 +18,7 @@ from skunlearn._kernels.forest.tree_paths import block, leaves_of, oddities, vot
 from skunlearn._kernels.forest.trees import Trees
 from skunlearn._samples.hashing import derive_seed
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import NO_ROWS, overwrite
+from skunlearn._samples.tables import NO_ROWS, overwrite, writable
 from skunlearn._unlearning.commit import Replacement
 from skunlearn.ensemble._forest import cuda
 from skunlearn.ensemble._forest.change import Change
@@ -253,7 +253,7 @@ class Forest:
         n_jobs = max(1, min(self._n_threads(), len(X) // _FEWEST))
         at_once = n_jobs * max(_FEWEST, _PART_BYTES // X[:1].nbytes)
         Parallel(n_jobs=n_jobs, require="sharedmem")(
-            delayed(self._vote_some)(trees, read_only(X[part]), writeable(factors), out[part])
+            delayed(self._vote_some)(trees, read_only(X[part]), writable(factors), out[part])
             for part in _slices(len(X), n_jobs * -(-len(X) // at_once))
         )
         return out
@@ -379,11 +379,6 @@ def read_only(X: np.ndarray) -> np.ndarray:
     X = X.view(np.ndarray)
     X.flags.writeable = False
     return X
-
-
-def writeable(array: np.ndarray) -> np.ndarray:
-    """Return an array of NumPy's own that can be written: kernels are compiled for no others."""
-    return array.view(np.ndarray) if array.flags.writeable else np.array(array)
 
 
 def _starts(sizes: Any) -> np.ndarray:

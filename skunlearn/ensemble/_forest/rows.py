@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._array_api import is_cupy
 from skunlearn._kernels.forest.tree_parts import Rules, Table
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.tables import writable
 from skunlearn._validation import check_sample_weight, check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
-from skunlearn.ensemble._forest.forest import Forest, rows_that_count, writeable
+from skunlearn.ensemble._forest.forest import Forest, rows_that_count
 
 _NO_LIMIT = int(np.iinfo(np.int32).max)
 
@@ -87,15 +88,15 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         labels, targets = self._targets(samples)
         weights = samples.sample_weight
         return Table(
-            writeable(samples.X).reshape(-1),
+            writable(samples.X).reshape(-1),
             samples.X.shape[1],
             1,
             self._forest.is_categorical,
-            writeable(labels),
-            writeable(targets),
-            np.zeros(0) if weights is None else writeable(weights),
-            writeable(self._class_factors()),
-            writeable(self._scales),
+            writable(labels),
+            writable(targets),
+            np.zeros(0) if weights is None else writable(weights),
+            writable(self._class_factors()),
+            writable(self._scales),
         )
 
     def _check_rows(
