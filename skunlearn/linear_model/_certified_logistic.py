@@ -6,6 +6,7 @@ import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import numpy as np
 import sklearn.linear_model
 from sklearn.utils.metaestimators import available_if
 
@@ -294,4 +295,6 @@ class CertifiedLogisticRegression(CertifiedRemoval):
             if name in view.__dict__:
                 setattr(predictor, name, view.__dict__[name].copy())
         predictor.n_features_in_ = view.n_features_in_
+        # How many iterations it took tells of removed rows; how many it may take tells nothing.
+        predictor.n_iter_ = np.array([self.max_iter], dtype=np.int32)
         return predictor

@@ -423,6 +423,15 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         iterate = self._descend(descent, rows, self.classes_, start, descent.n_steps, self._seed)
         return {"_iterate": iterate, "_gap": 0.0}
 
+    def _as_namesake(self, cls: type) -> Any:
+        predictor = super()._as_namesake(cls)
+        # The account of one publication of the remaining rows, as a fit makes it.
+        descent, n_rows = self._descent, self._samples.n_samples
+        predictor.n_steps_ = descent.n_steps
+        spent = descent.mu_published(descent.n_steps, n_rows)
+        predictor.epsilon_spent_ = gaussian_epsilon(descent.delta, spent)
+        return predictor
+
     def _as_stored(self, X: Any) -> Any:
         return clipped(super()._as_stored(X), self._bound)
 

@@ -101,7 +101,7 @@ def test_a_purged_certified_model_has_no_bound_of_removed_rows(rows):
     retrained = CertifiedLogisticRegression(C=0.01).fit(X[1:], y[1:], sample_ids=ids[1:])
     assert model._state.radius == retrained._state.radius
     np.testing.assert_array_equal(model._peak, retrained._peak)
-    assert not hasattr(model.to_predictor(), "n_iter_")
+    assert model.to_predictor().n_iter_ == [model.max_iter]
 
 
 def test_predictors_of_noisy_descent_keep_no_account(rows):
@@ -109,8 +109,11 @@ def test_predictors_of_noisy_descent_keep_no_account(rows):
     model = NoisyDescentClassifier().fit(X, y, sample_ids=ids).unlearn(0)
     assert model.n_steps_
     assert model.epsilon_spent_
-    published = vars(model.to_predictor())
-    assert not {"n_steps_", "epsilon_spent_"} & published.keys()
+    retrained = NoisyDescentClassifier().fit(X[1:], y[1:], sample_ids=ids[1:])
+    assert model.epsilon_spent_ > retrained.epsilon_spent_
+    predictor = model.to_predictor()
+    assert predictor.n_steps_ == retrained.n_steps_
+    assert predictor.epsilon_spent_ == retrained.epsilon_spent_
 
 
 def test_texts_leave_no_empty_positions_once_purged_or_mostly_gone():

@@ -422,6 +422,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _as_namesake(self, cls: type) -> Any:
         predictor = super()._as_namesake(cls)
         predictor.random_state = None
+        predictor.n_releases_ = 1  # a predictor is one of them
         return predictor
 
     def __sklearn_tags__(self) -> Any:
