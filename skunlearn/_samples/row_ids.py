@@ -169,6 +169,8 @@ class IdArray(RowIds):
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
         self._positions: Positions | None = None
+        kind, itemsize = values.dtype.kind, values.dtype.itemsize
+        self._may_narrow = kind == "O" or itemsize > {"U": 4, "S": 1}.get(kind, itemsize)
         self._witness = -1  # first slot whose id needs the dtype; -1 until it is looked for
 
     @property
@@ -200,10 +202,12 @@ class IdArray(RowIds):
         discard = _nothing
         if self._positions is not None:
             discard = self._positions.removal(as_keys(self.values[rows]), rows.tolist())
-        witness, after = self._witness_without(rows), self
-        if witness < 0 and self._may_narrow():
-            after = IdArray(self._narrowed(rows))
-            after._positions = self._positions
+        witness, after = -1, self
+        if self._may_narrow and rows.size:
+            witness = self._witness_without(rows)
+            if witness < 0:
+                after = IdArray(self._narrowed(rows))
+                after._positions = self._positions
 
         def wipe_rows() -> None:
             discard()
@@ -214,20 +218,14 @@ class IdArray(RowIds):
 
         return after, wipe_rows
 
-    def _may_narrow(self) -> bool:
-        kind, itemsize = self.values.dtype.kind, self.values.dtype.itemsize
-        return kind == "O" or itemsize > {"U": 4, "S": 1}.get(kind, itemsize)
-
     def _witness_without(self, rows: np.ndarray) -> int:
         """Return the first slot but `rows` whose id needs the dtype of all; -1 if there is none."""
-        if not self._may_narrow():
-            return -1
         if self._witness < 0:
             self._witness = self._next_witness(0, NO_ROWS)
-        at = np.searchsorted(rows, self._witness)
-        if at == rows.size or rows[at] != self._witness:
-            return self._witness
-        return self._next_witness(self._witness + 1, rows)
+        witness = self._witness
+        if not rows[0] <= witness <= rows[-1] or rows[np.searchsorted(rows, witness)] != witness:
+            return witness
+        return self._next_witness(witness + 1, rows)
 
     def _next_witness(self, start: int, rows: np.ndarray) -> int:
         gone, size = set(rows.tolist()), _STRETCH
@@ -266,7 +264,7 @@ class IdArray(RowIds):
         self._positions = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"values": self.values, "_positions": None, "_witness": -1}
+        return self.__dict__ | {"_positions": None, "_witness": -1}
 
 
 def _needs_dtype(ids: np.ndarray) -> np.ndarray:

@@ -219,23 +219,30 @@ class SampleStore:
         wipe_rows : callable
             Overwrites them, when that state is in force; may be called repeatedly.
         """
-        parts = {name: getattr(self, name) for name in ("X", "y", "sample_weight", "_id_hashes")}
-        removals = {name: tables.removal(part, rows) for name, part in parts.items()}
-        removals["_ids"] = self._ids.removal(rows)
-        state = self.__dict__ | {name: after for name, (after, _) in removals.items()}
-        wipes = [wipe_part for _, wipe_part in removals.values()]
-        wipes += [tables.removal(values, rows)[1] for values in self.extras.values()]
+        X, wipe_table = tables.removal(self.X, rows)
+        ids, wipe_ids = self._ids.removal(rows)
+        wipes = [wipe_table, wipe_ids]
         if self._by_value is not None:
             hashes = hash_rows(take(self.X, rows)).tolist()
             wipes.append(self._by_value.removal(hashes, rows.tolist()))
+        arrays = self._arrays()
         alive = np.ones(self.n_slots, dtype=bool) if self._alive is None else self._alive
 
         def wipe_rows() -> None:
             alive[rows] = False
+            for array in arrays:
+                wipe(array, rows)
             for wipe_part in wipes:
                 wipe_part()
 
-        return state | {"_alive": alive, "n_removed": self.n_removed + rows.size}, wipe_rows
+        n_removed = self.n_removed + rows.size
+        state = {"X": X, "_ids": ids, "_alive": alive, "n_removed": n_removed}
+        return self.__dict__ | state, wipe_rows
+
+    def _arrays(self) -> list[np.ndarray]:
+        """List what is held per row beside the table and the ids."""
+        arrays = (self.y, self.sample_weight, self._id_hashes, *self.extras.values())
+        return [array for array in arrays if array is not None]
 
     def compact_if_sparse(self) -> None:
         """Squeeze out the empty slots if they are a quarter of all and there is memory for it."""
@@ -310,8 +317,7 @@ class SampleStore:
     def wipe(self) -> None:
         """Overwrite everything held, when another store takes this one's place."""
         every = np.arange(self.n_slots)
-        per_row = (self.X, self.y, self.sample_weight, self._id_hashes, *self.extras.values())
-        for part in per_row:
+        for part in (self.X, *self._arrays()):
             wipe(part, every)
         self._ids.wipe()
         self._by_value = None
