@@ -58,7 +58,11 @@ class Replacement(NamedTuple):
         was interrupted, and must then bring about the same.
 
     lock : context manager, default=None
-        Keeps readers of these buffers off. It may wait for them.
+        Keeps new readers of these buffers off. Like locks of `threading` it should be entered and
+        left by compiled code, so that no signal leaves it locked.
+
+    wait : callable, default=None
+        Waits, under the lock, until those who were reading are done.
     """
 
     estimator: Any
@@ -66,6 +70,7 @@ class Replacement(NamedTuple):
     rows: np.ndarray | None
     edit: Callable[[], None] | None = None
     lock: AbstractContextManager[Any] | None = None
+    wait: Callable[[], None] | None = None
 
 
 class Removal(NamedTuple):
@@ -177,12 +182,19 @@ def commit(replacements: Iterable[Replacement]) -> None:
     replacements = list(replacements)
     journal, stores = _prepare(replacements)
     locks = [part.lock for part in replacements if part.lock is not None]
-    holding([*locks, _FINISHING], functools.partial(_carry_out, journal))
+    waits = [part.wait for part in replacements if part.wait is not None]
+    holding(locks, functools.partial(_carry_out, journal, waits))
     for store in stores:
         store.compact_if_sparse()
 
 
-def _carry_out(journal: _Journal) -> None:
+def _carry_out(journal: _Journal, waits: list[Callable[[], None]]) -> None:
+    for wait in waits:
+        wait()
+    holding([_FINISHING], functools.partial(_put_in_force, journal))
+
+
+def _put_in_force(journal: _Journal) -> None:
     try:
         _JOURNALS.append(journal)
         journal.switch()
@@ -223,7 +235,7 @@ def _prepare(replacements: list[Replacement]) -> tuple[_Journal, list[Any]]:
     edits: list[Callable[[], None]] = []
     removals: list[Callable[[], None]] = []
     stores = []
-    for estimator, attributes, rows, edit, _ in replacements:
+    for estimator, attributes, rows, edit, *_ in replacements:
         key = id(estimator)
         former = states.get(key, estimator.__dict__)
         objects[key] = estimator

@@ -259,7 +259,8 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         # The former trees are overwritten: nobody may be reading them, nor miss who reads the new.
         readers = fresh._forest.readers = self._forest.readers
         first, *others = super()._adopt(fresh)
-        return [first._replace(lock=readers.writing()), *others]
+        first = first._replace(lock=readers.writing, wait=readers.wait_for_readers)
+        return [first, *others]
 
     def unlearning_cost(self, sample_ids: Any) -> UnlearningCost:
         """Tell what a request would cost, without carrying it out.

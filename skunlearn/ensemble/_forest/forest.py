@@ -223,7 +223,8 @@ class Forest:
             pairs = zip(former, change.trees, strict=True)
             overwrite(*(old for old, new in pairs if old is not new))
 
-        return Replacement(self, {}, NO_ROWS, edit, self.readers.writing())
+        readers = self.readers
+        return Replacement(self, {}, NO_ROWS, edit, readers.writing, readers.wait_for_readers)
 
     def _find_rows(self, table: Table, samples: SampleStore) -> None:
         """Find out where rows are, if that is not known or they have other slots by now."""

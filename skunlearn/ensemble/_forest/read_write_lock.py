@@ -4,64 +4,77 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from skunlearn._locks import CommitLock
+from skunlearn._locks import ForkSafeRLock
+
+# Seconds between two looks at whether readers are still there.
+_PAUSE = 2e-4
+
+
+class _Reader:
+    """Who reads; it is gone with the frame that reads, however that is left."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
 
 
 class ReadWriteLock:
     """A lock that many readers may hold at once, or one writer, who goes first.
 
-    A fork waits for the writer, and in the child process there are no readers but the thread that
-    forked.
+    In a child process there are no readers but those in the thread that forked.
+
+    Attributes
+    ----------
+    writing : ForkSafeRLock
+        Who holds it keeps new readers off, and waits for the others by :meth:`wait_for_readers`.
     """
 
     def __init__(self) -> None:
-        self._n_reading = 0
-        self._n_waiting = 0
-        self._free = threading.Condition()
-        self._writing = CommitLock()
-        self._mine = threading.local()
+        self.writing = ForkSafeRLock()
+        self._readers: dict[int, weakref.ref[_Reader]] = {}
         _LOCKS.add(self)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Wait for writers, unless this thread is reading already, and keep them off."""
-        depth = getattr(self._mine, "depth", 0)
-        with self._free:
-            while self._n_waiting and not depth:
-                self._free.wait()
-            self._n_reading += 1
-        self._mine.depth = depth + 1
+        """Wait for the writer, unless this thread is reading already, and keep others off."""
+        reader = _Reader()
+        entry = {id(reader): weakref.ref(reader)}
+        if reader.thread in self.threads():
+            self._readers.update(entry)
+        else:
+            with self.writing:
+                self._readers.update(entry)
         try:
             yield
         finally:
-            self._mine.depth = depth
-            with self._free:
-                self._n_reading -= 1
-                self._free.notify_all()
+            self._readers.pop(id(reader), None)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Wait until nobody reads, and keep all others off."""
-        with self._free:
-            self._n_waiting += 1
-            try:
-                while self._n_reading:
-                    self._free.wait()
-                with self._writing:
-                    yield
-            finally:
-                self._n_waiting -= 1
-                self._free.notify_all()
+    def threads(self) -> set[int]:
+        """Return the threads that are reading."""
+        readers = [reference() for reference in list(self._readers.values())]
+        return {reader.thread for reader in readers if reader is not None}
+
+    def wait_for_readers(self) -> None:
+        """Wait until no other thread reads."""
+        while self.threads() - {threading.get_ident()}:
+            time.sleep(_PAUSE)
+        self._readers = {
+            key: reference
+            for key, reference in list(self._readers.items())
+            if reference() is not None
+        }
 
     def after_fork(self) -> None:
         """Forget the threads that are not in this process."""
-        self._n_reading = getattr(self._mine, "depth", 0)
-        self._n_waiting = 0
-        self._free = threading.Condition()
+        here = threading.get_ident()
+        for key, reference in list(self._readers.items()):
+            reader = reference()
+            if reader is None or reader.thread != here:
+                del self._readers[key]
 
 
 _LOCKS: weakref.WeakSet[ReadWriteLock] = weakref.WeakSet()

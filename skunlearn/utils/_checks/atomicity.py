@@ -20,9 +20,9 @@ from skunlearn.utils._checks.tracing import at_each_line, count_lines
 from skunlearn.utils._compare import outputs_of
 from skunlearn.utils._difference import differ
 
-N_FAULTS = 12
-N_READS = 60
-N_COPIES = 4
+N_FAULTS = 8
+N_READS = 40
+N_COPIES = 3
 
 # How long another thread may take before the one that was stopped goes on, in seconds; one that
 # must wait for it is the reason.
@@ -150,7 +150,7 @@ def check_interrupted_commit_is_all_or_nothing(name: str, estimator: Any, seed: 
     """Check that an interrupt while the new state is put in force leaves no mixture."""
     request = _Request(name, estimator, seed)
     code = inspect.unwrap(commit).__code__
-    for number, line in enumerate(request.some_lines(code, 2 * N_FAULTS)):
+    for number, line in enumerate(request.some_lines(code, N_FAULTS)):
         fault = _FAULTS[(number + seed) % 2]
         request.assert_all_or_nothing(
             request.faulty_at(line, code, fault),

@@ -1,8 +1,8 @@
+import contextlib
 import threading
 
-import pytest
-
 from skunlearn.ensemble._forest.read_write_lock import ReadWriteLock
+from skunlearn.utils._checks.tracing import at_each_line, count_lines
 from tests.test_locks import forks_with_threads, in_child, needs_fork
 
 
@@ -30,23 +30,61 @@ class Busy:
 
 
 def can_write(lock):
-    """Tell whether another thread gets to write within a second."""
+    """Tell whether another thread gets to write within half a second."""
 
     def write():
-        with lock.writing():
-            pass
+        with lock.writing:
+            lock.wait_for_readers()
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
-    thread.join(1.0)
+    thread.join(0.5)
     return not thread.is_alive()
 
 
 def test_readers_keep_writers_off_and_not_each_other():
     lock = ReadWriteLock()
     with Busy(lock.reading()), lock.reading(), lock.reading():
-        assert lock._n_reading == 3
+        assert len(lock.threads()) == 2
+        assert not can_write(lock)
     assert can_write(lock)
+    assert not lock.threads()
+
+
+def test_the_writer_keeps_new_readers_off():
+    lock, n_read = ReadWriteLock(), []
+
+    def read():
+        with lock.reading(), lock.reading():
+            n_read.append(1)
+
+    reader = threading.Thread(target=read)
+    with lock.writing:
+        reader.start()
+        reader.join(0.05)
+        assert not n_read
+    reader.join()
+    assert n_read
+
+
+def test_a_reader_that_was_interrupted_anywhere_reads_no_more():
+    def read(lock):
+        with lock.reading():
+            pass
+
+    n_lines = count_lines(lambda: read(ReadWriteLock()))
+    assert n_lines > 8
+    for line in range(1, n_lines + 1):
+        lock = ReadWriteLock()
+
+        def strike(at, line=line):
+            if at == line:
+                raise KeyboardInterrupt
+
+        with contextlib.suppress(KeyboardInterrupt), at_each_line(strike):
+            read(lock)
+        assert not lock.threads(), line
+        assert can_write(lock), line
 
 
 @needs_fork
@@ -60,53 +98,21 @@ def test_readers_in_other_threads_are_not_in_the_child():
 
 @needs_fork
 @forks_with_threads
-def test_waiting_writers_are_not_in_the_child():
+def test_writers_are_not_in_the_child():
     lock = ReadWriteLock()
 
     def check():
         with lock.reading():
-            return lock._n_reading == 1
+            return len(lock.threads()) == 1
 
-    with Busy(lock.reading()):
-        writer = threading.Thread(target=can_write, args=(lock,))
-        writer.start()
-        while not lock._n_waiting:
-            pass
+    with Busy(lock.writing):
         assert in_child(check)
-    writer.join()
 
 
 @needs_fork
 @forks_with_threads
 def test_child_of_a_reader_goes_on_reading():
     lock = ReadWriteLock()
-
-    def check():
-        return lock._n_reading == 1 and not can_write(lock)
-
     with lock.reading():
-        assert in_child(check)
+        assert in_child(lambda: len(lock.threads()) == 1 and not can_write(lock))
     assert can_write(lock)
-
-
-@needs_fork
-@forks_with_threads
-@pytest.mark.parametrize("attempt", range(5))
-def test_fork_waits_for_the_writer(attempt):
-    lock, state, stop = ReadWriteLock(), [0, 0], threading.Event()
-
-    def write():
-        while not stop.is_set():
-            with lock.writing():
-                state[0] += 1
-                threading.Event().wait(0.001)
-                state[1] += 1
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for _ in range(10):
-            assert in_child(lambda: state[0] == state[1] and can_write(lock))
-    finally:
-        stop.set()
-        writer.join()
