@@ -22,3 +22,15 @@ def pytest_generate_tests(metafunc):
         more = [pytest.param(seed, marks=pytest.mark.long) for seed in MORE_SEEDS]
         seeds = [int(seed) for seed in chosen] or [SEED, *more]
         metafunc.parametrize("global_random_seed", seeds)
+
+
+# Contract checks that draw hundreds of models; the guarantees have tests of their own besides.
+LONG_CHECKS = ("check_certified_releases",)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark contract checks that take long, before marks are selected by."""
+    for item in items:
+        if any(check in item.name for check in LONG_CHECKS):
+            item.add_marker(pytest.mark.long)
