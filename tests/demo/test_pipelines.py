@@ -20,7 +20,10 @@ def all_models(monkeypatch):
 
 
 @pytest.mark.usefixtures("all_models")
-@pytest.mark.parametrize("n_classes", [0, 2, 3])
+@pytest.mark.parametrize(
+    "n_classes",
+    [0, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)],
+)
 def test_every_pipeline_is_what_refitting_it_gives(make_mixed, n_classes, seed):
     table = make_mixed(n_classes=n_classes, seed=seed)
     gone = [1000, 1003, *range(1100, 1120)]

@@ -41,6 +41,7 @@ def expected_failures(estimator):
     ],
     expected_failed_checks=expected_failures,
 )
+@pytest.mark.long  # the default base and a tree are tried with all other estimators
 @pytest.mark.fast
 def test_sklearn_compatible(estimator, check):
     check(estimator)
@@ -54,6 +55,7 @@ def test_sklearn_compatible(estimator, check):
         SISARegressor(Ridge()),
     ]
 )
+@pytest.mark.long
 def test_keeps_the_contract(estimator, check):
     check(estimator)
 
