@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from skunlearn._samples.ids import as_keys, is_tuple_id
-from skunlearn._samples.tables import NO_ROWS, take, wipe
+from skunlearn._samples.tables import NO_ROWS, take, wipe_array
 
-# Entries looked at first in search of one that needs the dtype of all: most often all do.
-_STRETCH = 8
+# In search of an id that needs the dtype of all, so many are looked at one by one, as most often
+# all do; then so many at once.
+_FEW = 8
+_STRETCH = 4096
 
 
 class Found(NamedTuple):
@@ -170,7 +172,8 @@ class IdArray(RowIds):
         self.values = values
         self._positions: Positions | None = None
         kind, itemsize = values.dtype.kind, values.dtype.itemsize
-        self._may_narrow = kind == "O" or itemsize > {"U": 4, "S": 1}.get(kind, itemsize)
+        self._width = {"U": itemsize // 4, "S": itemsize}.get(kind, 0)  # of strings
+        self._may_narrow = kind == "O" or self._width > 1
         self._witness = -1  # first slot whose id needs the dtype; -1 until it is looked for
 
     @property
@@ -211,7 +214,7 @@ class IdArray(RowIds):
 
         def wipe_rows() -> None:
             discard()
-            wipe(after.values, rows)
+            wipe_array(after.values, rows)
             after._witness = witness
             if after is not self:
                 self.wipe()
@@ -228,19 +231,21 @@ class IdArray(RowIds):
         return self._next_witness(witness + 1, rows)
 
     def _next_witness(self, start: int, rows: np.ndarray) -> int:
-        gone, size = set(rows.tolist()), _STRETCH
-        while start < self.values.size:
-            needs = np.flatnonzero(_needs_dtype(self.values[start : start + size])) + start
+        gone, stop = set(rows.tolist()), min(start + _FEW, self.values.size)
+        for slot in range(start, stop):
+            if slot not in gone and _needs_dtype_alone(self.values[slot], self._width):
+                return slot
+        for first in range(stop, self.values.size, _STRETCH):
+            needs = np.flatnonzero(_needs_dtype(self.values[first : first + _STRETCH])) + first
             found = next((slot for slot in needs.tolist() if slot not in gone), None)
             if found is not None:
                 return found
-            start, size = start + size, 2 * size
         return -1
 
     def _narrowed(self, rows: np.ndarray) -> np.ndarray:
         """Copy the ids, none of which but those of `rows` needs the dtype."""
         values = self.values.copy()
-        wipe(values, rows)
+        wipe_array(values, rows)
         if values.dtype.kind == "O":
             return np.array([0 if value is None else value for value in values], dtype=np.int64)
         width = max(1, int(np.char.str_len(values).max()))
@@ -260,7 +265,7 @@ class IdArray(RowIds):
 
     def wipe(self) -> None:
         """Overwrite all ids."""
-        wipe(self.values, np.arange(self.values.size))
+        wipe_array(self.values, np.arange(self.values.size))
         self._positions = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -270,13 +275,16 @@ class IdArray(RowIds):
 def _needs_dtype(ids: np.ndarray) -> np.ndarray:
     """Tell which ids are strings of full width, or objects that are no 64-bit integers."""
     if ids.dtype.kind == "O":
-        wide = [
-            value is not None and not (type(value) is int and -(1 << 63) <= value < 1 << 63)
-            for value in ids
-        ]
-        return np.array(wide, dtype=bool)
+        return np.array([_needs_dtype_alone(value, 0) for value in ids], dtype=bool)
     unit = np.uint32 if ids.dtype.kind == "U" else np.uint8
     return ids.view(unit).reshape(ids.size, -1)[:, -1] != 0
+
+
+def _needs_dtype_alone(value: Any, width: int) -> bool:
+    """Tell whether a string has full width, or an object of width 0 is no 64-bit integer."""
+    if width:
+        return len(value) == width
+    return value is not None and not (type(value) is int and -(1 << 63) <= value < 1 << 63)
 
 
 def _nothing() -> None:

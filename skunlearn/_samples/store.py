@@ -15,7 +15,15 @@ from skunlearn._samples.hashing import hash_ids
 from skunlearn._samples.ids import ROW_NUMBERS, SampleIds, as_keys, joined_ids, shown
 from skunlearn._samples.row_ids import IdArray, Positions, RowIds, RowNumbers
 from skunlearn._samples.strings import narrowed
-from skunlearn._samples.tables import NO_ROWS, hash_rows, rows_equal, take, wipe, writable
+from skunlearn._samples.tables import (
+    NO_ROWS,
+    hash_rows,
+    rows_equal,
+    take,
+    wipe,
+    wipe_array,
+    writable,
+)
 from skunlearn.exceptions import UnknownSampleError
 
 
@@ -198,10 +206,13 @@ class SampleStore:
 
     def make_writable(self) -> None:
         """Copy what cannot be overwritten, such as a memory map, before rows are removed."""
-        parts = {name: writable(getattr(self, name)) for name in ("X", "y", "sample_weight")}
-        extras = {name: writable(values) for name, values in self.extras.items()}
-        ids, alive = self._ids.writable(), writable(self._alive)
-        self.__dict__.update(parts | {"extras": extras, "_ids": ids, "_alive": alive})
+        self.X = writable(self.X)
+        self._ids = self._ids.writable()
+        if not all(array.flags.writeable for array in self._arrays()):
+            self.y, self.sample_weight = writable(self.y), writable(self.sample_weight)
+            self.extras = {name: writable(values) for name, values in self.extras.items()}
+        if self._alive is not None:
+            self._alive = writable(self._alive)
 
     def remove(self, rows: np.ndarray) -> tuple[dict[str, Any], Callable[[], None]]:
         """Remove rows and their ids, leaving their slots empty, once the result is in force.
@@ -231,7 +242,7 @@ class SampleStore:
         def wipe_rows() -> None:
             alive[rows] = False
             for array in arrays:
-                wipe(array, rows)
+                wipe_array(array, rows)
             for wipe_part in wipes:
                 wipe_part()
 

@@ -274,7 +274,12 @@ def wipe(table: Any, rows: np.ndarray) -> None:
     rebuilt, and never in a pickle: moving all entries behind it would make each request as slow as
     the table is large.
     """
-    table[rows] = _BLANKS.get(table.dtype.kind, 0)
+    wipe_array(table, rows)
+
+
+def wipe_array(array: np.ndarray, rows: np.ndarray) -> None:
+    """Overwrite the given rows of an array of NumPy in place."""
+    array[rows] = _BLANKS.get(array.dtype.kind, 0)
 
 
 @wipe.register(type(None))
@@ -331,6 +336,11 @@ def removal(table: Any, rows: np.ndarray) -> tuple[Any, Callable[[], None]]:
         Overwrites the rows, when that is in force; may be called repeatedly.
     """
     return table, functools.partial(wipe, table, rows)
+
+
+@removal.register
+def _(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, Callable[[], None]]:
+    return table, functools.partial(wipe_array, table, rows)
 
 
 @functools.singledispatch
