@@ -19,21 +19,14 @@ _NODES_PER_ROW = 48
 _LINE = 5, 8
 
 
-# What there is among rows that makes steps longer.
-NOTHING, MISSING, CATEGORIES = range(3)
+def decisive(X: np.ndarray, is_categorical: np.ndarray) -> tuple[np.ndarray | None, bool]:
+    """Tell what makes steps longer: which features are categorical, or whether values are missing.
 
-
-@entry
-def oddities(X, is_categorical):
-    """Tell what there is among rows, missing values or perhaps categories."""
-    missing = False
-    for i in range(X.shape[0]):
-        for j in range(X.shape[1]):
-            missing |= X[i, j] != X[i, j]
-    odd = MISSING if missing else NOTHING
-    for categorical in is_categorical:
-        odd = CATEGORIES if categorical else odd
-    return odd
+    Without categories it is None: kernels are compiled without them then.
+    """
+    if is_categorical.any():
+        return is_categorical, False
+    return None, bool(np.isnan(X).any())
 
 
 class Block(NamedTuple):
@@ -64,8 +57,8 @@ def block() -> Block:
     return Block(*(np.empty(_BLOCK, dtype=dtype) for dtype in types))
 
 
-@spelled_out
-def find_leaves(nodes, root, X, is_categorical, odd, space, leaves):
+@entry
+def find_leaves(nodes, root, X, is_categorical, missing, space, leaves):
     """Send rows down one tree.
 
     Parameters
@@ -73,13 +66,21 @@ def find_leaves(nodes, root, X, is_categorical, odd, space, leaves):
     nodes : ndarray of shape (n_nodes,), NODE
     root : int
     X : ndarray of shape (n_rows, n_features), float32
-    is_categorical : ndarray of shape (n_features,), bool
-    odd : int
-        What :func:`oddities` finds among the rows.
+    is_categorical, missing
+        As from :func:`decisive`.
     space : Block
     leaves : ndarray of shape (n_rows,), int32
         Receives the nodes at which they end.
     """
+    if is_categorical is None:
+        go_down(nodes, root, X, missing, space, leaves)
+    else:
+        go_down_by_category(nodes, root, X, is_categorical, space, leaves)
+
+
+@spelled_out
+def go_down(nodes, root, X, missing, space, leaves):
+    """Send rows down one tree where all features are numbers."""
     at, row = space.at, space.row
     for start in range(0, leaves.size, _BLOCK):
         n_moving = min(_BLOCK, leaves.size - start)
@@ -88,28 +89,40 @@ def find_leaves(nodes, root, X, is_categorical, odd, space, leaves):
             at[i], row[i] = root, i
         while n_moving:
             moving = row[:n_moving]
-            if odd == NOTHING:
-                for _ in range(_STEPS):
-                    step(nodes, block, moving, at)
-            elif odd == MISSING:
+            if missing:
                 for _ in range(_STEPS):
                     step_with_missing(nodes, block, moving, at)
             else:
                 for _ in range(_STEPS):
-                    step_with_categories(nodes, block, moving, at, is_categorical, space)
-            n_left = 0
-            for i in range(n_moving):
-                here, its = at[i], row[i]
-                ends[its] = here
-                at[n_left], row[n_left] = here, its
-                n_left += np.uint32(nodes[here].left) != here
-            n_moving = n_left
+                    step(nodes, block, moving, at)
+            n_moving = leave_behind(nodes, at, row, n_moving, ends)
 
 
-@entry
-def leaves_of(nodes, root, X, is_categorical, odd, space, leaves):
-    """Send rows down one tree; see :func:`find_leaves`."""
-    find_leaves(nodes, root, X, is_categorical, odd, space, leaves)
+@spelled_out
+def go_down_by_category(nodes, root, X, is_categorical, space, leaves):
+    """Send rows down one tree where some features are categorical."""
+    at, row = space.at, space.row
+    for start in range(0, leaves.size, _BLOCK):
+        n_moving = min(_BLOCK, leaves.size - start)
+        block, ends = X[start : start + n_moving], leaves[start : start + n_moving]
+        for i in range(n_moving):
+            at[i], row[i] = root, i
+        while n_moving:
+            for _ in range(_STEPS):
+                step_with_categories(nodes, block, row[:n_moving], at, is_categorical, space)
+            n_moving = leave_behind(nodes, at, row, n_moving, ends)
+
+
+@spelled_out
+def leave_behind(nodes, at, row, n_moving, ends):
+    """Note where rows are, and go on with those that have not arrived; returns how many."""
+    n_left = 0
+    for i in range(n_moving):
+        here, its = at[i], row[i]
+        ends[its] = here
+        at[n_left], row[n_left] = here, its
+        n_left += np.uint32(nodes[here].left) != here
+    return n_left
 
 
 @spelled_out
@@ -156,12 +169,12 @@ def step_with_categories(nodes, X, rows, at, is_categorical, space):
 
 
 @entry
-def vote(nodes, roots, stats, X, is_categorical, odd, criterion, factors, space, leaves, out):
+def vote(nodes, roots, stats, X, is_categorical, missing, criterion, factors, space, leaves, out):
     """Average what the leaves of all trees say about rows, tree after tree.
 
     Parameters
     ----------
-    nodes, roots, X, is_categorical, odd, space
+    nodes, roots, X, is_categorical, missing, space
         As in :func:`find_leaves`, for all trees.
     stats : ndarray of shape (n_nodes, n_sums), int64
     criterion : int
@@ -190,7 +203,10 @@ def vote(nodes, roots, stats, X, is_categorical, odd, criterion, factors, space,
         stop = roots[tree + 1] if tree + 1 < roots.size else nodes.size
         if stop - root < _NODES_PER_ROW * n_rows:
             seen += read_through(nodes[root:stop], stats[root:stop])
-        find_leaves(nodes, root, X, is_categorical, odd, space, leaves)
+        if is_categorical is None:
+            go_down(nodes, root, X, missing, space, leaves)
+        else:
+            go_down_by_category(nodes, root, X, is_categorical, space, leaves)
         for i in range(n_rows):
             leaf = np.uint32(leaves[i])
             total = 0.0

@@ -14,7 +14,7 @@ from skunlearn._kernels.forest.grow import EXTENT, GRAFT, NONE, Grown, grow
 from skunlearn._kernels.forest.layout import number_nodes, place_rows, rows_by_tree
 from skunlearn._kernels.forest.plan import plan
 from skunlearn._kernels.forest.tree_parts import TRIAL, Rules, Table
-from skunlearn._kernels.forest.tree_paths import block, leaves_of, oddities, vote
+from skunlearn._kernels.forest.tree_paths import block, decisive, find_leaves, vote
 from skunlearn._kernels.forest.trees import Trees
 from skunlearn._samples.hashing import derive_seed
 from skunlearn._samples.store import SampleStore
@@ -238,9 +238,8 @@ class Forest:
             rows = in_trees[first[tree] : first[tree + 1]]
             leaves = np.empty(rows.size, dtype=np.int32)
             X = read_only(samples.X[rows])
-            odd = oddities(X, self.is_categorical)
-            root = trees.roots[tree]
-            leaves_of(trees.nodes, root, X, self.is_categorical, odd, space, leaves)
+            how = decisive(X, self.is_categorical)
+            find_leaves(trees.nodes, trees.roots[tree], X, *how, space, leaves)
             place_rows(trees, tree, rows, leaves, spare)
         self.trees = trees
         self.n_slots = samples.n_slots
@@ -265,8 +264,7 @@ class Forest:
             trees.roots,
             trees.stats,
             X,
-            self.is_categorical,
-            oddities(X, self.is_categorical),
+            *decisive(X, self.is_categorical),
             self.rules.criterion,
             factors,
             block(),
@@ -285,8 +283,8 @@ class Forest:
             return cuda.leaves(self.trees, self.is_categorical, numbers, X)
         found = np.empty((self.n_trees, len(X)), dtype=np.int32)
         X = read_only(X)
-        odd = oddities(X, self.is_categorical)
-        in_threads(delayed(self._find_leaves)(part, X, odd, numbers, found[part]) for part in parts)
+        how = decisive(X, self.is_categorical)
+        in_threads(delayed(self._find_leaves)(part, X, how, numbers, found[part]) for part in parts)
         return found.T
 
     def _number(self, part: slice, numbers: np.ndarray) -> None:
@@ -296,12 +294,12 @@ class Forest:
             number_nodes(self.trees, tree, numbers, spare, stack)
 
     def _find_leaves(
-        self, part: slice, X: np.ndarray, odd: int, numbers: np.ndarray, found: np.ndarray
+        self, part: slice, X: np.ndarray, how: Any, numbers: np.ndarray, found: np.ndarray
     ) -> None:
         """Send rows down some trees."""
         space = block()
         for root, its in zip(self.trees.roots[part], found, strict=True):
-            leaves_of(self.trees.nodes, root, X, self.is_categorical, odd, space, its)
+            find_leaves(self.trees.nodes, root, X, *how, space, its)
             its[:] = numbers[its]
 
     def shape(self) -> Shape:

@@ -7,19 +7,18 @@ from numpy.testing import assert_array_equal
 from skunlearn._kernels.forest.grow import NODE
 from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR, goes_left
 from skunlearn._kernels.forest.tree_paths import (
-    CATEGORIES,
-    MISSING,
-    NOTHING,
     block,
+    decisive,
     find_leaves,
-    leaves_of,
-    oddities,
     step,
     step_with_categories,
     step_with_missing,
     vote,
 )
 from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
+
+# What there is among rows that makes steps longer.
+NOTHING, MISSING, CATEGORIES = range(3)
 
 
 def draw_trees(rng, n_trees, n_features, categorical):
@@ -72,14 +71,16 @@ def test_rows_end_where_node_after_node_sends_them(odd, global_random_seed):
         X = draw_rows(rng, n, d, odd)
         if odd == MISSING:
             X[-1, -1] = np.nan
-        assert oddities(X, categorical) == oddities.py_func(X, categorical) == odd
+        how = decisive(X, categorical)
+        assert (how[0] is None) == (odd != CATEGORIES)
+        assert how[1] == (odd == MISSING)
         stats = rng.integers(0, 9, (nodes.size, 3)) + 1
         stats[roots[1]] = 0
         shares = np.zeros((n, 3))
         means = np.zeros((n, 2))
         for tree, root in enumerate(roots):
             leaves = np.empty(n, dtype=np.int32)
-            leaves_of(nodes, root, X, categorical, odd, block(), leaves)
+            find_leaves(nodes, root, X, *how, block(), leaves)
             assert_array_equal(leaves, [leaf_of(nodes, root, x, categorical) for x in X])
             if tree != 1:
                 mine = 0.5 * stats[leaves]
@@ -90,7 +91,7 @@ def test_rows_end_where_node_after_node_sends_them(odd, global_random_seed):
             (SQUARED_ERROR, np.full(2, 0.25), means / 3),
         ):
             out = np.empty_like(expected)
-            arguments = (nodes, roots, stats, X, categorical, odd, criterion, factors)
+            arguments = (nodes, roots, stats, X, *how, criterion, factors)
             vote(*arguments, block(), leaves, out)
             assert_array_equal(out, expected)
 
@@ -114,12 +115,13 @@ def test_kernels_equal_their_python(global_random_seed):
             kernel.py_func(records, X, rows, namesake, *extra)
             assert_array_equal(ours, namesake)
         leaves = np.empty((2, n), dtype=np.int32)
-        leaves_of(nodes, roots[1], X, categorical, odd, block(), leaves[0])
-        find_leaves.py_func(records, roots[1], X, categorical, odd, block(), leaves[1])
+        how = categorical if odd == CATEGORIES else None, odd == MISSING
+        find_leaves(nodes, roots[1], X, *how, block(), leaves[0])
+        find_leaves.py_func(records, roots[1], X, *how, block(), leaves[1])
         assert_array_equal(*leaves)
         stats = rng.integers(1, 9, (nodes.size, 2))
         out = np.empty((2, n, 2))
-        arguments = (nodes, roots, stats, X, categorical, odd, GINI, np.ones(2), block(), leaves[0])
+        arguments = (nodes, roots, stats, X, *how, GINI, np.ones(2), block(), leaves[0])
         assert vote(*arguments, out[0]) == vote.py_func(*arguments, out[1])
         assert_array_equal(*out)
 

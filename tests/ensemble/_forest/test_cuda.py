@@ -16,7 +16,7 @@ from skunlearn._array_api import is_cupy, is_foreign, to_host
 from skunlearn._kernels.forest import tree_parts
 from skunlearn._kernels.forest.grow import NODE
 from skunlearn._kernels.forest.tree_parts import GINI, SQUARED_ERROR
-from skunlearn._kernels.forest.tree_paths import block, leaves_of, oddities, vote
+from skunlearn._kernels.forest.tree_paths import block, decisive, find_leaves, vote
 from skunlearn.ensemble import UnlearningForestClassifier, UnlearningForestRegressor
 from skunlearn.ensemble._forest import cuda
 
@@ -69,13 +69,13 @@ class StandIn:
             criterion = GINI if host["n_sums"] == host["n_values"] else SQUARED_ERROR
             out = np.empty((len(X), host["n_values"]))
             trees = (nodes, host["roots"], host["stats"])
-            odd, spare = oddities(X, categorical), np.empty(len(X), dtype=np.int32)
-            vote(*trees, X, categorical, odd, criterion, host["factors"], block(), spare, out)
+            how, spare = decisive(X, categorical), np.empty(len(X), dtype=np.int32)
+            vote(*trees, X, *how, criterion, host["factors"], block(), spare, out)
             given["votes"][...] = xp.asarray(out)
             return
         for tree, root in enumerate(host["roots"]):
             ends = np.empty(len(X), dtype=np.int32)
-            leaves_of(nodes, root, X, categorical, oddities(X, categorical), block(), ends)
+            find_leaves(nodes, root, X, *decisive(X, categorical), block(), ends)
             given["leaves"][:, tree] = xp.asarray(host["numbers"][ends])
 
 
