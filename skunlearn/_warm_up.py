@@ -37,23 +37,24 @@ def _can_be_made(cls: type) -> bool:
 
 def _use(estimator: Any) -> None:
     """Fit, predict or transform, and unlearn."""
-    X, y = _rows_for(estimator)
+    X, *y = _rows_for(estimator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is learnt from numbers drawn at random is no matter
-        estimator.fit(X, y, sample_ids=[f"row {number}" for number in range(len(y))])
+        estimator.fit(X, *y, sample_ids=[f"row {number}" for number in range(_N_ROWS)])
         for verb in ("predict", "transform"):
             if hasattr(estimator, verb):
                 getattr(estimator, verb)(X)
         estimator.unlearn([f"row {number}" for number in range(_N_GONE)])
 
 
-def _rows_for(estimator: Any) -> tuple[Any, np.ndarray]:
-    """Draw rows that any estimator takes: counts, or texts for those that take these."""
+def _rows_for(estimator: Any) -> tuple[Any, ...]:
+    """Draw rows and targets: counts, or texts for those that take these; or labels alone."""
     rng = np.random.default_rng(0)
     X: Any = rng.poisson(3.0, size=(_N_ROWS, _N_FEATURES)).astype(np.float64)
     y = X[:, 0] + rng.normal(size=_N_ROWS) ** 2
     if not is_regressor(estimator):
         y = (y > np.median(y)).astype(int)
-    if get_tags(estimator).input_tags.string:
+    tags = get_tags(estimator)
+    if tags.input_tags.string:
         X = [" ".join(f"word{number:.0f}" for number in row) for row in X]
-    return X, y
+    return (X, y) if tags.input_tags.two_d_array or tags.input_tags.string else (y,)

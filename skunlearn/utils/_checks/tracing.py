@@ -19,6 +19,7 @@ _SITE = Path(np.__file__).parents[1]
 _PACKAGES = (
     *(str(_SITE / package) for package in ("numpy", "scipy", "sklearn", "pandas", "polars")),
     *(str(_SITE / package) for package in ("numba", "joblib", "pyarrow", "threadpoolctl")),
+    *(str(_SITE / package) for package in ("hypothesis", "_pytest")),  # who hears of collections
 )
 
 
