@@ -221,7 +221,7 @@ class DPForestRegressor(RegressorMixin, BasePrivateForest):
 
     def _read_targets(self, rows: np.ndarray) -> np.ndarray:
         targets: Any = self._samples.y
-        return np.array([targets[rows].min(), targets[rows].max()])
+        return np.array([targets[rows].min(), targets[rows].max()]) + 0.0
 
     def _row_counts(
         self, described: dict[str, Any], rows: np.ndarray, positions: np.ndarray, n_positions: int

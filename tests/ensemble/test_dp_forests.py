@@ -186,6 +186,19 @@ def test_a_row_stays_in_its_trees_whatever_else_is_there(global_random_seed):
             assert np.abs(whole - less).sum() == n_per_row
 
 
+@pytest.mark.filterwarnings("ignore::skunlearn.exceptions.PrivacyLeakWarning")
+def test_bounds_read_from_rows_do_not_tell_zeros_apart():
+    X, y = np.array([[0.0], [-0.0], [1.0], [2.0]]), np.array([0.0, -0.0, 1.0, 2.0])
+    for model, targets in zip(both(), (np.array(list("aabb")), y), strict=True):
+        names = ("bounds", "classes", "target_bounds")
+        model.set_params(**{name: None for name in names if name in model.get_params()})
+        seen = set()
+        for order in ([0, 1, 2, 3], [1, 0, 2, 3], [3, 2, 0, 1], [3, 2, 1, 0]):
+            model.fit(X[order], targets[order], sample_ids=order)
+            seen.add((model.bounds_.tobytes(), model.noisy_counts_.tobytes()))
+        assert len(seen) == 1
+
+
 @given(
     data=st.data(),
     max_samples=st.sampled_from([0.1, 0.5, 1.0]),

@@ -194,7 +194,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
     def _read_bounds(self, rows: np.ndarray) -> np.ndarray:
         X = self._samples.X[rows]
         bounds = np.array([np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)], dtype=float)
-        return np.nan_to_num(bounds)
+        return np.nan_to_num(bounds) + 0.0  # of zeros the order of rows decides which sign is left
 
     def _declared_bounds(self) -> np.ndarray | None:
         if self.bounds is None:
