@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skunlearn._kernels.forest.splits import choose_split, space_for
+from skunlearn._kernels.forest.splits import Space, choose_split
 from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
@@ -21,6 +21,9 @@ NONE, SETTLED = -1, -2
 
 # A node with more rows than this keeps the sums from which its split was chosen.
 CACHED = 256
+
+# Room for caches: at least, and for as many rows as a node without a cache may have.
+_CACHES, _CACHES_PER_NODE = 16, 3
 
 # The rows of a subtree with no more of them than this are copied, to lie close together.
 COPIED = 4096
@@ -209,7 +212,7 @@ class Grown(NamedTuple):
 
 
 def grow(
-    table: Table, rules: Rules, rows: np.ndarray, grafts: np.ndarray, like: np.ndarray
+    table: Table, rules: Rules, rows: np.ndarray, grafts: np.ndarray, longest: int, space: Space
 ) -> Grown:
     """Grow trees, or subtrees.
 
@@ -221,24 +224,24 @@ def grow(
         Slots; reordered so that the rows of each node stand together.
     grafts : ndarray of shape (n_grafts,), GRAFT
         Keys, depths and rows of the roots; where their nodes begin and end is filled in.
-    like : ndarray of shape (width,)
-        As wide as sums over rows, and of their type; see :func:`count_in`.
+    longest : int
+        How many rows there are of any of them at most.
+    space : Space
+        For so many.
 
     Returns
     -------
     grown : Grown
     """
-    sizes = grafts["last_row"] - grafts["first_row"]
-    longest = int(sizes.max(initial=0))
-    space = space_for(longest, table.is_categorical.size, rules, like)
     bench = bench_for(longest, table)
     n_most = 2 * rows.size + grafts.size
-    n_sums = like.size if table.labels.size and not table.weights.size else like.size - 1
+    width, kind = space.total.size, space.sums.dtype
+    n_sums = width if table.labels.size and not table.weights.size else width - 1
     nodes, extents = np.empty(n_most, dtype=NODE), np.empty(n_most, dtype=EXTENT)
-    stats = np.empty((n_most, n_sums), dtype=like.dtype)
-    room = 2 * int(sizes.sum(where=sizes > CACHED)) // CACHED
+    stats = np.empty((n_most, n_sums), dtype=kind)
+    room = _CACHES + _CACHES_PER_NODE * (rows.size // CACHED) if longest > CACHED else 0
     trials = np.empty((room, rules.max_features), dtype=TRIAL)
-    sums = np.empty((room, space.sums.size), dtype=like.dtype)
+    sums = np.empty((room, space.sums.size), dtype=kind)
     done = np.zeros(3, dtype=np.int64)
     while not grow_some(
         table, rules, rows, grafts, space, bench, nodes, extents, stats, trials, sums, done

@@ -62,8 +62,9 @@ STEP = np.dtype(
     align=True,
 )
 
-# Room for what is found: visits and rows of new subtrees for each leaving row, new caches at least.
-_VISITS, _ROWS, _CACHES = 32, 128, 16
+# Room for what is found: visits and rows of new subtrees for each leaving row, and at least so many
+# rows and new caches.
+_VISITS, _ROWS_EACH, _ROWS, _CACHES = 32, 128, 1 << 14, 16
 
 
 class Plan(NamedTuple):
@@ -138,27 +139,26 @@ def plan(
     -------
     plan : Plan
     """
-    trees_here = slice(some.start, some.stop + 1)
-    sizes = np.diff(trees.first_row[trees_here]) + np.diff(first_leaving[trees_here])
-    longest = int(sizes.max(initial=0))
+    n = int(first_leaving[some.stop] - first_leaving[some.start])
+    ends = trees.first_row[some.start : some.stop + 1]
+    longest = int((ends[1:] - ends[:-1]).max()) + n
     space = space_for(longest, table.is_categorical.size, rules, like)
     mine, stack = np.empty(longest, dtype=np.int32), np.empty(leaving.size + 2, dtype=STEP)
-    n = int(first_leaving[some.stop] - first_leaving[some.start])
     found = Found(
         np.empty(_VISITS * n, dtype=VISIT),
         np.empty((_CACHES, rules.max_features), dtype=TRIAL),
         np.empty((_CACHES, space.sums.size), dtype=like.dtype),
         np.empty(n, dtype=GRAFT),
-        np.empty(_ROWS * n, dtype=np.int32),
+        np.empty(_ROWS + _ROWS_EACH * n, dtype=np.int32),
     )
-    done = np.array([some.start, 0, 0, 0, 0])
-    needed = np.zeros_like(done)
+    done, needed = np.zeros((2, 6), dtype=np.int64)
+    done[0] = some.start
     while not walk(
         table, rules, trees, sign, some.stop, first_leaving, leaving, gone,
         space, mine, stack, found, done, needed,
     ):  # fmt: skip
         found = _with_room(found, needed)
-    _, n_visits, n_fresh, n_grafts, n_rows = done
+    _, n_visits, n_fresh, n_grafts, n_rows, longest = done.tolist()
     rows, grafts = found.rows[:n_rows], found.grafts[:n_grafts]
     return Plan(
         found.visits[:n_visits],
@@ -167,13 +167,13 @@ def plan(
         found.fresh_sums[:n_fresh],
         grafts,
         rows,
-        grow(table, rules, rows, grafts, like),
+        grow(table, rules, rows, grafts, longest, space),
     )
 
 
 def _with_room(found: Found, needed: np.ndarray) -> Found:
     """Copy what is found to where there is room for twice what is needed."""
-    _, n_visits, n_fresh, n_grafts, n_rows = 2 * needed
+    _, n_visits, n_fresh, n_grafts, n_rows, _ = (2 * needed).tolist()
     return Found(
         *(
             np.concatenate(
@@ -292,9 +292,10 @@ def walk(
     stack : ndarray of shape (n_leaving + 2,), STEP
     found : Found
         What is found is left in it.
-    done : ndarray of shape (5,), int64
-        The next tree; how many visits, new caches, grafts and rows of theirs there are; updated.
-    needed : ndarray of shape (5,), int64
+    done : ndarray of shape (6,), int64
+        The next tree; how many visits, new caches, grafts and rows of theirs there are, and of one
+        graft at most; updated.
+    needed : ndarray of shape (6,), int64
         Receives how many there were with one more tree if there was no room for it.
 
     Returns
@@ -306,6 +307,7 @@ def walk(
     visits, grafts, rows = found.visits, found.grafts, found.rows
     for tree in range(done[0], stop):
         n_visits, n_fresh, n_grafts, n_rows = done[1], done[2], done[3], done[4]
+        longest = done[5]
         base = trees.first_row[tree]
         stack[0].key, stack[0].node, stack[0].depth = trees.keys[tree], trees.roots[tree], 0
         stack[0].first, stack[0].last = first_leaving[tree], first_leaving[tree + 1]
@@ -350,6 +352,7 @@ def walk(
                     kept_rows(segment, mask, rows[n_rows:])
                 n_rows += size
                 n_grafts += 1
+                longest = max(longest, size)
                 continue
             if fresh >= 0:
                 if n_fresh < found.fresh_trials.shape[0]:
@@ -380,4 +383,5 @@ def walk(
         ):
             return False
         done[0], done[1], done[2], done[3], done[4] = tree + 1, n_visits, n_fresh, n_grafts, n_rows
+        done[5] = longest
     return True

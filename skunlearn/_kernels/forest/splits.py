@@ -137,7 +137,7 @@ def range_of(values, size):
     )
 
 
-@part
+@spelled_out
 def sum_trial(table, rules, rows, size, space, u, f, drawn, keeps):
     """Sum the rows of a node over the intervals of a feature, unless it does not vary.
 

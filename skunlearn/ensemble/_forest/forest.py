@@ -13,6 +13,7 @@ from skunlearn._array_api import is_foreign
 from skunlearn._kernels.forest.grow import EXTENT, GRAFT, NONE, Grown, grow
 from skunlearn._kernels.forest.layout import number_nodes, place_rows, rows_by_tree
 from skunlearn._kernels.forest.plan import plan
+from skunlearn._kernels.forest.splits import space_for
 from skunlearn._kernels.forest.tree_parts import TRIAL, Rules, Table
 from skunlearn._kernels.forest.tree_paths import block, decisive, find_leaves, vote
 from skunlearn._kernels.forest.trees import Trees
@@ -172,7 +173,9 @@ class Forest:
         roots["key"] = self.keys[part]
         roots["first_row"] = first[part] - begin
         roots["last_row"] = first[part.start + 1 : part.stop + 1] - begin
-        grown = grow(table, self.rules, in_trees[begin:end], roots, self.like)
+        longest = int((roots["last_row"] - roots["first_row"]).max())
+        space = space_for(longest, table.is_categorical.size, self.rules, self.like)
+        grown = grow(table, self.rules, in_trees[begin:end], roots, longest, space)
         return grown, roots["last_node"] - roots["first_node"]
 
     def plan(

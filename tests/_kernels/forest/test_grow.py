@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skunlearn._kernels.forest.grow import GRAFT, grow
+from skunlearn._kernels.forest.splits import space_for
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI, SQUARED_ERROR, Rules, Table
 from tests.ensemble.reference_trees import Reference, nested
 
@@ -74,7 +75,8 @@ def compare(table, rules, reference, n, key):
     like = np.zeros(len(reference.stats[0]) + (0 if counts else 1), dtype=np.int64)
     root = np.zeros(1, dtype=GRAFT)
     root["key"], root["last_row"] = key, n
-    nodes, extents, stats, *_ = grow(table, rules, rows, root, like)
+    space = space_for(n, table.is_categorical.size, rules, like)
+    nodes, extents, stats, *_ = grow(table, rules, rows, root, n, space)
     assert root["last_node"] == nodes.size
 
     def rows_of(node):
