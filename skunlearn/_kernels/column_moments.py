@@ -154,6 +154,26 @@ def remove_rows(moments, X, weights, rows):
 
 
 @njit(cache=True)
+def nearly_uniform(moments, tolerance):
+    """Tell whether columns have the same total weight but for rounding, and not quite.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (5, n_features), float64
+    tolerance : float
+        Largest difference that is rounding, relative to the largest weight.
+
+    Returns
+    -------
+    nearly_uniform : bool
+    """
+    least = most = moments[0, 0]
+    for total in moments[0]:
+        least, most = min(least, total), max(most, total)
+    return 0.0 < most - least <= tolerance * most
+
+
+@njit(cache=True)
 def scale_of(moments):
     """Derive mean, variance and scale; constant columns get scale 1.
 

@@ -78,6 +78,7 @@ class SampleStore:
         self._alive: np.ndarray | None = None
         self._by_value: Positions | None = None
         self._id_hashes: np.ndarray | None = None
+        self._is_writable = False  # as far as is known
         self.lock = ForkSafeRLock()
 
     @property
@@ -206,6 +207,8 @@ class SampleStore:
 
     def make_writable(self) -> None:
         """Copy what cannot be overwritten, such as a memory map, before rows are removed."""
+        if self._is_writable:
+            return
         self.X = writable(self.X)
         self._ids = self._ids.writable()
         if not all(array.flags.writeable for array in self._arrays()):
@@ -213,6 +216,7 @@ class SampleStore:
             self.extras = {name: writable(values) for name, values in self.extras.items()}
         if self._alive is not None:
             self._alive = writable(self._alive)
+        self._is_writable = True
 
     def remove(self, rows: np.ndarray) -> tuple[dict[str, Any], Callable[[], None]]:
         """Remove rows and their ids, leaving their slots empty, once the result is in force.
@@ -322,7 +326,7 @@ class SampleStore:
     def paired_with(self, y: np.ndarray | None) -> SampleStore:
         """Return a view of the same rows with other targets."""
         view = object.__new__(SampleStore)
-        view.__dict__.update(self.__dict__ | {"y": y})
+        view.__dict__.update(self.__dict__ | {"y": y, "_is_writable": False})
         return view
 
     def wipe(self) -> None:
@@ -355,7 +359,12 @@ class SampleStore:
 
     def _state(self) -> dict[str, Any]:
         """Return attributes free of what is made when needed, and of empty slots."""
-        state = self.__dict__ | {"_by_value": None, "_id_hashes": None, "has_warned": False}
+        state = self.__dict__ | {
+            "_by_value": None,
+            "_id_hashes": None,
+            "has_warned": False,
+            "_is_writable": False,
+        }
         if self.n_removed:
             state |= self._without_empty_slots()
         state |= {name: narrowed(state[name]) for name in ("X", "y")}

@@ -300,7 +300,7 @@ def overwrite(*buffers: Any) -> None:
     """Overwrite arrays (None is left alone), unless they are memory that only can be read."""
     for buffer in buffers:
         if buffer is not None and buffer.flags.writeable:
-            buffer.fill(np.zeros((), dtype=buffer.dtype)[()])
+            buffer.fill(_BLANKS.get(buffer.dtype.kind, 0))
 
 
 @functools.singledispatch

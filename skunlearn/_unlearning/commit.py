@@ -235,28 +235,24 @@ def _prepare(replacements: list[Replacement]) -> tuple[_Journal, list[Any]]:
     edits: list[Callable[[], None]] = []
     removals: list[Callable[[], None]] = []
     stores = []
-    for estimator, attributes, rows, edit, *_ in replacements:
+    for part in replacements:
+        estimator, attributes, rows = part.estimator, part.attributes, part.rows
         key = id(estimator)
         former = states.get(key, estimator.__dict__)
         objects[key] = estimator
         states[key] = dict(attributes) if rows is None else former | attributes
-        if edit is not None:
-            edits.append(edit)
+        if part.edit is not None:
+            edits.append(part.edit)
         if rows is not None and rows.size:
             store = attributes.get("_samples", estimator._samples)
             state, wipe_rows = store.remove(rows)
             objects[id(store)], states[id(store)] = store, state
             removals.append(wipe_rows)
             stores.append(store)
-    former_buffers = [
-        functools.partial(_overwrite, buffer)
-        for key, state in states.items()
-        for buffer in _replaced(objects[key], state)
-    ]
-    journal = _Journal(
-        list(objects.values()), list(states.values()), [*edits, *removals, *former_buffers]
-    )
-    return journal, stores
+    actions = [*edits, *removals]
+    for target, state in zip(objects.values(), states.values(), strict=True):
+        actions += _overwriting_replaced(target, state)
+    return _Journal(list(objects.values()), list(states.values()), actions), stores
 
 
 @functools.cache
@@ -265,15 +261,15 @@ def overwritten_attributes(cls: Any) -> frozenset[str]:
     return frozenset(name for base in cls.__mro__ for name in vars(base).get("_overwritten", ()))
 
 
-def _replaced(target: Any, state: dict[str, Any]) -> list[Any]:
-    """List what has to be overwritten when an object gets another state."""
-    former = vars(target)
-    return [
-        buffer
-        for name in overwritten_attributes(target.__class__)
-        if name in former and former[name] is not state.get(name)
-        for buffer in _let_go(former[name], state.get(name))
-    ]
+def _overwriting_replaced(target: Any, state: dict[str, Any]) -> list[Callable[[], None]]:
+    """List actions that overwrite what an object has no longer when it gets another state."""
+    former = target.__dict__
+    actions: list[Callable[[], None]] = []
+    for name in overwritten_attributes(target.__class__):
+        old, new = former.get(name), state.get(name)
+        if old is not new:
+            actions += [functools.partial(_overwrite, buffer) for buffer in _let_go(old, new)]
+    return actions
 
 
 def _let_go(old: Any, new: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from skunlearn._compat import (
     StrOptions,
     text_vectorizer,
 )
-from skunlearn._samples.tables import take
+from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
@@ -167,7 +167,7 @@ class BaseVectorizer(UnlearnerMixin, BaseEstimator, ABC):
             if fixed or (
                 left.keep_vocabulary(limits, samples.n_samples, n_remaining) and left.mostly_held()
             ):
-                edit = Replacement(self, {}, np.empty(0, dtype=np.intp), left.edit())
+                edit = Replacement(self, {}, NO_ROWS, left.edit())
                 return Removal(self._weights(left, n_remaining), replacements=(edit,))
             terms = left.renumbered()
             vocabulary = terms.choose(limits, n_remaining)

@@ -12,7 +12,7 @@ from sklearn.utils.sparsefuncs import inplace_column_scale
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import cast, to_host
-from skunlearn._kernels.column_moments import rounding, scale_of
+from skunlearn._kernels.column_moments import nearly_uniform, rounding, scale_of
 from skunlearn._statistics import column_moments
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.fit_task import fit_task
@@ -184,7 +184,8 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         )
         n_updates = self._n_updates + 1
         error = rounding(loss, n_updates)
-        if error <= column_moments.TOLERANCE and not _nearly_uniform(left[0]):
+        # Weights that are the same but for rounding are one number if they are summed anew.
+        if error <= column_moments.TOLERANCE and not nearly_uniform(left, column_moments.TOLERANCE):
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
@@ -298,12 +299,3 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         tags.input_tags.sparse = not self.with_mean
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _nearly_uniform(totals: np.ndarray) -> bool:
-    """Tell whether columns have the same weight but for rounding: once values are missing no more.
-
-    `n_samples_seen_` then is one number, if they are summed anew.
-    """
-    spread = np.ptp(totals)
-    return bool(0.0 < spread <= column_moments.TOLERANCE * totals.max())

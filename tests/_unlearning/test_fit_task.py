@@ -142,8 +142,10 @@ def test_every_estimator_announces_its_fit_once(model):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.set_callbacks(listener).fit(rows.X, y)
-    assert [event[0] for event in listener.heard] == ["setup", "begin", "end", "teardown"]
-    for _, task, X, heard_y in listener.heard[1:-1]:
+    # Whoever comes first may have to compile kernels, which is a task within the fit.
+    heard = [event for event in listener.heard if event[1:2] != ("compile",)]
+    assert [event[0] for event in heard] == ["setup", "begin", "end", "teardown"]
+    for _, task, X, heard_y in heard[1:-1]:
         assert task == "fit"
         assert X is rows.X
         assert heard_y is y
