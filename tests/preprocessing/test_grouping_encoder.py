@@ -9,21 +9,18 @@ import sklearn.preprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.utils.fixes import parse_version
 
-from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from tests.preprocessing.encoders import (
     TABLES,
     assert_same_encoder,
+    assert_same_outputs,
     assert_same_values,
     namesake_of,
     numbers_as_objects,
     object_array,
-    pandas_frame,
+    outcome,
     pick,
-    polars_missing,
-    polars_numbers,
     words,
 )
 
@@ -42,40 +39,6 @@ MODELS = (
     OrdinalEncoder(min_frequency=6, encoded_missing_value=99),
     OrdinalEncoder(max_categories=2, handle_unknown="use_encoded_value", unknown_value=np.nan),
 )
-
-
-def outcome(call):
-    """Return what a call returns, or the type of what it raises, with its warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            result = call()
-        except (ValueError, TypeError, IndexError) as error:
-            result = type(error)
-    return result, [str(warning.message) for warning in caught]
-
-
-def assert_same_outputs(ours, namesake, X):
-    (a, ours_said), (b, theirs_said) = (
-        outcome(lambda m=m: m.transform(X)) for m in (ours, namesake)
-    )
-    # How unknown categories are encoded, scikit-learn 1.6 did not always say right.
-    assert [text.split(" These")[0] for text in ours_said] == [
-        text.split(" These")[0] for text in theirs_said
-    ]
-    assert type(a) is type(b)
-    if isinstance(b, type):
-        assert a is b
-    elif sparse.issparse(b):
-        assert a.dtype == b.dtype
-        assert a.indices.dtype == b.indices.dtype
-        assert a.shape == b.shape
-        for part in ("data", "indices", "indptr"):
-            np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
-    else:
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a, b)
-    return b
 
 
 @pytest.mark.fast
@@ -211,105 +174,6 @@ def test_given_categories_are_checked_as_in_scikit_learn(Model):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("unknown", ["error", "ignore", "infrequent_if_exist", "warn"])
-@pytest.mark.parametrize("drop", [None, "first"])
-@pytest.mark.parametrize("limits", [{}, {"max_categories": 2}])
-def test_unknown_categories_as_in_scikit_learn(unknown, drop, limits, global_random_seed):
-    if unknown == "warn" and limits and parse_version(sklearn.__version__) < parse_version("1.7"):
-        pytest.skip("scikit-learn 1.6 does not encode them as infrequent")
-    rng = np.random.default_rng(global_random_seed)
-    X = object_array(rng, 40)
-    strange = X.copy()
-    strange[3:6, 0] = ["violet", None, np.nan]
-    ours = OneHotEncoder(handle_unknown=unknown, drop=drop, **limits).fit(X)
-    namesake = namesake_of(ours).fit(X)
-    assert_same_outputs(ours, namesake, strange)
-    assert_same_outputs(ours, namesake, pick(strange, [0]))
-    if unknown == "error":
-        with pytest.raises(ValueError, match=r"Found unknown categories \['violet', None, nan\]"):
-            ours.transform(strange)
-        with pytest.raises(ValueError, match=r"in column 1 during transform"):
-            OneHotEncoder().fit([[1, 1.5]]).transform([[1, 3.5]])
-
-
-@pytest.mark.fast
-def test_a_category_to_be_dropped_must_not_go():
-    X = np.array([["a", "x"], ["b", "x"], ["b", np.nan], ["a", "y"]], dtype=object)
-    encoder = OneHotEncoder(drop=["a", np.nan]).fit(X)
-    assert_same_encoder(encoder, namesake_of(encoder).fit(X))
-    before = pickle.dumps(encoder)
-    for request in ([0, 3], [2]):
-        with pytest.raises(NotUnlearnableError, match="supposed to be dropped"):
-            encoder.unlearn(request)
-    rare = OneHotEncoder(drop=["b", "x"], min_frequency=2).fit(X[[0, 1, 2, 3, 3]])
-    with pytest.raises(NotUnlearnableError, match="because it is infrequent"):
-        rare.unlearn(1)
-    assert pickle.dumps(encoder) == before
-    assert_same_encoder(encoder.unlearn(0), namesake_of(encoder).fit(X[1:]))
-
-
-@pytest.mark.fast
-def test_codes_that_clash_after_a_request_are_refused():
-    X = np.array([[1.0], [2.0], [3.0], [np.nan]])
-    encoder = OrdinalEncoder(encoded_missing_value=3).fit(X)
-    with pytest.raises(ValueError, match="already used"):
-        OrdinalEncoder(encoded_missing_value=2).fit(X)
-    assert encoder.unlearn(3)._missing_indices == {}
-    grouped = np.array([["a"] * 5 + ["b"] * 5 + ["c"] * 2], dtype=object).T
-    model = OrdinalEncoder(
-        min_frequency=0.3, handle_unknown="use_encoded_value", unknown_value=2
-    ).fit(grouped)
-    with pytest.raises(NotUnlearnableError, match="unknown_value"):
-        model.unlearn([0, 1, 2, 5, 6, 7])
-
-
-@pytest.mark.fast
-def test_missing_and_infrequent_codes_decode():
-    X = np.array([["a"] * 5 + ["b", "c"] + [np.nan]], dtype=object).T
-    encoder = OrdinalEncoder(min_frequency=2, encoded_missing_value=-1).fit(X)
-    back = encoder.inverse_transform([[0.0], [1.0], [-1.0]])
-    assert back[:2, 0].tolist() == ["a", "infrequent_sklearn"]
-    assert np.isnan(back[2, 0])
-
-
-@pytest.mark.fast
-@pytest.mark.parametrize("make", [polars_numbers, polars_missing])
-def test_integers_are_integers_again_when_the_last_missing_value_goes(make, global_random_seed):
-    X = make(np.random.default_rng(global_random_seed), 20)
-    encoder = OrdinalEncoder().fit(X)
-    encoder.unlearn([3]).unlearn([19])
-    kept = np.setdiff1d(np.arange(20), [3, 19])
-    namesake = namesake_of(encoder).fit(X[kept])
-    assert_same_encoder(encoder, namesake)
-    assert_same_encoder(encoder.unlearn(5), namesake.fit(X[np.setdiff1d(kept, [5])]))
-    assert_same_outputs(encoder, namesake, X[kept])
-
-
-@pytest.mark.fast
-def test_the_missing_value_of_pandas_is_as_in_scikit_learn():
-    pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame({"a": pd.array([None, None, None], dtype="string")})
-    encoder = OneHotEncoder().fit(frame)
-    assert encoder.categories_[0].tolist() == [pd.NA]
-    assert encoder.unlearn(0).transform(frame).toarray().tolist() == [[1.0]] * 3
-    frame["a"] = pd.array(["x", None, "y"], dtype="string")
-    for model in (OneHotEncoder(), namesake_of(OneHotEncoder())):
-        with pytest.raises(TypeError, match="uniformly strings or numbers"):
-            model.fit(frame)
-
-
-@pytest.mark.fast
-def test_rows_of_frames_are_found_by_value(global_random_seed):
-    frame = pandas_frame(np.random.default_rng(global_random_seed), 30)
-    frame.index = [f"row {i}" for i in range(30)]
-    encoder = OneHotEncoder().fit(frame)
-    assert "row 4" in encoder.find_samples(frame.iloc[[4]])
-    encoder.unlearn("row 4")
-    assert "row 4" not in encoder.find_samples(frame.iloc[[4]])
-    assert "row 4" not in encoder.sample_ids_
-
-
-@pytest.mark.fast
 def test_no_removed_value_is_left_in_the_object(global_random_seed):
     X = words(np.random.default_rng(global_random_seed), 20)[:, None]
     X[7, 0] = "a word that nobody else has"
@@ -321,25 +185,3 @@ def test_no_removed_value_is_left_in_the_object(global_random_seed):
         assert b"nobody else" not in pickle.dumps(model)
         held = [*model._counts.codes[0], *model._samples.X.arrays[0], *model.categories_[0]]
         assert not any("nobody else" in str(value) for value in held)
-
-
-@pytest.mark.fast
-def test_set_output_gives_frames():
-    pd = pytest.importorskip("pandas")
-    X = pd.DataFrame({"color": ["red", "blue", "red"], "size": [1, 2, 1]})
-    encoder = OneHotEncoder(sparse_output=False).set_output(transform="pandas").fit(X)
-    assert list(encoder.unlearn(1).transform(X.iloc[[0]])) == ["color_red", "size_1"]
-    with pytest.raises(ValueError, match="does not support sparse"):
-        OneHotEncoder().set_output(transform="pandas").fit(X).transform(X)
-    named = OneHotEncoder(feature_name_combiner=lambda feature, category: f"{feature}={category}")
-    assert named.fit(X).get_feature_names_out().tolist()[0] == "color=blue"
-    with pytest.raises(TypeError, match="should return a Python string"):
-        OneHotEncoder(feature_name_combiner=lambda *_: 1).fit(X).get_feature_names_out()
-
-
-@pytest.mark.fast
-def test_which_zero_came_first_is_not_told():
-    for X in ([[-0.0], [0.0], [1.0]], [[0.0], [-0.0], [1.0]]):
-        encoder = OneHotEncoder().fit(np.array(X))
-        assert not np.signbit(encoder.categories_[0]).any()
-        np.testing.assert_array_equal(encoder.transform(X).toarray()[:, 0], [1, 1, 0])
