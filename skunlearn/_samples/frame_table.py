@@ -33,6 +33,9 @@ class FrameTable(ABC):
         What is held, all of one length; the subclass knows which array is part of which column.
     """
 
+    # Of tables with codes: maps a dtype and a mask of its categories to one with these only.
+    _with_categories: Callable[[Any, np.ndarray], Any]
+
     def __init__(self, names: Any, dtypes: list[Any], arrays: list[np.ndarray]) -> None:
         self.names = names
         self.dtypes = dtypes
@@ -120,11 +123,6 @@ class FrameTable(ABC):
     def _coded(self) -> dict[int, int]:
         """Map arrays that hold codes of categories, -1 for none, to the columns they are."""
         return {}
-
-    @staticmethod
-    def _with_categories(dtype: Any, used: np.ndarray) -> Any:
-        """Return a dtype with fewer categories."""
-        raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_counts": None}
