@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skunlearn._mixins.log_probabilities import LogProbabilityMixin
 from skunlearn._samples.strings import narrowed
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import reads_one_version
@@ -17,7 +18,7 @@ from skunlearn.ensemble._dp_forest.base import BasePrivateForest
 from skunlearn.ensemble._dp_forest.trees import shares_in_leaves
 
 
-class DPForestClassifier(ClassifierMixin, BasePrivateForest):
+class DPForestClassifier(LogProbabilityMixin, ClassifierMixin, BasePrivateForest):
     """Differentially private forest: trees that know no rows, with noisy counts in their leaves.
 
     What it publishes is epsilon-differentially private, and each request is answered by taking the
@@ -298,22 +299,6 @@ class DPForestClassifier(ClassifierMixin, BasePrivateForest):
         """
         scores = self._sum_scores(X)
         return self.classes_[scores.argmax(axis=1)]
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

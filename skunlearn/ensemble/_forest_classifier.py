@@ -10,10 +10,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skunlearn._array_api import labels_of, namespace
+from skunlearn._array_api import labels_of
 from skunlearn._compat import StrOptions
 from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI
 from skunlearn._mixins.labels import codes_of, codes_of_queries, counts_without, encoded
+from skunlearn._mixins.log_probabilities import LogProbabilityMixin
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.fit_task import fit_task
@@ -21,7 +22,7 @@ from skunlearn.base import reads_one_version
 from skunlearn.ensemble._forest.base import BaseForest
 
 
-class UnlearningForestClassifier(ClassifierMixin, BaseForest):
+class UnlearningForestClassifier(LogProbabilityMixin, ClassifierMixin, BaseForest):
     """Random forest classifier that forgets rows: what is left is the retrained forest, bit by bit.
 
     Parameters
@@ -328,20 +329,3 @@ class UnlearningForestClassifier(ClassifierMixin, BaseForest):
             Labels from `classes_`, on the host.
         """
         return labels_of(self.predict_proba(X), self.classes_)
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows, of CuPy where they are to be read on a GPU.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return namespace(probabilities).log(probabilities)

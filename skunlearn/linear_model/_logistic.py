@@ -11,7 +11,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._array_api import affine, is_foreign, labels_of, namespace, to_device, to_host
+from skunlearn._array_api import is_foreign, to_device, to_host
 from skunlearn._compat import Interval, StrOptions
 from skunlearn._mixins.labels import (
     check_two_classes,
@@ -21,16 +21,16 @@ from skunlearn._mixins.labels import (
     encoded,
 )
 from skunlearn._mixins.scoring import ClassifierMixin
-from skunlearn._unlearning.commit import reads_one_version
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.linear_model._glm.losses_array_api import single_loss, softmax_loss
 from skunlearn.linear_model._glm.model import GLM
-from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
 from skunlearn.linear_model._glm.problem import Problem
+from skunlearn.linear_model._logistic_classifier import LogisticClassifierMixin
 
 
-class LogisticRegression(ClassifierMixin, GLM):
+class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
     """Logistic regression, binary or multinomial, that forgets rows.
 
     Same parameters, fitted attributes and predictions as
@@ -359,74 +359,6 @@ class LogisticRegression(ClassifierMixin, GLM):
         if y is not None:
             y = codes_of_queries(self.classes_, y).astype(np.float64)
         return super().find_samples(X, y)
-
-    @reads_one_version
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return the linear predictors.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, of the second one.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        scores = affine(X, self.coef_, self.intercept_)
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    @reads_one_version
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-            Labels.
-        """
-        return labels_of(self.decision_function(X), self.classes_)
-
-    @reads_one_version
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return probabilities(self.decision_function(X))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        chances = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return namespace(chances).log(chances)
 
     def prediction_bound(self, X: Any) -> np.ndarray:
         """Bound by how much linear predictors can differ from the retrained model's.

@@ -11,10 +11,21 @@ row's loss has a gradient longer than M. A step ``w - eta * grad F(w)`` with
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from skunlearn._privacy.accounting import gaussian_mu
+from skunlearn._privacy.accounting import gaussian_epsilon, gaussian_mu
+from skunlearn._unlearning.report import Guarantee
+
+ASSUMPTIONS = {
+    "neel2021": "one release compared with one of a retrained model; requests may be chosen by "
+    "looking at all earlier releases; the iterate before its noise stays secret; several releases "
+    "compose",
+    "langevin2024": "one release compared with one of a retrained model; requests not chosen by "
+    "looking at earlier releases (for those epsilon_spent_ holds); nothing but the rows and the "
+    "random state stays secret; several releases compose",
+}
 
 # Share of the allowed mu that the start of a fit may take.
 _START_SHARE = 0.01
@@ -45,8 +56,9 @@ class Descent:
     epsilon, delta : float
         What a request may cost.
 
-    secret : bool
-        Whether iterates are free of noise and secret, noise being added to what is published.
+    accountant : {'neel2021', 'langevin2024'}
+        Whether iterates are free of noise and secret, noise being added to what is published, or
+        noise is added to each step.
 
     Attributes
     ----------
@@ -64,7 +76,7 @@ class Descent:
     noise: float
     epsilon: float
     delta: float
-    secret: bool
+    accountant: str
     mu_allowed: float = field(init=False)
     n_steps: int = field(init=False)
 
@@ -73,6 +85,35 @@ class Descent:
         start = _START_SHARE * self.mu_allowed * self.spread(1) / self.radius
         n_steps = max(int(np.ceil(np.log(start) / np.log(self.contraction))), 1)
         object.__setattr__(self, "n_steps", n_steps)
+
+    @classmethod
+    def of_logistic_loss(
+        cls, n_classes: int, square: float, *, alpha: float, radius: float | None, **budget: Any
+    ) -> Descent:
+        """Descend for the logistic loss of rows whose squared norm, with the intercept, is bounded.
+
+        The norm of the optimum is at most ``sqrt(2 log(n_classes) / alpha)``: at zero the loss is
+        ``log(n_classes)``. That is the radius of secret iterates; others stay in twice as large a
+        ball by default.
+        """
+        binary = n_classes == 2
+        optimum = float(np.sqrt(2.0 * np.log(n_classes) / alpha))
+        if budget["accountant"] == "neel2021":
+            radius = optimum
+        elif radius is None:
+            radius = 2.0 * optimum
+        return cls(
+            alpha=alpha,
+            smoothness=alpha + square / (4.0 if binary else 2.0),
+            lipschitz=float(np.sqrt(square if binary else 2.0 * square)),
+            radius=float(radius),
+            **budget,
+        )
+
+    @property
+    def secret(self) -> bool:
+        """Return whether iterates stay secret."""
+        return self.accountant == "neel2021"
 
     @property
     def step_size(self) -> float:
@@ -142,3 +183,19 @@ class Descent:
         if self.secret:
             return apart / self.noise
         return apart * (1.0 - self.contraction**n_steps) / self.spread(n_steps)
+
+    def certificate(self, gap: float | None) -> Guarantee:
+        """Return what is proved about a publication.
+
+        Parameters
+        ----------
+        gap : float or None
+            As for `mu`; None if the publication is a fit's.
+        """
+        return Guarantee(
+            "certified",
+            "output" if self.secret else "state",
+            epsilon=0.0 if gap is None else gaussian_epsilon(self.delta, self.mu(gap)),
+            delta=0.0 if gap is None else self.delta,
+            assumptions=ASSUMPTIONS[self.accountant],
+        )

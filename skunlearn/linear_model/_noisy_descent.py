@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval, StrOptions
 from skunlearn._mixins.labels import check_two_classes, check_two_remain, codes_of
-from skunlearn._mixins.linear_classifier import LinearClassifierMixin
 from skunlearn._privacy.accounting import gaussian_epsilon
 from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
@@ -26,21 +25,15 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.linear_model._glm.losses import SingleLoss, SoftmaxLoss
-from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss, probabilities
-from skunlearn.linear_model._noisy_accounting import Descent
+from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
+from skunlearn.linear_model._logistic_classifier import LogisticClassifierMixin
+from skunlearn.linear_model._noisy_accounting import ASSUMPTIONS, Descent
 from skunlearn.linear_model._noisy_steps import clipped, noisy_steps
 
-_ASSUMPTIONS = {
-    "neel2021": "one release compared with one of a retrained model; requests may be chosen by "
-    "looking at all earlier releases; the iterate before its noise stays secret; several releases "
-    "compose",
-    "langevin2024": "one release compared with one of a retrained model; requests not chosen by "
-    "looking at earlier releases (for those epsilon_spent_ holds); nothing but the rows and the "
-    "random state stays secret; several releases compose",
-}
 
-
-class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMixin, BaseEstimator):
+class NoisyDescentClassifier(
+    LogisticClassifierMixin, UnlearnerMixin, ClassifierMixin, BaseEstimator
+):
     """Logistic regression by noisy gradient descent, which forgets by a few more steps.
 
     What `unlearn` publishes is (epsilon, delta)-indistinguishable from what `fit` on the remaining
@@ -277,20 +270,15 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
 
     def _plan(self, n_classes: int) -> Descent:
         """Choose the constants of the descent from declared parameters."""
-        square = self._bound**2 + self.fit_intercept
-        binary = n_classes == 2
-        optimum = np.sqrt(2.0 * np.log(n_classes) / self.alpha)
-        secret = self.accountant == "neel2021"
-        radius = optimum if secret else 2.0 * optimum if self.radius is None else self.radius
-        return Descent(
+        return Descent.of_logistic_loss(
+            n_classes,
+            self._bound**2 + self.fit_intercept,
             alpha=float(self.alpha),
-            smoothness=float(self.alpha + square / (4.0 if binary else 2.0)),
-            lipschitz=float(np.sqrt(square if binary else 2.0 * square)),
-            radius=float(radius),
+            radius=self.radius,
             noise=float(self.noise),
             epsilon=float(self.epsilon),
             delta=float(self.delta),
-            secret=secret,
+            accountant=self.accountant,
         )
 
     def _afresh(
@@ -372,7 +360,7 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         check_two_remain(self, classes)
         if classes.size < self.classes_.size:
             attributes = self._afresh(kept, classes, self._seed, self._spent)
-            return Removal(attributes, self._certificate(0.0, 0.0), n_refitted=1)
+            return Removal(attributes, attributes["_descent"].certificate(None), n_refitted=1)
         gap = self._gap + descent.shift(rows.size, kept.size + rows.size)
         n_steps = descent.steps_for(gap)
         gap *= descent.contraction**n_steps
@@ -380,26 +368,14 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         attributes = self._publish(
             descent, kept, classes, start, n_steps, self._seed, gap, self._spent
         )
-        epsilon = gaussian_epsilon(descent.delta, descent.mu(gap))
-        return Removal(attributes, self._certificate(epsilon, descent.delta))
-
-    def _certificate(self, epsilon: float, delta: float) -> Guarantee:
-        secret = self._descent.secret
-        return Guarantee(
-            "certified",
-            "output" if secret else "state",
-            epsilon=epsilon,
-            delta=delta,
-            assumptions=_ASSUMPTIONS["neel2021" if secret else "langevin2024"],
-        )
+        return Removal(attributes, descent.certificate(gap))
 
     def _static_guarantee(self) -> Guarantee:
         """Return what holds for the model as it was published last."""
-        delta = self._descent.delta
-        return self._certificate(gaussian_epsilon(delta, self._descent.mu(self._gap)), delta)
+        return self._descent.certificate(self._gap)
 
     def _assumptions(self) -> str:
-        return _ASSUMPTIONS[self.accountant]
+        return ASSUMPTIONS[self.accountant]
 
     def _published(self) -> np.ndarray:
         """Return the published parameters as one vector."""
@@ -453,38 +429,6 @@ class NoisyDescentClassifier(LinearClassifierMixin, UnlearnerMixin, ClassifierMi
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         scores = clipped(X, self.norm_bound) @ self.coef_.T + self.intercept_
         return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    @reads_one_version
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return probabilities(self.decision_function(X))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

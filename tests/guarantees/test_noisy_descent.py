@@ -30,7 +30,7 @@ def draw_descent(rng, *, secret, epsilon=None):
         noise=10 ** rng.uniform(-2.0, 0.0),
         epsilon=10 ** rng.uniform(-1.0, 0.7) if epsilon is None else epsilon,
         delta=10 ** rng.uniform(-6.0, -2.0),
-        secret=secret,
+        accountant="neel2021" if secret else "langevin2024",
     )
 
 
