@@ -19,8 +19,7 @@ from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm._kernel import NAMES, Kernel, gamma_of
-from skunlearn.svm._machine import Machine
-from skunlearn.svm._margin import Degenerate
+from skunlearn.svm._machine import Degenerate, Machine
 
 # Relative float error of coefficients above which the problem is solved anew.
 TOLERANCE = 1e-7
