@@ -173,6 +173,8 @@ class SampleStore:
 
     def publish(self, values: Any) -> Any:
         """Return fitted values as the user gets them: where the rows came from."""
+        if isinstance(self.X, np.ndarray):  # most are; a request publishes several values
+            return values
         return tables.publish(self.X, values)
 
     def find(self, X: Any, y: np.ndarray | None = None) -> np.ndarray:
