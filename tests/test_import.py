@@ -48,6 +48,7 @@ def state():
     ]
 
 already = set(sys.modules)
+imported = lambda: sorted({name.partition(".")[0] for name in set(sys.modules) - already})
 started = time.process_time()
 import numba.core.event
 cost = time.process_time() - started
@@ -67,17 +68,17 @@ with numba.core.event.install_recorder("numba:compile") as compilations:
     all_estimators()
     facts["cost"] = cost + time.process_time() - started
     facts["state"] = [before, state()]
-    facts["imported"] = sorted({name.partition(".")[0] for name in set(sys.modules) - already})
+    facts["imported"] = imported()
 
     import importlib, pkgutil
+    from numba.core.dispatcher import Dispatcher
     kernels = []
     for info in pkgutil.walk_packages(skunlearn.__path__, "skunlearn."):
-        if info.name != "skunlearn.__main__":
-            module = vars(importlib.import_module(info.name)).values()
-            kernels += [value for value in module if isinstance(value, numba.core.dispatcher.Dispatcher)]
+        values = vars(importlib.import_module(info.name)).values()
+        kernels += [value for value in values if isinstance(value, Dispatcher)]
 facts["kernels"] = len(kernels)
 facts["compiled"] = len(compilations.buffer) + sum(len(kernel.signatures) for kernel in kernels)
-facts["imported with all"] = sorted({name.partition(".")[0] for name in set(sys.modules) - already})
+facts["imported with all"] = imported()
 names = set(globals()) | {"names"}
 from skunlearn import *
 facts["starred"] = sorted(set(globals()) - names)
