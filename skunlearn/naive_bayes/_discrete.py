@@ -160,11 +160,12 @@ class BaseDiscreteNB(BaseNB):
         """Refuse classes whose weights are too small to be added up."""
         n_weighted = counts[1]
         average = np.abs(to_floats(totals)[1]) / np.maximum(1, n_weighted)
-        if (average[n_weighted > 0] < _LEAST_WEIGHT).any():
+        least = average[n_weighted > 0].min()
+        if least < _LEAST_WEIGHT:
             raise error(
                 f"{type(self).__name__} adds up weights exactly, for which those of a class must "
-                f"be 2**-40 (9.1e-13) on average; here they are {average[n_weighted > 0].min():.3g}. "
-                "Rescale sample_weight."
+                f"be at least 2**-40 (9.1e-13) on average; here they are {least:.3g}. Rescale "
+                "sample_weight."
             )
 
     def _attributes(

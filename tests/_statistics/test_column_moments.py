@@ -11,7 +11,7 @@ from skunlearn._statistics.joint_moments import JointMoments
 @pytest.fixture
 def rows(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
-    X = rng.normal(size=(50, 3)) + [0.0, 1.7e9, 3.0]
+    X = rng.normal(size=(50, 3)) + np.array([0.0, 1.7e9, 3.0])
     X[:, 2] *= rng.random(50) < 0.5
     X = np.column_stack([X, np.full(50, 1e8 + 0.1)])
     return X, rng.normal(size=(50, 1)), rng.random(50) + 0.5, np.sort(rng.permutation(50)[:40])
