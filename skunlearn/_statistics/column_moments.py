@@ -57,13 +57,18 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
         return np.bincount(part.indices, weights=entry, minlength=n_features)
 
     total = w.sum() - per_column(np.where(absent, w_entry, 0.0))
-    stored = per_column(np.where(absent, 0.0, w_entry))
+    full = np.bincount(part.indices, minlength=n_features) == rows.size
+    rest = np.where(full, 0.0, total - per_column(np.where(absent, 0.0, w_entry)))
     values[absent] = 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(total != 0.0, per_column(w_entry * values) / total, 0.0)
     gap = np.where(absent, 0.0, values - mean[part.indices])
-    scatter = per_column(w_entry * gap * gap) + (total - stored) * mean**2
-    return np.stack([total, mean, scatter, power_of_two_above(scatter), np.zeros(n_features)])
+    shift = per_column(w_entry * gap) - rest * mean
+    scatter = per_column(w_entry * gap * gap) + rest * mean**2
+    move = np.divide(shift, total, out=np.zeros(n_features), where=total != 0.0)
+    scatter = np.maximum(scatter - shift * move, 0.0)
+    mean, low = two_sum.py_func(mean, move)
+    return np.stack([total, mean, scatter, power_of_two_above(scatter), low])
 
 
 def _from_device_rows(X: DeviceTable, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

@@ -127,15 +127,21 @@ class JointMoments:
         weight = float(w.sum())
         mean = np.zeros(X.shape[1] + y.shape[1])
         if centred:
-            mean[: X.shape[1]] = part.T @ w / weight
+            # Without zeros a column may be far from zero, where squares round its spread away.
+            full = np.bincount(part.indices, minlength=X.shape[1]) == rows.size
+            mean[: X.shape[1]] = np.where(full, part.T @ w / weight, 0.0)
             mean[X.shape[1] :] = w @ target / weight
+            part.data -= mean[part.indices]
         gap = target - mean[X.shape[1] :]
         weighted = part.multiply(w[:, None]).tocsr()
-        cross = weighted.T @ gap - np.outer(mean[: X.shape[1]], w @ gap)
+        cross = weighted.T @ gap
         square = (part.T @ weighted).toarray()
-        square -= weight * np.outer(mean[: X.shape[1]], mean[: X.shape[1]])
         scatter = np.block([[square, cross], [cross.T, gap.T @ (w[:, None] * gap)]])
         low = np.zeros(mean.size)
+        if centred:
+            total = np.concatenate([part.T @ w, w @ gap])
+            scatter -= np.outer(total, total / weight)
+            mean, low = two_sum.py_func(mean, total / weight)
         return cls(weight, mean, low, scatter, power_of_two_above(scatter.diagonal()), 0)
 
     def without(

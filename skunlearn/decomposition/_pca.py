@@ -283,8 +283,7 @@ class PCA(
         limit = min(n_samples, n_features)
         variance = values / max(1, n_samples - 1)
         total = variance.sum()
-        with np.errstate(invalid="ignore"):
-            ratio = variance / total
+        ratio = np.divide(variance, total, out=np.zeros_like(variance), where=total > 0.0)
         n_components = self._n_chosen(variance, ratio, n_samples, limit)
         noise = float(variance[n_components:].mean()) if n_components < limit else 0.0
         error = EPS
@@ -327,7 +326,7 @@ class PCA(
                 f"with svd_solver={self.svd_solver!r}"
             )
         if 0 < wanted < 1:
-            return int(np.searchsorted(np.cumsum(ratio), wanted, side="right")) + 1
+            return min(limit, int(np.searchsorted(np.cumsum(ratio), wanted, side="right")) + 1)
         return int(wanted)
 
     @reads_one_version

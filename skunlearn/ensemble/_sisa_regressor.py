@@ -118,8 +118,8 @@ class SISARegressor(BaseSISA, RegressorMixin, BaseEstimator):
             Targets; several outputs where the estimator takes them.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, where the estimator's `fit` takes them; a row of weight zero
-            is left out.
+            Weights of the rows, none of them negative, where the estimator's `fit` takes them; a
+            row of weight zero is left out.
 
         sample_ids : array-like of shape (n_samples,), default=None
             Ids by which rows can be unlearned; default ``X.index`` for a pandas X, else

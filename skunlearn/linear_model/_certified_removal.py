@@ -260,8 +260,11 @@ class CertifiedRemoval(LogisticRegression):
         state, sums = self._step_without(rows, problem)
         squares, n_refitted = sums["_squares"], 0
         spent = self._spent(problem, state, squares)
-        while not spent <= self._limit() and n_refitted < 2:
+        while not spent <= self._limit() and n_refitted < 3:
             n_refitted += 1
+            if n_refitted == 3:  # from too far away floats may not lead where `fit` gets from zero
+                radius = min(longest_row(problem), self._declared_radius())
+                state = state_at(problem, np.zeros_like(state.theta), radius)
             state = polish(problem, state, max_passes=max(self.max_iter, 1))[0]
             spent = self._spent(problem, state, squares)
         if not spent <= self._limit():

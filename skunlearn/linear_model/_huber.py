@@ -254,7 +254,8 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
             "scale_": state.scale,
             "outliers_": outliers,
         }
-        return Removal(attributes, Guarantee("numerical", "state", TOLERANCE, error), int(refitted))
+        kind = "numerical" if error <= TOLERANCE else "none"
+        return Removal(attributes, Guarantee(kind, "state", TOLERANCE, error), int(refitted))
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:

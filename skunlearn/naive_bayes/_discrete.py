@@ -17,11 +17,14 @@ from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal
+from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.naive_bayes._base import BaseNB
 
 _LARGEST = 2.0**40
 _LARGEST_SUM = 2.0**62
 _LEAST_ALPHA = 1e-10
+# Sums drop what is finer than 2**-80, of the weight of a row at most that part of it on average.
+_LEAST_WEIGHT = 2.0**-40
 
 
 class BaseDiscreteNB(BaseNB):
@@ -81,7 +84,8 @@ class BaseDiscreteNB(BaseNB):
         Raises
         ------
         ValueError
-            If an entry of X times its weight is 2**40 or more, or the sum may reach 2**62.
+            If an entry of X times its weight is 2**40 or more, or the sum may reach 2**62, or if
+            the weights of a class, where not zero, are less than 2**-40 on average.
         """
         sources = (X, y, sample_weight)
         X, y, weight, classes = self._check_training(X, y, sample_weight, accept_sparse="csr")
@@ -97,6 +101,7 @@ class BaseDiscreteNB(BaseNB):
         rows = self._samples.slots()
         labels = classes.searchsorted(self._fit_targets(rows))
         totals, counts = self._count(totals, counts, labels, rows, sign=1)
+        self._check_weights(totals, counts, ValueError)
         self.__dict__.update(self._attributes(totals, counts, classes))
         return self
 
@@ -146,7 +151,22 @@ class BaseDiscreteNB(BaseNB):
             classes = self._labels_left(keep)
             totals = totals.compress(keep, axis=1)
             counts = counts.compress(keep, axis=1)
+        self._check_weights(totals, counts, NotUnlearnableError)
         return Removal(self._attributes(totals, counts, classes))
+
+    def _check_weights(
+        self, totals: np.ndarray, counts: np.ndarray, error: type[ValueError]
+    ) -> None:
+        """Refuse classes whose weights are too small to be added up."""
+        n_weighted = counts[1]
+        average = np.abs(to_floats(totals)[1]) / np.maximum(1, n_weighted)
+        least = average[n_weighted > 0].min()
+        if least < _LEAST_WEIGHT:
+            raise error(
+                f"{type(self).__name__} adds up weights exactly, for which those of a class must "
+                f"be at least 2**-40 (9.1e-13) on average; here they are {least:.3g}. Rescale "
+                "sample_weight."
+            )
 
     def _attributes(
         self, totals: np.ndarray, counts: np.ndarray, classes: np.ndarray

@@ -22,6 +22,7 @@ from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
+from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.naive_bayes._base import BaseNB
 
 # Rows predicted for at a time: their differences to a mean stay in the processor's cache.
@@ -145,6 +146,11 @@ class GaussianNB(BaseNB):
         -------
         self : object
             Fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the variance of a feature within a class is zero, also after smoothing.
         """
         sources, labels_elsewhere = (X, y, sample_weight), is_foreign(y)
         X, y, weight, classes = self._check_training(X, y, sample_weight, non_negative_weights=True)
@@ -155,8 +161,20 @@ class GaussianNB(BaseNB):
         counts = np.empty((4, classes.size + 1))
         for part in range(classes.size + 1):
             self._recompute(moments, counts, part, classes, self._samples.slots())
-        self.__dict__.update(self._attributes(moments, counts, classes)[0])
+        attributes = self._attributes(moments, counts, classes)[0]
+        self._check_variances(attributes["var_"], ValueError)
+        self.__dict__.update(attributes)
         return self
+
+    def _check_variances(self, var: Any, error: type[ValueError]) -> None:
+        """Refuse variances of zero, which no probability follows from."""
+        if not (to_host(var) > 0.0).all():
+            raise error(
+                "A variance within a class is zero, after adding var_smoothing="
+                f"{self.var_smoothing} times the largest variance of a feature, as it is if no "
+                f"feature varies (in particular with n_samples=1). Rescale X or raise "
+                "var_smoothing."
+            )
 
     def _recompute(
         self, moments: np.ndarray, counts: np.ndarray, part: int, classes: np.ndarray, rows: Any
@@ -225,6 +243,7 @@ class GaussianNB(BaseNB):
                 self._recompute(moments, counts, part, classes, left)
                 n_refitted += 1
             attributes, error = self._attributes(moments, counts, classes)
+        self._check_variances(attributes["var_"], NotUnlearnableError)
         guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
         return Removal(attributes, guarantee, n_refitted, len(moments), "moment set")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from skunlearn._unlearning.tags import UnlearningTags, get_unlearning_tags
 from skunlearn.utils._difference import Difference, differ, public_attributes
@@ -30,7 +31,9 @@ def outputs_of(model: Any, X: Any) -> dict[str, Any]:
     return {name: getattr(model, name)(X) for name in OUTPUTS if hasattr(model, name)}
 
 
-def broken_promise(model: Any, retrained: Any, X: Any) -> Difference | None:
+def broken_promise(
+    model: Any, retrained: Any, X: Any, *, outputs_only: bool = False
+) -> Difference | None:
     """Find where an unlearned model breaks its promise to be like the retrained one.
 
     Parameters
@@ -44,26 +47,100 @@ def broken_promise(model: Any, retrained: Any, X: Any) -> Difference | None:
     X : array-like of shape (n_samples, n_features)
         Rows on which outputs are compared.
 
+    outputs_only : bool, default=False
+        Whether attributes are compared by shape and type only.
+
     Returns
     -------
     difference : Difference or None
         The first one found.
     """
     tags: Any = get_unlearning_tags(model)
+    kind = kind_claimed(model)
     ours, theirs = public_attributes(model), public_attributes(retrained)
-    exempt = {*getattr(model, "_accounts", ()), *(DIAGNOSTICS if tags.kind != "bitwise" else ())}
+    exempt = {*getattr(model, "_accounts", ()), *(DIAGNOSTICS if kind != "bitwise" else ())}
     for name in exempt:
         ours.pop(name, None)
         theirs.pop(name, None)
-    if tags.kind in ("bitwise", "numerical"):
-        rtol, private = _tolerance(tags), tags.kind == "bitwise"
-        return differ(ours, theirs, rtol=rtol, private=private) or differ(
-            outputs_of(model, X), outputs_of(retrained, X), rtol=OUTPUT_FACTOR * rtol
-        )
+    if kind in ("bitwise", "numerical"):
+        rtol, private = _tolerance(tags), kind == "bitwise"
+        return differ(
+            ours, theirs, rtol=np.inf if outputs_only else rtol, private=private
+        ) or differ_in_outputs(model, retrained, X, rtol=OUTPUT_FACTOR * rtol)
     difference = differ(ours, theirs, rtol=np.inf, private=False)
-    if difference is None and tags.kind == "bounded":
+    if difference is None and kind == "bounded":
         return _beyond_bound(model.unlearning_report_.guarantee.bound, ours, theirs)
     return difference
+
+
+def kind_claimed(model: Any) -> str:
+    """Return the kind that a model promises: its tags', or a weaker one that its report owns up to.
+
+    A promise of floats may be out of reach for some data; the report of the request then says so.
+    """
+    tags: Any = get_unlearning_tags(model)
+    report = getattr(model, "unlearning_report_", None)
+    if tags.kind == "numerical" and report is not None:
+        return report.guarantee.kind
+    return tags.kind
+
+
+def differ_in_outputs(model: Any, retrained: Any, X: Any, *, rtol: float) -> Difference | None:
+    """Find an output for which an unlearned model differs from the retrained one.
+
+    Parameters
+    ----------
+    model, retrained : estimator
+        Fitted, of one class.
+
+    X : array-like of shape (n_samples, n_features)
+        Rows to predict or transform.
+
+    rtol : float
+        As for :func:`~skunlearn.utils._difference.differ`. Where it is not zero, outputs may also
+        differ by what the rounding of X can change in them, up to a factor of `OUTPUT_FACTOR`.
+
+    Returns
+    -------
+    difference : Difference or None
+        The first one found.
+    """
+    ours, theirs = outputs_of(model, X), outputs_of(retrained, X)
+    difference = differ(ours, theirs, rtol=rtol)
+    if difference is None or rtol == 0.0:
+        return difference
+    moved = outputs_of(retrained, _rounded_otherwise(X))
+    for name in ours:
+        slack = OUTPUT_FACTOR * _gap(moved[name], theirs[name])
+        difference = differ(ours[name], theirs[name], rtol=rtol + slack, where=name)
+        if difference is not None:
+            return difference
+    return None
+
+
+def _rounded_otherwise(X: Any) -> Any:
+    """Move the entries of a table by about one rounding, this way and that; zeros stay zero."""
+    if sparse.issparse(X):
+        X = X.copy()
+        X.data = _rounded_otherwise(X.data)
+        return X
+    if not isinstance(X, np.ndarray) or X.dtype.kind not in "fiu":
+        return X
+    X = X if X.dtype.kind == "f" else X.astype(np.float64)
+    signs = 1.0 - 2.0 * (np.indices(X.shape).sum(axis=0) % 2)
+    return X * (1.0 + signs * np.finfo(X.dtype).eps).astype(X.dtype)
+
+
+def _gap(a: Any, b: Any) -> float:
+    """Return the largest difference of two outputs of floats in units of the largest entry."""
+    if isinstance(a, list):
+        return max((_gap(*pair) for pair in zip(a, b, strict=True)), default=0.0)
+    a, b = (np.asarray(each.toarray() if sparse.issparse(each) else each) for each in (a, b))
+    if a.dtype.kind != "f" or a.shape != b.shape:
+        return 0.0
+    finite = np.isfinite(a) & np.isfinite(b)
+    scale = np.abs(b[finite]).max(initial=0.0)
+    return float(np.abs(a[finite] - b[finite]).max(initial=0.0) / scale) if scale else 0.0
 
 
 def _tolerance(tags: UnlearningTags) -> float:

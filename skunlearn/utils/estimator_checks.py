@@ -16,6 +16,7 @@ from skunlearn.utils._checks.atomicity import atomicity_checks
 from skunlearn.utils._checks.certified import certified_checks
 from skunlearn.utils._checks.errors import error_checks
 from skunlearn.utils._checks.history import history_checks
+from skunlearn.utils._checks.hostile import hostile_checks
 from skunlearn.utils._checks.hygiene import hygiene_checks
 from skunlearn.utils._checks.inputs import input_checks
 from skunlearn.utils._checks.law import law_checks
@@ -37,6 +38,7 @@ def _checks_for(estimator: Any) -> list[Check]:
         law_checks,
         certified_checks,
         input_checks,
+        hostile_checks,
         hygiene_checks,
         history_checks,
         atomicity_checks,
@@ -70,7 +72,8 @@ def check_unlearning_estimator(
     """Check that an estimator keeps the contract of `unlearn`.
 
     The checks cover the law (unlearning gives what retraining gives, in the sense that the
-    estimator's tags name, however rows and ids come in), hygiene (nothing of a removed row stays in
+    estimator's tags name, however rows and ids come in, at the limits of floats and integers too,
+    where a fit may refuse but not go wrong silently), hygiene (nothing of a removed row stays in
     buffers, pickles or files, and a pickle is that of a retrained model), atomicity, the errors
     that bad requests raise, copies and pickles, and reports. They come on top of
     :func:`sklearn.utils.estimator_checks.check_estimator`.

@@ -207,3 +207,16 @@ def test_spectra(global_random_seed):
     assert smallest_gap(np.array([4.0, 2.0, 1.0]), 1) == 0.5
     assert smallest_gap(np.array([4.0]), 1) == 1.0
     assert smallest_gap(np.zeros(2), 2) == 0.0
+
+
+@pytest.mark.parametrize("n_components", [None, 1, 0.5])
+def test_rows_that_are_all_alike_explain_nothing(n_components):
+    X = np.full((8, 3), 0.7)
+    X[5:] = np.arange(9.0).reshape(3, 3)
+    model = PCA(n_components).fit(X).unlearn([5, 6, 7])
+    retrained = PCA(n_components).fit(X[:5])
+    for each in (model, retrained):
+        np.testing.assert_allclose(each.explained_variance_, 0.0, atol=1e-30)
+        assert np.isfinite(each.explained_variance_ratio_).all()
+        np.testing.assert_allclose(each.transform(X[:5]), 0.0, atol=1e-15)
+    assert retrained.explained_variance_ratio_.tolist() == [0.0] * retrained.n_components_

@@ -188,3 +188,11 @@ def test_threads_see_the_old_or_the_new_model():
         reader.join()
     assert len(seen) > 2
     assert set(seen) <= allowed
+
+
+@pytest.mark.parametrize("model", [SISAClassifier(n_shards=2), SISARegressor(n_shards=2)])
+def test_negative_weights_are_refused(model):
+    X, y, weight = np.arange(12.0)[:, None], np.arange(12) % 2, np.ones(12)
+    weight[3] = -1.0
+    with pytest.raises(ValueError, match="Negative values"):
+        model.fit(X, y, weight)

@@ -327,3 +327,20 @@ def test_columns_of_zeros(mechanism):
     model = CertifiedLogisticRegression(mechanism=mechanism).fit(X, y).unlearn([0, 1, 3])
     assert np.isfinite(model.coef_).all()
     assert model.n_releases_ == 1
+
+
+def test_light_rows_are_certified_once_heavy_ones_are_gone_if_a_fit_certifies_them():
+    n_certified = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X, weight = rng.normal(size=(40, 3)), np.where(np.arange(40) < 8, 1e6, 1e-30)
+        y = (X[:, 0] + 1.0 + rng.normal(size=40) > 0).astype(int)
+        y[:2] = 0, 1
+        model = CertifiedLogisticRegression(random_state=0).fit(X, y, weight)
+        try:
+            CertifiedLogisticRegression(random_state=0).fit(X[8:], y[8:], weight[8:])
+        except ValueError:
+            continue
+        assert model.unlearn(range(8)).budget_spent_ < 1e-9
+        n_certified += 1
+    assert n_certified > 3

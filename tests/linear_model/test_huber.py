@@ -224,6 +224,21 @@ def test_fit_that_is_not_given_enough_steps_says_so():
 
 
 @pytest.mark.fast
+def test_a_request_that_does_not_get_there_claims_nothing(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    far = X + np.array([0.0, 1.7e9, 0.0])
+    with pytest.warns(ConvergenceWarning, match="scale the columns"):
+        model = HuberRegressor().fit(far, y)
+    with pytest.warns(ConvergenceWarning, match="scale the columns"):
+        model.unlearn([3, 4])
+    guarantee = model.unlearning_report_.guarantee
+    assert guarantee.error > guarantee.tolerance
+    assert guarantee.kind == "none"
+    model = HuberRegressor().fit(X, y).unlearn([3, 4])
+    assert model.unlearning_report_.guarantee.kind == "numerical"
+
+
 @pytest.mark.parametrize("epsilon", [1.0, 1.35, 5.0])
 def test_best_scale(epsilon, global_random_seed):
     rng = np.random.default_rng(global_random_seed)

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 
 MODELS = [MultinomialNB, BernoulliNB, ComplementNB]
@@ -41,7 +42,7 @@ def test_law(Model, data):
     y = data.draw(arrays(np.int64, n_samples, elements=st.integers(0, 3)))
     ids = data.draw(arrays(np.int64, n_samples, elements=st.integers(0, 12)))
     weight = data.draw(
-        st.none() | arrays(np.float64, n_samples, elements=st.floats(1e-30, 2.0**19))
+        st.none() | arrays(np.float64, n_samples, elements=st.floats(2.0**-40, 2.0**19))
     )
     order = data.draw(st.permutations(np.unique(ids).tolist()))
     requests, stop = [], data.draw(st.integers(1, len(order))) - 1
@@ -235,3 +236,20 @@ def test_complement_with_norm_and_with_one_class(global_random_seed):
             np.testing.assert_allclose(
                 ours.predict_joint_log_proba(X), namesake.predict_joint_log_proba(X), rtol=1e-12
             )
+
+
+@every
+def test_weights_too_small_to_be_added_up_are_refused(Model):
+    X, y, _ = documents(5)
+    light = np.where(y == 1, 1e-13, 1.0)
+    with pytest.raises(ValueError, match="Rescale sample_weight"):
+        Model().fit(X, y, light)
+    heavy = np.flatnonzero(y == 1)[0]
+    light[heavy] = 1.0
+    model = Model().fit(X, y, light)
+    with pytest.raises(NotUnlearnableError, match="Rescale sample_weight"):
+        model.unlearn(heavy)
+    others = np.delete(np.arange(len(y)), heavy)
+    scaled = Model().fit(X, y, 1e6 * light).unlearn(heavy)
+    assert_bitwise(scaled, Model().fit(X[others], y[others], 1e6 * light[others]))
+    np.testing.assert_allclose(scaled.class_count_[1], 1e-7 * (np.sum(y == 1) - 1), rtol=1e-12)

@@ -467,6 +467,98 @@ class NeedsTwoClasses(Toy):
         return super().fit(X, y, sample_ids=sample_ids)
 
 
+class WrapsIntegers(Toy):
+    """Negates integers to find the smallest of those that remain."""
+
+    def fit(self, X, y, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self._dtype = np.asarray(X).dtype
+        self.lows_ = self._samples.X.min(axis=0)
+        return self
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        kept = self._samples.X[self._samples.slots_without(rows)]
+        if self._dtype.kind == "i":
+            kept = kept.astype(self._dtype)
+        removal.attributes["lows_"] = -(-kept).max(axis=0).astype(float)
+        return removal
+
+
+class SquaresFarFromZero(Toy):
+    """Centres columns before it squares them, but not when rows go, and claims the same."""
+
+    _unlearning_tags = UnlearningTags("numerical", tolerance=1e-9)
+
+    def fit(self, X, y, *, sample_ids=None):
+        super().fit(X, y, sample_ids=sample_ids)
+        self.variances_ = self._samples.X.var(axis=0)
+        return self
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        X = self._samples.X[self._samples.slots_without(rows)]
+        removal.attributes["variances_"] = (X**2).mean(axis=0) - X.mean(axis=0) ** 2
+        return removal
+
+
+class OwnsUp(SquaresFarFromZero):
+    """Says so where it cannot keep what it claims: breaks nothing."""
+
+    _claims = "none"
+
+    def _unlearn(self, rows):
+        removal = super()._unlearn(rows)
+        X = self._samples.X
+        error = float(np.finfo(X.dtype).eps) * float(np.abs(X).max()) ** 2
+        if error <= 1e-9:
+            return removal
+        return removal._replace(guarantee=Guarantee(self._claims, "state", 1e-9, error))
+
+
+class OwnsUpInANumberOnly(OwnsUp):
+    """States an error beyond the tolerance as if it were within."""
+
+    _claims = "numerical"
+
+
+class DividesByZero(Toy):
+    """Divides by how many rows a class has, less one."""
+
+    def _model(self, rows):
+        model = super()._model(rows)
+        y = self._samples.take(rows)[1]
+        with np.errstate(invalid="ignore"):
+            spread = [np.ptp(y[y == c]) / np.float64((y == c).sum() - 1) for c in model["classes_"]]
+        return model | {"spread_": np.array(spread)}
+
+
+class DiesOfOverflow(Toy):
+    """Raises another error when rows go than fit does, which raises none."""
+
+    def _unlearn(self, rows):
+        math.pow(float(np.abs(self._samples.X).max()), 3.0)
+        return super()._unlearn(rows)
+
+
+class FindsNothing(Toy):
+    """Looks for a column that varies and trips over there being none."""
+
+    def _model(self, rows):
+        X = self._samples.take(rows)[0]
+        varying = np.flatnonzero(np.ptp(X, axis=0))
+        return super()._model(rows) | {"first_": int(varying[0])}
+
+
+class NeedsWeights(Toy):
+    """Refuses rows without weight at fit, but not after forgetting the others."""
+
+    def fit(self, X, y, sample_weight=None, *, sample_ids=None):
+        if sample_weight is not None and not np.any(sample_weight):
+            raise ValueError("a weight above zero is needed")
+        return super().fit(X, y, sample_ids=sample_ids)
+
+
 class Noisy(Toy):
     """Publishes its means with Gaussian noise, anew with each request."""
 

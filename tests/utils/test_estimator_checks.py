@@ -86,6 +86,25 @@ DEFECTS = {
     "HidesTooLittle": ("check_certified_releases", "an epsilon of at least .*; 1 is claimed"),
     "KeepsStaleWords": ("check_law_any_order_and_split", "`words_`"),
     "KeepsTheWord": ("check_nothing_stays_behind", "its word 'only.* in attribute `_dropped`"),
+    "WrapsIntegers": ("check_hostile_data_dtypes", "dtype i1, to its ends.*`lows_`"),
+    "SquaresFarFromZero": (
+        "check_hostile_data_offsets",
+        "a column of timestamps.*`variances_`.*tolerance is 1e-09",
+    ),
+    "OwnsUpInANumberOnly": (
+        "check_hostile_data_offsets",
+        "kind 'numerical' and an error of .*, above the tolerance 1e-09",
+    ),
+    "DividesByZero": ("check_hostile_data_targets", "one row remains.*`spread_` has .*not finite"),
+    "DiesOfOverflow": (
+        "check_hostile_data_scales",
+        "fit takes the remaining rows .huge entries.*unlearn raised OverflowError",
+    ),
+    "FindsNothing": ("check_hostile_data_columns", "refuse by a ValueError; it raised IndexError"),
+    "NeedsWeights": (
+        "check_hostile_data_weights",
+        "a weight above zero.*must raise NotUnlearnableError; nothing was raised",
+    ),
     "PurgesItsModel": ("check_purge_changes_no_output", "purge changed `weights_`"),
 }
 
@@ -99,6 +118,7 @@ def checks_of(estimator):
     "estimator",
     [
         *(_broken.Toy(), _broken.Noisy(), _broken.TextToy(), _broken.KeepsItsAccount()),
+        _broken.OwnsUp(),
         *(StandardScaler(), LabelEncoder()),
     ],
     ids=repr,
@@ -125,7 +145,7 @@ def test_every_broken_toy_is_tested():
         for name, value in vars(_broken).items()
         if isinstance(value, type) and issubclass(value, (_broken.Toy, _broken.TextToy))
     }
-    assert toys == set(DEFECTS) | {"Toy", "Noisy", "TextToy", "KeepsItsAccount"}
+    assert toys == set(DEFECTS) | {"Toy", "Noisy", "TextToy", "KeepsItsAccount", "OwnsUp"}
     assert all((getattr(_broken, toy).__doc__ or "").strip() for toy in toys)
 
 

@@ -148,7 +148,8 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
                 f"{type(base).__name__}.fit takes no sample_weight, so {type(self).__name__} over "
                 "it takes none either."
             )
-        return np.array(check_sample_weight(sample_weight, X), copy=True)
+        # With negative ones a tree may divide by zero, and a mean of votes be no probability.
+        return np.array(check_sample_weight(sample_weight, X, ensure_non_negative=True), copy=True)
 
     def _fit_shards(
         self,

@@ -46,7 +46,7 @@ def assert_law_of_each(
         retrained = fitted(estimator, rows.without(gone[0]))
     except ValueError as refusal:
         for way, requests in split.items():
-            _assert_refused(name, fitted(estimator, rows), requests, way, refusal)
+            assert_refused(name, fitted(estimator, rows), requests, way, refusal)
         return
     model = fitted(estimator, rows)
     copies = [copy.deepcopy(model) for _ in range(len(split) - 1)]
@@ -70,7 +70,7 @@ def _assert_forgets(
     assert_like_retrained(name, model, retrained, X, circumstance)
 
 
-def _assert_refused(
+def assert_refused(
     name: str, model: Any, requests: list[list[Any]], circumstance: str, refusal: ValueError
 ) -> None:
     before = copy.deepcopy(public_attributes(model))
