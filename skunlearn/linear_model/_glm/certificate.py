@@ -145,7 +145,6 @@ def certify(
     if extent is not None:
         found = precision(problem, state, factor, sums, log_change)
         error, noise, reach = (min(a, b) for a, b in zip(found, (error, noise, reach), strict=True))
-        rounding = min(rounding, norm(_gradient_errors(problem, state, sums, log_change)))
     if not error < 0.5:
         return Certificate(np.inf, np.inf, gradient, rounding, not sharply)
     size = math.sqrt(max(float(gradient @ factor.inverse @ gradient), 0.0))
@@ -186,18 +185,12 @@ def precision(
     assert extent is not None
     size = np.abs(factor.inverse)
     hessian_errors = hessian_rounding(problem, extent, state)
-    gradient_errors = _gradient_errors(problem, state, sums, log_change)
+    gradient_errors, predictor_noise = gradient_rounding(problem, extent, sums, state.theta)
     error = float(hessian_errors @ size @ hessian_errors)
     noise = math.sqrt(float(gradient_errors @ size @ gradient_errors))
+    # From the norm of H there to that of the factor.
+    noise += predictor_noise * math.exp(0.5 * min(log_change, 300.0)) * 1.5
     return error, noise, extent.dual_norm(size)
-
-
-def _gradient_errors(
-    problem: Problem, state: State, sums: GradientSums, log_change: float
-) -> np.ndarray:
-    assert state.extent is not None
-    diagonal = state.peak * math.exp(min(log_change, 300.0))
-    return gradient_rounding(problem, state.extent, sums, state.theta, diagonal)
 
 
 def largest_norm(problem: Problem) -> float:

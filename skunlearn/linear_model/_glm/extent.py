@@ -15,8 +15,9 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._array_api import namespace, to_host
-from skunlearn._linalg.precision import EPS
+from skunlearn._linalg.precision import EPS, heights_of, width_of
 from skunlearn._samples.device_table import DeviceTable
+from skunlearn.linear_model._glm.centred_table import CentredTable
 from skunlearn.linear_model._glm.losses import GradientSums, blocks, n_terms
 
 
@@ -31,10 +32,18 @@ class Extent:
 
     squares : ndarray of shape (n_each,)
         Sums over rows of ``w x^2``, with the weights of rows alone.
+
+    width : int
+        Products that make a predictor.
+
+    heights : ndarray of shape (n_each,)
+        Products that make a column's part of a gradient.
     """
 
     largest: np.ndarray
     squares: np.ndarray
+    width: int
+    heights: np.ndarray
 
     def reach(self, direction: np.ndarray) -> float:
         """Bound the predictors of any row, in the Euclidean norm where there are several."""
@@ -63,9 +72,12 @@ def extent_of(problem: Any) -> Extent:
         high, sums = _measured(X, span, weights[span])
         np.maximum(largest, high, out=largest)
         squares += sums
+    table = X.table if isinstance(X, CentredTable) else X
+    width, heights = width_of(table), heights_of(table)
     if problem.loss.fit_intercept:
         largest, squares = np.append(largest, 1.0), np.append(squares, weights.sum())
-    return Extent(largest, squares)
+        heights = np.append(heights, X.shape[0])
+    return Extent(largest, squares, width, heights)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -89,13 +101,13 @@ def _measured(X: Any, span: slice, w: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def gradient_rounding(
-    problem: Any, extent: Extent, sums: GradientSums, theta: np.ndarray, diagonal: np.ndarray
-) -> np.ndarray:
+    problem: Any, extent: Extent, sums: GradientSums, theta: np.ndarray
+) -> tuple[np.ndarray, float]:
     """Bound the rounding errors of a gradient.
 
-    They come from the sums within a block and over blocks, from the predictors, and from the
-    evaluation of the derivative; a column's share of a sum over rows is bounded by that sum of
-    squares and the column's own.
+    A column's share of a sum over rows is bounded by that sum of squares and the column's own.
+    What the predictors are off by passes through the curvature of the rows, of which the inverse
+    of H leaves no more than there are predictors.
 
     Parameters
     ----------
@@ -104,22 +116,24 @@ def gradient_rounding(
     sums : GradientSums
         At `theta`.
     theta : ndarray of shape (n_params,)
-    diagonal : ndarray of shape (n_params,)
-        Bounds of the rows' part of the diagonal of H there.
 
     Returns
     -------
     errors : ndarray of shape (n_params,)
+        Of the sums within a block and over blocks, and of derivatives that are not relative.
+    noise : float
+        Of the predictors and the derivatives, in the norm of the inverse of H at `theta`.
     """
     n_outputs = theta.size // extent.largest.size
     squares = np.tile(extent.squares, n_outputs) * (problem.loss.class_weight.max() * 1.01)
-    # Where phi'' is bounded, phi' is so too and its own rounding need not be relative.
+    terms = np.tile(np.minimum(extent.heights, n_terms(problem.X)), n_outputs) + 8
+    errors = terms * np.sqrt(sums.squares * squares) + 4.0 * problem.penalty * np.abs(theta)
     most = problem.loss.pointwise.most_curvature
-    curvature = diagonal if most is None else most * squares
-    predictors = (problem.X.shape[1] + 4) * extent.reach(theta)
-    errors = (n_terms(problem.X) + 8) * np.sqrt(sums.squares * squares)
-    errors += (predictors + n_outputs + 8) * np.sqrt(sums.curvature * curvature)
-    return EPS / 2 * (errors + 4.0 * problem.penalty * np.abs(theta))
+    if most is not None:
+        # Where phi'' is bounded, so is phi', and it is computed to as many digits as its bound.
+        errors += (n_outputs + 8) * np.sqrt(sums.curvature * most * squares)
+    predictors = (extent.width + 4) * extent.reach(theta) + 8
+    return EPS / 2 * errors, EPS / 2 * predictors * math.sqrt(sums.curvature)
 
 
 def hessian_rounding(problem: Any, extent: Extent, state: Any) -> np.ndarray:
@@ -134,8 +148,9 @@ def hessian_rounding(problem: Any, extent: Extent, state: Any) -> np.ndarray:
         The entry of two parameters is off by no more than the product of theirs.
     """
     n_outputs = state.theta.size // extent.largest.size
-    terms = n_terms(problem.X) + state.n_out + 4 * state.theta.size + 16
-    predictors = (problem.X.shape[1] + 4) * extent.reach(state.reference)
+    terms = np.tile(np.minimum(extent.heights, n_terms(problem.X)), n_outputs)
+    terms += state.n_out + 4 * state.theta.size + 16
+    predictors = (extent.width + 4) * extent.reach(state.reference)
     summed = state.peak + problem.penalty
     if problem.null_curvature is not None:
         summed = summed + problem.null_curvature.diagonal()
