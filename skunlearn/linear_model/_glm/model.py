@@ -237,6 +237,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             found = _certify_reevaluated(problem, after)
             return self._certified(problem, *found, counts, n_refitted=1)
         guarantee = self._polished_guarantee(after, claim)
+        if guarantee.kind != "numerical" and claim.stale:
+            after, _, _, claim = polish_and_claim(problem, reevaluated(problem, after))
+            guarantee = self._polished_guarantee(after, claim)
         if guarantee.kind != "numerical" and (
             after.worn or self._centre(problem.X, problem.weights) is not None
         ):
@@ -351,7 +354,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             state = replace(state, theta=theta)
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
-        state = replace(state, radius=longest_row(problem), gram=gram)
+        state = replace(
+            state, radius=longest_row(problem), gram=gram, extent=None, worn=False
+        )
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
@@ -395,19 +400,22 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 def reevaluated(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
     here = state_at(problem, state.theta, state.radius)
-    return replace(here, gram=state.gram, gradient=state.gradient.copy())
+    return replace(
+        here,
+        gram=state.gram,
+        gradient=state.gradient.copy(),
+        extent=state.extent,
+        worn=state.worn,
+    )
 
 
 def leaves_less(extent: Extent | None, samples: Any, rows: np.ndarray) -> bool:
-    """Tell whether rows are a good part of what rows reach, or weigh, in any column."""
+    """Tell whether rows are more than half of what all rows weigh in any column."""
     if extent is None:
         return False
-    part, weights = np.abs(dense(samples.X, rows)), samples.sample_weight[rows]
-    n_features = part.shape[1]
-    sums = np.einsum("i,ij,ij->j", weights, part, part)
-    largest = (part * (weights != 0.0)[:, None]).max(axis=0)
-    less = (2.0 * largest > extent.largest[:n_features]) & (largest > 0.0)
-    return bool((less | (2.0 * sums > extent.squares[:n_features])).any())
+    part = dense(samples.X, rows)
+    sums = np.einsum("i,ij,ij->j", samples.sample_weight[rows], part, part)
+    return bool((2.0 * sums > extent.squares[: sums.size]).any())
 
 
 def _same(left: np.ndarray | None, right: np.ndarray | None) -> bool:

@@ -29,6 +29,10 @@ TARGET = 1e-12
 _WORTH_A_LOOK = 0.01
 
 
+# Relative change of a Hessian from which on another one would bound the distance better.
+_STALE = 0.1
+
+
 @dataclass(frozen=True)
 class Claim:
     """How far from the exact optimum a point can be, rounding included.
@@ -43,11 +47,15 @@ class Claim:
 
     spread : ndarray of shape (n_params,)
         Parameter by parameter.
+
+    stale : bool
+        Whether the Hessian at the point would give a clearly better bound.
     """
 
     bound: float
     size: float
     spread: np.ndarray
+    stale: bool = False
 
 
 def polish(
@@ -203,7 +211,7 @@ def _claim(
     spread = bound * np.sqrt(np.abs(factor.inverse.diagonal()) / (1.0 - error))
     spread[largest == 0.0] = 0.0
     bound *= math.exp(0.5 * min(change, 300.0)) / math.sqrt(1.0 - error)
-    return Claim(bound, size, spread + rounded)
+    return Claim(bound, size, spread + rounded, change > _STALE)
 
 
 def _shortest(problem: Problem, theta: np.ndarray, flat: np.ndarray) -> np.ndarray:

@@ -71,7 +71,11 @@ class Problem:
         """Complete the rows' part of H by the penalty."""
         matrix = hessian.copy()
         matrix.flat[:: self.penalty.size + 1] += self.penalty
-        return matrix if self.null_curvature is None else matrix + self.null_curvature
+        if self.null_curvature is None:
+            return matrix
+        # Nothing has a direction in which parameters lie that no row depends on.
+        used = matrix.diagonal() != 0.0
+        return matrix + self.null_curvature * used * used[:, None]
 
 
 @dataclass
@@ -125,7 +129,7 @@ class State:
         Bounds of the rows by column; None where no request has asked for them.
 
     worn : bool
-        Whether rows have left that reached as far as `extent` and `radius` say.
+        Whether rows have left that were most of `extent` in some column.
     """
 
     theta: np.ndarray
