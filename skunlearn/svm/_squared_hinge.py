@@ -236,7 +236,11 @@ def distances(
     everywhere = np.full(w.size, farthest)
     held = np.where(surely, cost, 0.0)
     if w.size > _DENSE:
-        return everywhere, farthest, _conjugate_gradients(X, held, -gradient, np.zeros(w.size), 1e-6)
+        return (
+            everywhere,
+            farthest,
+            _conjugate_gradients(X, held, -gradient, np.zeros(w.size), 1e-6),
+        )
     matrix = system(X, signs, held)[0]
     factor, failed = lapack.dpotrf(matrix)
     inverse, failed = (factor, failed) if failed else lapack.dpotri(factor)

@@ -22,7 +22,7 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.linear_model._glm.centred_table import Rows, centred, far_origin
+from skunlearn._samples.centred_table import Rows, centred, far_origin
 from skunlearn.linear_model._glm.certificate import (
     Certificate,
     certify,
@@ -354,9 +354,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             state = replace(state, theta=theta)
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
-        state = replace(
-            state, radius=longest_row(problem), gram=gram, extent=None, worn=False
-        )
+        state = replace(state, radius=longest_row(problem), gram=gram, extent=None, worn=False)
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
