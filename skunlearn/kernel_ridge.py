@@ -248,6 +248,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         origin = far_origin(table, np.ones(fitted.shape[0]))
         if origin is None:
             return X, Y
+        if not is_foreign(X):
+            return X - origin, None if Y is None else Y - origin
         return X - beside(origin, X), None if Y is None else Y - beside(origin, Y)
 
     def _kernel_error(self, X: Any, gram: Any, most_weight: float) -> float:
@@ -296,7 +298,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
                 dual[:, chosen], factor = _solve_symmetric(matrix, right[:, chosen])
             error = factor.error
             if error < np.inf:
-                error *= 1.0 + rounding / (EPS * factor.norm)
+                error = 8.0 * EPS + error * (1.0 + rounding / (EPS * factor.norm))
             worst = max(worst, error)
             if invert and error <= TOLERANCE:
                 kind = DeviceInverse if is_foreign(gram) else Inverse

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from skunlearn.exceptions import NotUnlearnableError
+from skunlearn.kernel_ridge import KernelRidge
 from skunlearn.linear_model import (
     GammaRegressor,
     LogisticRegression,
@@ -173,3 +174,85 @@ def test_claims_of_generalised_linear_models_hold(kind, global_random_seed):
             held(*case)
             n_numerical += case[0].unlearning_report_.guarantee.kind == "numerical"
     assert n_numerical
+
+
+def draw_margin(rng):
+    X, score = hostile_rows(rng)
+    y = classes(rng, score, 2 + int(rng.random() < 0.3))
+    weight = weights(rng, len(X))
+    weight[-3:] = np.maximum(weight[-3:], 1e-3)
+    fit_intercept = bool(rng.random() < 0.7)
+    model = LinearSVC(C=10.0 ** rng.integers(-3, 4), fit_intercept=fit_intercept)
+    return model, X, y, weight
+
+
+def held_margin(rng):
+    """Hold the claim of a request to a LinearSVC; return kind and claim over error, or None."""
+    model, X, y, weight = draw_margin(rng)
+    gone = removed(rng, len(X))
+    try:
+        model.fit(X, y, sample_weight=weight).unlearn(gone)
+    except (ValueError, NotUnlearnableError):
+        return None
+    guarantee = model.unlearning_report_.guarantee
+    kept = np.setdiff1d(np.arange(len(X)), gone)
+    X, y, weight = X[kept], y[kept], weight[kept]
+    x = np.hstack([X, np.ones((len(X), 1))]) if model.fit_intercept else X
+    positives = model.classes_[1:] if model.classes_.size == 2 else model.classes_
+    intercepts = np.broadcast_to(model.intercept_, positives.size)
+    worst = 0.0
+    for label, coef, intercept in zip(positives, model.coef_, intercepts, strict=True):
+        w = np.append(coef, intercept) if model.fit_intercept else coef
+        signs = np.where(y == label, 1.0, -1.0)
+        best = exact.squared_hinge(x, signs, model.C * weight, exact.decimals(w))
+        if guarantee.kind == "bounded":
+            if best is not None and np.isfinite(guarantee.bound):
+                gap = exact.decimals(w) - best
+                distance = float(exact.CONTEXT.sqrt(gap @ gap))
+                assert distance <= guarantee.bound * (1.0 + 1e-6), guarantee
+            continue
+        assert best is not None
+        worst = max(
+            worst, exact.relative_gap(coef, best[: X.shape[1]]), exact.relative_gap(w, best)
+        )
+        assert worst <= guarantee.error <= guarantee.tolerance, (worst, guarantee)
+    ratio = None if guarantee.kind == "bounded" else guarantee.error / max(worst, 1e-17)
+    return guarantee.kind, ratio
+
+
+def test_claims_of_the_linear_margin_hold(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    found = [held_margin(rng) for _ in range(int(400 * SCALE) + 4)]
+    assert "numerical" in [one[0] for one in found if one is not None]
+
+
+def held_kernel(rng):
+    """Hold the claim of a request to a KernelRidge; return kind and claim over error."""
+    X, score = hostile_rows(rng)
+    weight = weights(rng, len(X))
+    alpha = 10.0 ** rng.integers(-6, 2)
+    gamma = 2.0 ** -int(rng.integers(0, 5))
+    kernel = str(rng.choice(["linear", "rbf"]))
+    model = KernelRidge(kernel=kernel, alpha=alpha, gamma=gamma).fit(X, score, weight)
+    kept = np.arange(len(X))
+    for gone in (removed(rng, len(X))[:3], kept[-2:]):
+        model.unlearn(np.intersect1d(gone, kept))
+        kept = np.setdiff1d(kept, gone)
+    guarantee = model.unlearning_report_.guarantee
+    of_rows = exact.linear_kernel if kernel == "linear" else exact.rbf_kernel(gamma)
+    best = exact.kernel_ridge(X[kept], score[kept], weight[kept], alpha, of_rows)
+    assert best is not None
+    if guarantee.kind == "bounded":
+        gap = exact.decimals(model.dual_coef_) - best
+        assert float(exact.CONTEXT.sqrt(gap @ gap)) <= guarantee.bound, guarantee
+        return guarantee.kind, None
+    error = exact.relative_gap(model.dual_coef_, best)
+    assert error <= guarantee.error <= guarantee.tolerance, (error, guarantee)
+    return guarantee.kind, guarantee.error / max(error, 1e-17)
+
+
+@pytest.mark.filterwarnings("ignore:The kernel matrix plus alpha is not positive definite")
+def test_claims_of_kernel_ridge_hold(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    found = [held_kernel(rng) for _ in range(int(200 * SCALE) + 4)]
+    assert "numerical" in [kind for kind, _ in found]

@@ -268,7 +268,10 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         if self.fit_intercept:
             intercepts = spread[:, -1]
             if path is not None:
-                intercepts = intercepts + weights_spread @ np.abs(path)
+                rounded = (
+                    (n_features + 1) * EPS * np.abs(theta.reshape(table.shape)[:, :n_features])
+                )
+                intercepts = intercepts + (weights_spread + rounded) @ np.abs(path)
             pairs.append((float(intercepts.max()), max(float(table[:, -1].max()), size)))
         return max([EPS, *(part / whole if whole > 0.0 else part for part, whole in pairs)])
 

@@ -127,12 +127,13 @@ def polish_and_claim(
             decrement = float(np.sqrt(max(gradient @ step, 0.0)))
             anchor, log_change = theta, 0.0
         here = theta
-        theta = _descend(problem, theta, step, gradient, state.radius)
+        length = 1.0 if hessian_change(step) < 0.5 else _length(problem, theta, step, gradient)
+        theta = theta - length * step
         whole = log_change + hessian_change(theta - anchor)
         # A step with a factor that is off by this ratio leaves at most this share of the error,
         # so that a last pass to see it need not be made.
         contraction = math.expm1(min(whole, 50.0))
-        if contraction * error <= target:
+        if length == 1.0 and contraction * error <= target:
             error *= contraction
             ended = here, sums, step, log_change + hessian_change(here - anchor)
             break
@@ -223,12 +224,8 @@ def _shortest(problem: Problem, theta: np.ndarray, flat: np.ndarray) -> np.ndarr
     return theta - flat @ along
 
 
-def _descend(
-    problem: Problem, theta: np.ndarray, step: np.ndarray, gradient: np.ndarray, radius: float
-) -> np.ndarray:
-    """Take a Newton step, shortened where it is so long that it may not descend."""
-    if problem.loss.concordance * radius * float(np.linalg.norm(step)) < 0.5:
-        return theta - step
+def _length(problem: Problem, theta: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> float:
+    """Shorten a Newton step that is so long that it may not descend."""
     slope, here = float(gradient @ step), problem.value(theta)
     length = 1.0
     while length > 1e-10:
@@ -236,4 +233,4 @@ def _descend(
         if there <= here - 1e-4 * length * slope + 1e-12 * abs(here):
             break
         length *= 0.5
-    return theta - length * step
+    return length
