@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.kernel_ridge
-from scipy import linalg
+from scipy import linalg, sparse
 from sklearn.base import BaseEstimator, MultiOutputMixin
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS, pairwise_kernels
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +20,8 @@ from skunlearn._linalg.inverse import Factor, Inverse, Inverses
 from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, kernel_matrix
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.scoring import RegressorMixin
+from skunlearn._samples.centred_table import far_origin
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.tables import drop, native
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
@@ -95,10 +97,12 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
     Notes
     -----
-    The promise is 'numerical' with relative tolerance 1e-8. The error estimate is machine epsilon
-    times the condition number of the matrix over the share of the inverse's diagonal that the
-    removed rows leave; where it would pass the tolerance, as with a tiny `alpha`, the system is
-    solved anew for the remaining rows, as `fit` does. The scope is 'output': `X_fit_`, `dual_coef_`
+    The promise is 'numerical' with relative tolerance 1e-8. The error estimate is the condition
+    number of the matrix, times machine epsilon and the rounding of the kernel, over the share of
+    the inverse's diagonal that the removed rows leave; where it would pass the tolerance, as with a
+    tiny `alpha`, the system is solved anew for the remaining rows, as `fit` does, and where rounding
+    decides about more digits even then, the kind of the request is 'bounded'. The rbf kernel sees
+    rows less an origin amid them where columns are far from zero. The scope is 'output': `X_fit_`, `dual_coef_`
     and predictions forget at once, but the inverse keeps kernel values of up to sqrt(n) removed
     rows until it is next worked out in full or :meth:`purge` is called. It is never part of a copy
     or a pickle. It takes n^2 numbers for each distinct value of `alpha`.
@@ -198,7 +202,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         y = y.astype(np.float64)
         self._penalties(y)
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        self.__dict__.update(self._solve(self._samples.slots(), invert=False))
+        self.__dict__.update(self._solve(self._samples.slots(), invert=False)[0])
         return self
 
     def _penalties(self, y: np.ndarray) -> np.ndarray:
@@ -213,6 +217,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return np.broadcast_to(penalties, (n_targets,))
 
     def _kernel_of(self, X: Any, Y: Any = None) -> Any:
+        X, Y = self._near_zero(X, Y)
         if is_foreign(X):
             parameters = {name: getattr(self, name) for name in ("gamma", "degree", "coef0")}
             values = kernel_matrix(X, Y, self.kernel, **parameters)
@@ -232,11 +237,46 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             raise ValueError(_NOT_FINITE.format(self.kernel))
         return values
 
-    def _solve(self, rows: np.ndarray, *, invert: bool) -> dict[str, Any]:
-        """Solve for the given rows, as retraining does; on request keep the inverse as well."""
+    def _near_zero(self, X: Any, Y: Any) -> tuple[Any, Any]:
+        """Move rows to where differences keep their digits, if the kernel does not see that."""
+        if not isinstance(self.kernel, str) or self.kernel != "rbf" or sparse.issparse(X):
+            return X, Y
+        fitted = X if Y is None else Y
+        if sparse.issparse(fitted):
+            return X, Y
+        table = DeviceTable(fitted) if is_foreign(fitted) else fitted
+        origin = far_origin(table, np.ones(fitted.shape[0]))
+        if origin is None:
+            return X, Y
+        if not is_foreign(X):
+            return X - origin, None if Y is None else Y - origin
+        return X - beside(origin, X), None if Y is None else Y - beside(origin, Y)
+
+    def _kernel_error(self, X: Any, gram: Any, most_weight: float) -> float:
+        """Estimate what the kernel's own rounding adds to the weighted matrix, as a norm."""
+        n_rows, n_features = X.shape
+        diagonal = (
+            to_host(namespace(gram).linalg.diagonal(gram)) if is_foreign(gram) else np.diag(gram)
+        )
+        size = float(np.abs(diagonal).max())
+        if self.kernel in ("rbf", "sigmoid"):
+            gamma = 1.0 / n_features if self.gamma is None else self.gamma
+            X = self._near_zero(X, None)[0]
+            squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else (X * X).sum(axis=1)
+            size += most_weight * gamma * float(to_host(squares).max())
+        elif self.kernel in ("poly", "polynomial"):
+            size *= max(float(self.degree), 1.0)
+        return EPS * float(np.sqrt(n_rows * (n_features + 4.0))) * size
+
+    def _solve(self, rows: np.ndarray, *, invert: bool) -> tuple[dict[str, Any], float]:
+        """Solve for the given rows, as retraining does; on request keep the inverse as well.
+
+        Also estimate the relative error of the solution.
+        """
         X, y, weight = self._samples.take(rows)
         X = native(X)
-        gram = self._kernel_of(X if is_foreign(X) else X.astype(np.float64, copy=False))
+        table = X if is_foreign(X) else X.astype(np.float64, copy=False)
+        gram = self._kernel_of(table)
         root = np.ones(1) if weight is None else np.sqrt(weight)
         if weight is not None:
             gram *= beside(root, gram)
@@ -244,7 +284,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         right = y.reshape(len(y), -1) * root[:, None]
         dual, penalties = np.empty_like(right), self._penalties(y)
         distinct = np.unique(penalties)
-        inverses = Inverses()
+        inverses, worst = Inverses(), 0.0
+        rounding = self._kernel_error(table, gram, float(root.max()) ** 2)
         factor: Factor | DeviceFactor
         for penalty in distinct:
             chosen = penalties == penalty
@@ -255,22 +296,31 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
                 matrix = gram if distinct.size == 1 else gram.copy()
                 matrix.flat[:: len(matrix) + 1] += penalty
                 dual[:, chosen], factor = _solve_symmetric(matrix, right[:, chosen])
-            if invert and factor.error <= TOLERANCE:
+            error = factor.error
+            if error < np.inf:
+                error = 8.0 * EPS + error * (1.0 + rounding / (EPS * factor.norm))
+            worst = max(worst, error)
+            if invert and error <= TOLERANCE:
                 kind = DeviceInverse if is_foreign(gram) else Inverse
-                inverses[float(penalty)] = kind(factor.inverse(), factor.error)
+                inverses[float(penalty)] = kind(factor.inverse(), error)
         dual *= root[:, None]
-        return {
+        attributes = {
             "_inverses": inverses if len(inverses) == distinct.size else Inverses(),
             "X_fit_": X,
             "dual_coef_": self._samples.publish(dual.reshape(y.shape)),
         }
+        return attributes, worst
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         removal = self._downdate(rows)
         if removal is not None:
             return removal
-        attributes = self._solve(self._samples.slots_without(rows), invert=True)
-        guarantee = Guarantee("numerical", "state", TOLERANCE, EPS)
+        attributes, error = self._solve(self._samples.slots_without(rows), invert=True)
+        guarantee = Guarantee("numerical", "state", TOLERANCE, error)
+        if not error <= TOLERANCE:
+            size = float(np.linalg.norm(to_host(attributes["dual_coef_"])))
+            bound = size * error / (1.0 - error) if error < 0.5 else np.inf
+            guarantee = Guarantee("bounded", "state", bound=bound)
         return Removal(attributes, guarantee, n_refitted=1)
 
     def _downdate(self, rows: np.ndarray) -> Removal | None:

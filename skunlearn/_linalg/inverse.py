@@ -33,10 +33,13 @@ class Factor:
 
     error : float
         Machine epsilon times the condition number in the 1-norm; infinite if `failed`.
+
+    norm : float
+        The 1-norm of the matrix.
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
-        norm = lapack.dlange("1", matrix.T)
+        norm = self.norm = float(lapack.dlange("1", matrix.T))
         self._upper, info = lapack.dpotrf(matrix.T, lower=False, overwrite_a=True, clean=False)
         self.failed = info != 0
         self.error = np.inf

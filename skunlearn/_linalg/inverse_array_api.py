@@ -117,12 +117,12 @@ class DeviceFactor:
         """Machine epsilon times the condition number in the 1-norm; infinite if `failed`."""
         if self.failed:
             return np.inf
-        xp = namespace(self._matrix)
-        norms = [
-            float(xp.max(xp.sum(xp.abs(matrix), axis=0)))
-            for matrix in (self._matrix, self.inverse())
-        ]
-        return EPS * norms[0] * norms[1]
+        return EPS * self.norm * _norm(self.inverse())
+
+    @property
+    def norm(self) -> float:
+        """The 1-norm of the matrix."""
+        return _norm(self._matrix)
 
     def inverse(self) -> Any:
         """Return the inverse of the matrix."""
@@ -130,6 +130,11 @@ class DeviceFactor:
             inverse = namespace(self._matrix).linalg.inv(self._matrix)
             self._inverse = 0.5 * (inverse + inverse.T)
         return self._inverse
+
+
+def _norm(matrix: Any) -> float:
+    xp = namespace(matrix)
+    return float(xp.max(xp.sum(xp.abs(matrix), axis=0)))
 
 
 def _is_definite(matrix: Any) -> bool:

@@ -173,6 +173,10 @@ class CertifiedRemoval(LogisticRegression):
     def _as_stored(self, X: Any) -> Any:
         return self._within_norm(super()._as_stored(X))
 
+    def _centre(self, X: Any, weights: np.ndarray) -> np.ndarray | None:
+        # The noise is for parameters as they are where the rows came from.
+        return None
+
     def _problem(self, weights: np.ndarray, tilt: np.ndarray | None = None) -> Problem:
         plain = super()._problem(weights)
         if not self._is_tilted:

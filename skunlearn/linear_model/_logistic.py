@@ -281,7 +281,7 @@ class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
         return self._n_per_class.size == 2 and self.class_weight != "balanced"
 
     def _problem(self, weights: np.ndarray) -> Problem:
-        samples = self._samples
+        samples = self._rows()
         n_classes = self._n_per_class.size
         penalty = self._penalised(0.0 if self.penalty is None else 1.0 / self.C)
         n_each = penalty.size

@@ -20,10 +20,13 @@ from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn.svm._squared_hinge import augmented, minimise
+from skunlearn.svm._squared_hinge import augmented, distances, minimise
 
 # Relative float error above which a solution that was started from the former one is not kept.
 TOLERANCE = 1e-9
+
+# Steps to a minimum that is not known to be exact, by gradients that are.
+_MOST_REFINEMENTS = 3
 
 
 class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
@@ -138,6 +141,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 0, None, closed="left")],
     }
     _unlearning_tags = UnlearningTags("numerical", tolerance=TOLERANCE)
+    _float_residue: ClassVar[tuple[str, ...]] = ("_error",)
 
     def __init__(
         self,
@@ -250,7 +254,9 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         others = own if classes.size == 2 else np.full(y.size, float(self.C))
         return np.stack([own, others]) * (1.0 if weight is None else weight)
 
-    def _solve(self, slots: np.ndarray, starts: np.ndarray | None) -> tuple[dict[str, Any], float]:
+    def _solve(
+        self, slots: np.ndarray, starts: np.ndarray | None
+    ) -> tuple[dict[str, Any], Guarantee]:
         """Solve for the rows in the given slots, from the given points or from zero."""
         X, y, weight = self._samples.take(slots)
         classes = np.unique(y)
@@ -258,21 +264,51 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         own, others = self._costs(y, classes, weight)
         positives = classes[1:] if classes.size == 2 else classes
         weights = np.empty((positives.size, X.shape[1]))
-        error = EPS
+        error, bound = EPS, 0.0
         for position, label in enumerate(positives):
             belongs = y == label
             start = np.zeros(X.shape[1]) if starts is None else starts[position]
-            weights[position], gap = minimise(
-                X, np.where(belongs, 1.0, -1.0), np.where(belongs, own, others), start
-            )
-            error = max(error, gap)
+            problem = X, np.where(belongs, 1.0, -1.0), np.where(belongs, own, others)
+            weights[position], apart, whole = self._settled(problem, minimise(*problem, start)[0])
+            bound = max(bound, whole)
+            error = max(error, self._relative(weights[position], apart))
         intercept: Any = 0.0
         coef = weights
         if self.fit_intercept:
             intercept = self.intercept_scaling * weights[:, -1]
             coef = weights[:, :-1].copy()
-        attributes = {"classes_": classes, "coef_": coef, "intercept_": intercept, "n_iter_": 1}
-        return attributes, error
+        attributes = {
+            "classes_": classes,
+            "coef_": coef,
+            "intercept_": intercept,
+            "n_iter_": 1,
+            "_error": error,
+        }
+        if error <= TOLERANCE:
+            return attributes, self._guarantee(error)
+        return attributes, Guarantee("bounded", "state", bound=bound)
+
+    def _settled(self, problem: Any, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return a minimum and how far it can be from the exact one, by entry and in all."""
+        apart, whole, step = distances(*problem, w)
+        for _ in range(_MOST_REFINEMENTS):
+            if self._relative(w, apart) <= TOLERANCE:
+                break
+            found = distances(*problem, w + step, sharply=True)
+            if not found[1] < 0.5 * whole:
+                break
+            w = w + step
+            apart, whole, step = found
+        return w, apart, whole
+
+    def _relative(self, w: np.ndarray, apart: np.ndarray) -> float:
+        """Return the relative error of weights and of the intercept."""
+        n_features = self.n_features_in_
+        pairs = [(apart[:n_features].max(), np.abs(w[:n_features]).max())]
+        if self.fit_intercept:
+            pairs.append((apart[-1], np.abs(w).max()))
+        errors = (part / whole if whole > 0.0 else part for part, whole in pairs)
+        return float(np.max([EPS, *errors])) + EPS
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
@@ -284,21 +320,27 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             raise NotUnlearnableError("All remaining rows have a sample_weight of zero.")
         if classes.size == self.classes_.size:
             if self.class_weight != "balanced" and self._have_no_loss(rows):
-                return Removal({}, self._guarantee(EPS))
+                return Removal({}, self._guarantee(self._error))
             starts = self.coef_
             if self.fit_intercept:
                 starts = np.column_stack([starts, self.intercept_ / self.intercept_scaling])
-            attributes, error = self._solve(slots, starts)
-            if error <= TOLERANCE:
-                return Removal(attributes, self._guarantee(error))
-        return Removal(self._solve(slots, None)[0], self._guarantee(EPS), n_refitted=1)
+            attributes, guarantee = self._solve(slots, starts)
+            if guarantee.kind == "numerical":
+                return Removal(attributes, guarantee)
+        return Removal(*self._solve(slots, None), n_refitted=1)
 
     def _have_no_loss(self, rows: np.ndarray) -> bool:
+        """Tell whether rows have no loss at the exact minimum either, if that is known."""
+        if not self._error <= TOLERANCE:
+            return False
         X, y, weight = self._samples.take(rows)
         decisions = X @ self.coef_.T + self.intercept_
         positives = self.classes_[1:] if self.classes_.size == 2 else self.classes_
         margins = np.where(y[:, np.newaxis] == positives, decisions, -decisions).min(axis=1)
-        return bool((margins[slice(None) if weight is None else weight > 0.0] > 1.0).all())
+        reach = np.asarray(abs(X).sum(axis=1)).ravel() + np.abs(self.intercept_scaling)
+        size = max(np.abs(self.coef_).max(), np.abs(self.intercept_ / self.intercept_scaling).max())
+        enough = margins > 1.0 + (self._error + EPS * X.shape[1]) * size * reach
+        return bool(enough[slice(None) if weight is None else weight > 0.0].all())
 
     @staticmethod
     def _guarantee(error: float) -> Guarantee:

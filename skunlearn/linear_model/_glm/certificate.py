@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.device_table import DeviceTable
-from skunlearn.linear_model._glm.losses import GradientSums, n_terms
+from skunlearn._samples.centred_table import CentredTable
+from skunlearn.linear_model._glm.extent import Extent, gradient_rounding, hessian_rounding
+from skunlearn.linear_model._glm.losses import GradientSums, blocks, n_terms
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, norm
 
 # Up to here a bound on the change of predictors is as good as its exact value.
@@ -122,28 +125,72 @@ def certify(
     section 2, for the class of losses; the bound follows from integrating the Hessian.
     """
     radius, inverse_norm = state.radius, factor.inverse_norm
+    extent = state.extent if factor.definite else None
     if sharply:
         radius = min(radius, largest_norm(problem))
         if np.isfinite(inverse_norm):
             inverse_norm = float(np.linalg.eigvalsh(factor.inverse)[-1]) * (1.0 + 1e-10)
     direction = state.reference - state.theta
-    near = log_hessian_change(problem, radius, direction) <= _NEAR_BY
+    near = log_hessian_change(problem, radius, direction, extent=extent) <= _NEAR_BY
     # Near by, the norms of the rows bound the change of predictors well enough without a product.
     sums = problem.gradient_sums(state.theta, None if near else direction)
     gradient = sums.gradient
     rounding = gradient_error(problem, sums, state.theta, radius)
+    log_change = log_hessian_change(
+        problem, radius, direction, sums.predictor_change, extent=extent
+    )
+    log_change += log_weight_change(problem, state)
     error = hessian_error(problem, state) * inverse_norm
+    noise, reach = rounding * math.sqrt(inverse_norm), radius * math.sqrt(inverse_norm)
+    if extent is not None:
+        found = precision(problem, state, factor, sums, log_change)
+        error, noise, reach = (min(a, b) for a, b in zip(found, (error, noise, reach), strict=True))
     if not error < 0.5:
         return Certificate(np.inf, np.inf, gradient, rounding, not sharply)
-    inverse_norm /= 1.0 - error
     size = math.sqrt(max(float(gradient @ factor.inverse @ gradient), 0.0))
-    nu = (1.0 + 1e-8) * size / math.sqrt(1.0 - error) + rounding * math.sqrt(inverse_norm)
-    log_change = log_hessian_change(problem, radius, direction, sums.predictor_change)
-    log_change += log_weight_change(problem, state)
-    self_concordance = problem.loss.concordance * radius
-    bound, norm_ratio, ratio = distance(self_concordance, log_change, inverse_norm, nu)
+    nu = ((1.0 + 1e-8) * size + noise) / math.sqrt(1.0 - error)
+    self_concordance = problem.loss.concordance * reach
+    bound, norm_ratio, ratio = distance(self_concordance, log_change, 1.0 / (1.0 - error), nu)
     loose = not sharply and (norm_ratio > 1.1 or ratio > 0.1)
     return Certificate(bound, norm_ratio / math.sqrt(1.0 - error), gradient, rounding, loose)
+
+
+def precision(
+    problem: Problem, state: State, factor: Factor, sums: GradientSums, log_change: float
+) -> tuple[float, float, float]:
+    """Measure by the factor at hand what rounding may have done, column by column.
+
+    Parameters
+    ----------
+    problem : Problem
+    state : State
+        With an extent.
+    factor : Factor
+        Of H at ``state.reference``.
+    sums : GradientSums
+        At ``state.theta``.
+    log_change : float
+        Bound on the logarithm of the change of H between the two.
+
+    Returns
+    -------
+    error : float
+        Relative error of the factor's matrix.
+    noise : float
+        Error of the gradient, in the norm of the inverse.
+    reach : float
+        Largest norm of a row, in the norm of the inverse.
+    """
+    extent = state.extent
+    assert extent is not None
+    size = np.abs(factor.inverse)
+    hessian_errors = hessian_rounding(problem, extent, state)
+    gradient_errors, predictor_noise = gradient_rounding(problem, extent, sums, state.theta)
+    error = float(hessian_errors @ size @ hessian_errors)
+    noise = math.sqrt(float(gradient_errors @ size @ gradient_errors))
+    # From the norm of H there to that of the factor.
+    noise += predictor_noise * math.exp(0.5 * min(log_change, 300.0)) * 1.5
+    return error, noise, extent.dual_norm(size)
 
 
 def largest_norm(problem: Problem) -> float:
@@ -151,20 +198,35 @@ def largest_norm(problem: Problem) -> float:
     X = problem.X
     if isinstance(X, DeviceTable):
         squares = X.squares()
+    elif isinstance(X, CentredTable):
+        squares = np.concatenate([_row_squares(X[span]) for span in blocks(X)])
     else:
-        squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
-    squares = np.asarray(squares, dtype=np.float64).ravel()[problem.weights != 0.0]
+        squares = _row_squares(X)
+    squares = squares[problem.weights != 0.0]
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
+def _row_squares(X: Any) -> np.ndarray:
+    squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
+    return np.asarray(squares, dtype=np.float64).ravel()
+
+
 def log_hessian_change(
-    problem: Problem, radius: float, direction: np.ndarray, predictor_change: float = math.inf
+    problem: Problem,
+    radius: float,
+    direction: np.ndarray,
+    predictor_change: float = math.inf,
+    *,
+    extent: Extent | None = None,
 ) -> float:
     """Bound the logarithm of the change of H where parameters change by `direction`.
 
-    By the norms of the rows, and by the largest change of a predictor where it is known.
+    By the norms of the rows, by their extent, and by the largest change of a predictor, where
+    these are known.
     """
     longest = radius * norm(direction)
+    if extent is not None:
+        longest = min(longest, extent.reach(direction))
     # The computed change has its own rounding, which is relative to `longest`.
     computed = predictor_change * (1.0 + 1e-6) + 1e-10 * longest
     return problem.loss.concordance * min(longest, computed)

@@ -98,7 +98,7 @@ class LogLinkRegressor(RegressorMixin, GLM):
         return self
 
     def _problem(self, weights: np.ndarray) -> Problem:
-        samples = self._samples
+        samples = self._rows()
         penalty = self._penalised(self.alpha * weights.sum())
         pointwise = tweedie_loss(self._power())
         loss = single_loss(samples.X)(pointwise, self.fit_intercept, np.ones(2))

@@ -15,8 +15,8 @@ from scipy import sparse
 
 from skunlearn._kernels.glm import take_out
 from skunlearn._samples.device_table import DeviceTable
-from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import dense, for_kernel, take
+from skunlearn._samples.centred_table import CentredTable
 from skunlearn.linear_model._glm.pointwise_losses import MultinomialLoss, PointwiseLoss
 
 # Most rows of a block, and most bytes: a block that fits the cache is read from memory once.
@@ -46,16 +46,22 @@ class GradientSums:
     predictor_change : float
         Largest change of a row's predictor along the direction that was asked about; its Euclidean
         norm where there are several predictors. Infinite where none was asked about.
+
+    squares : float
+        Sum over rows of ``w phi'^2``.
     """
 
     gradient: np.ndarray
     magnitude: float
     curvature: float
     predictor_change: float = np.inf
+    squares: float = np.inf
 
 
 def block_size(X: Any) -> int:
     """Return how many rows of a table make a block."""
+    if isinstance(X, CentredTable):
+        return block_size(X.table)
     if sparse.issparse(X):
         return BLOCK
     if isinstance(X, DeviceTable):
@@ -69,7 +75,8 @@ def n_terms(X: Any) -> float:
     return size + X.shape[0] / size + 1
 
 
-def _blocks(X: Any) -> list[slice]:
+def blocks(X: Any) -> list[slice]:
+    """Divide rows into blocks to pass over."""
     size = block_size(X)
     return [slice(start, start + size) for start in range(0, X.shape[0], size)]
 
@@ -148,27 +155,33 @@ class SingleLoss:
         bound = self.pointwise.most_curvature
         curvature = 0.0 if bound is None else bound * float(derivatives.sum())
         derivatives = derivatives.copy() if derivatives is weights else derivatives
-        change = np.inf if direction is None else 0.0
+        change, squares = np.inf if direction is None else 0.0, 0.0
         n_features = X.shape[1]
-        for span in _blocks(X):
+        for span in blocks(X):
             part, target, here = X[span], y[span], derivatives[span]
             eta = self.predictors(part, theta)
             if direction is not None:
                 change = max(change, float(np.abs(self._weighing(part, direction, here)).max()))
             if bound is None:
                 curvature += float(here @ self.pointwise.second(eta, target))
-            here *= self.pointwise.first(eta, target)
+            first = self.pointwise.first(eta, target)
+            here *= first
+            squares += float(here @ first)
             gradient[:n_features] += here @ part
         if self.fit_intercept:
             gradient[-1] = derivatives.sum()
         magnitude = float(np.abs(derivatives, out=derivatives).sum())
-        return GradientSums(gradient, magnitude, curvature, change)
+        return GradientSums(gradient, magnitude, curvature, change, squares)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
         w = self.weights_of(y, weights)
+        total = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(w @ self.pointwise.values(self._weighing(X, theta, w), y))
+            for span in blocks(X):
+                eta = self._weighing(X[span], theta, w[span])
+                total += float(w[span] @ self.pointwise.values(eta, y[span]))
+        return total
 
     def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Sum curvatures, shape (n_params, n_params)."""
@@ -187,9 +200,9 @@ class SingleLoss:
 
     def _weighted_gram(self, X: Any, factor: Any, n_params: int) -> np.ndarray:
         total = np.zeros((n_params, n_params))
-        for span in _blocks(X):
-            root = np.sqrt(factor(X[span], span))
+        for span in blocks(X):
             part = X[span]
+            root = np.sqrt(factor(part, span))
             if sparse.issparse(part):
                 part = part.multiply(root[:, None]).tocsr()
                 square = (part.T @ part).toarray()
@@ -207,7 +220,7 @@ class SingleLoss:
 
     def take_out(
         self,
-        samples: SampleStore,
+        samples: Any,
         rows: np.ndarray,
         hessian: np.ndarray,
         gram: np.ndarray | None,
@@ -220,7 +233,7 @@ class SingleLoss:
 
     def take_apart(
         self,
-        samples: SampleStore,
+        samples: Any,
         rows: np.ndarray,
         hessian: np.ndarray,
         gram: np.ndarray | None,
@@ -233,8 +246,6 @@ class SingleLoss:
         `theta`, and then the rows times the root of their curvature.
         """
         X, y, weights = samples.X, samples.y, samples.sample_weight
-        assert y is not None
-        assert weights is not None
         if rows.size > _FEW:
             part = dense(X, rows), y[rows], weights[rows]
             return self._take_many_apart(*part, hessian, gram, theta, reference)
@@ -325,10 +336,10 @@ class SoftmaxLoss:
         With `direction`, also find how much predictors change when it is added to `theta`.
         """
         gradient = np.zeros((self.n_classes, theta.size // self.n_classes))
-        magnitude = curvature = 0.0
+        magnitude = curvature = squares = 0.0
         change = np.inf if direction is None else 0.0
         n_features = X.shape[1]
-        for span in _blocks(X):
+        for span in blocks(X):
             part = X[span]
             derivatives = self.pointwise.mean(self.predictors(part, theta))
             derivatives[np.arange(derivatives.shape[0]), y[span].astype(np.intp)] -= 1.0
@@ -336,25 +347,30 @@ class SoftmaxLoss:
             if direction is not None:
                 changes = np.linalg.norm(self.predictors(part, direction), axis=1)
                 change = max(change, float(np.where(w != 0.0, changes, 0.0).max()))
+            squares += float(w @ np.einsum("ik,ik->i", derivatives, derivatives))
             derivatives *= w[:, None]
             gradient[:, :n_features] += (part.T @ derivatives).T
             if self.fit_intercept:
                 gradient[:, -1] += derivatives.sum(axis=0)
             magnitude += np.abs(derivatives).sum()
             curvature += w.sum()
-        return GradientSums(gradient.ravel(), float(magnitude), float(curvature), change)
+        return GradientSums(gradient.ravel(), float(magnitude), float(curvature), change, squares)
 
     def value(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""
-        eta = self.predictors(X, theta)
-        chosen = eta[np.arange(eta.shape[0]), y.astype(np.intp)]
-        return float(self.weights_of(y, weights) @ self.pointwise.values(eta, chosen))
+        total = 0.0
+        for span in blocks(X):
+            eta = self.predictors(X[span], theta)
+            chosen = eta[np.arange(eta.shape[0]), y[span].astype(np.intp)]
+            w = self.weights_of(y[span], weights[span])
+            total += float(w @ self.pointwise.values(eta, chosen))
+        return total
 
     def hessian(self, X: Any, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Sum curvatures, shape (n_params, n_params)."""
         n_each = theta.size // self.n_classes
         total = np.zeros((self.n_classes, n_each, self.n_classes, n_each))
-        for span in _blocks(X):
+        for span in blocks(X):
             part = X[span]
             mean = self.pointwise.mean(self.predictors(part, theta))
             w = self.weights_of(y[span], weights[span])
@@ -372,7 +388,7 @@ class SoftmaxLoss:
 
     def take_out(
         self,
-        samples: SampleStore,
+        samples: Any,
         rows: np.ndarray,
         hessian: np.ndarray,
         gram: np.ndarray | None,

@@ -55,7 +55,7 @@ class SingleLossOnDevice(_Columns, SingleLoss):
         direction: np.ndarray | None = None,
     ) -> GradientSums:
         """Sum gradients in one pass; rows of weight zero do not count."""
-        gradient, sums = np.zeros(theta.size), np.zeros(3)
+        gradient, sums = np.zeros(theta.size), np.zeros(4)
         change = np.inf if direction is None else 0.0
         targets, factors = self._send(X, y, weights)
         here, there = X.send(theta), None if direction is None else X.send(direction)
@@ -63,17 +63,17 @@ class SingleLossOnDevice(_Columns, SingleLoss):
         for span in X.spans():
             part, target, w = X.block(span), targets[span], factors[span]
             eta = self._weighing(part, here, w)
-            derivatives = w * self.pointwise.first(eta, target)
+            first = self.pointwise.first(eta, target)
+            derivatives = w * first
             curvature = w * (self.pointwise.second(eta, target) if bound is None else bound)
             gradient[: X.shape[1]] += to_host(derivatives @ part)
-            sums += to_host(
-                xp.stack([xp.sum(derivatives), xp.sum(xp.abs(derivatives)), xp.sum(curvature)])
-            )
+            parts = derivatives, xp.abs(derivatives), curvature, derivatives * first
+            sums += to_host(xp.stack([xp.sum(values) for values in parts]))
             if there is not None:
                 change = max(change, float(xp.max(xp.abs(self._weighing(part, there, w)))))
         if self.fit_intercept:
             gradient[-1] = sums[0]
-        return GradientSums(gradient, float(sums[1]), float(sums[2]), change)
+        return GradientSums(gradient, float(sums[1]), float(sums[2]), change, float(sums[3]))
 
     @np.errstate(over="ignore", invalid="ignore")
     def value(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
@@ -140,7 +140,7 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
         direction: np.ndarray | None = None,
     ) -> GradientSums:
         """Sum gradients in one pass; rows of weight zero do not count."""
-        gradient, sums = np.zeros((theta.size // self.n_classes, self.n_classes)), np.zeros(2)
+        gradient, sums = np.zeros((theta.size // self.n_classes, self.n_classes)), np.zeros(3)
         change = np.inf if direction is None else 0.0
         targets, factors = self._send(X, y, weights)
         here, there = (
@@ -152,14 +152,18 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
         for span in X.spans():
             part, w = self._rows(X, span), factors[span]
             chosen = xp.astype(targets[span][:, None] == classes, xp.float64)
-            derivatives = w[:, None] * (self.pointwise.mean(part @ here) - chosen)
+            first = self.pointwise.mean(part @ here) - chosen
+            derivatives = w[:, None] * first
             gradient += to_host(part.T @ derivatives)
-            sums += to_host(xp.stack([xp.sum(xp.abs(derivatives)), xp.sum(w)]))
+            parts = xp.abs(derivatives), w, derivatives * first
+            sums += to_host(xp.stack([xp.sum(values) for values in parts]))
             if there is not None:
                 squares = xp.sum((part @ there) ** 2, axis=1)
                 squares = xp.where(w != 0.0, squares, xp.zeros_like(squares))
                 change = max(change, float(xp.max(squares)) ** 0.5)
-        return GradientSums(gradient.T.ravel(), float(sums[0]), float(sums[1]), change)
+        return GradientSums(
+            gradient.T.ravel(), float(sums[0]), float(sums[1]), change, float(sums[2])
+        )
 
     def value(self, X: DeviceTable, y: np.ndarray, weights: np.ndarray, theta: np.ndarray) -> float:
         """Sum the loss."""

@@ -15,20 +15,22 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
 from skunlearn._linalg.precision import EPS
-from skunlearn._samples.tables import native, take
+from skunlearn._samples.tables import dense, native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
+from skunlearn._samples.centred_table import Rows, centred, far_origin
 from skunlearn.linear_model._glm.certificate import (
     Certificate,
     certify,
     largest_norm,
     log_hessian_change,
 )
-from skunlearn.linear_model._glm.newton import polish
+from skunlearn.linear_model._glm.extent import Extent, extent_of
+from skunlearn.linear_model._glm.newton import Claim, polish, polish_and_claim
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
@@ -56,7 +58,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     removed row weighs nothing, so that passes run over the whole table.
     """
 
-    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_map", "_state")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_map", "_origin", "_state")
 
     max_iter: int
     unlearning: str
@@ -78,6 +80,17 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Tell whether requests have a bound that needs no pass over the rows."""
         return False
 
+    def _centre(self, X: Any, weights: np.ndarray) -> np.ndarray | None:
+        """Choose what is subtracted from rows while they are worked on; None is zero."""
+        return far_origin(X, weights) if self.fit_intercept else None
+
+    def _rows(self) -> Any:
+        """Return rows less the origin, with their targets and weights."""
+        samples = self._samples
+        if self._origin is None:
+            return samples
+        return Rows(centred(samples.X, self._origin), samples.y, self._weights())
+
     def _as_n_iter(self, n_passes: int) -> Any:
         return n_passes
 
@@ -95,6 +108,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
         self._base = self._map = None
+        self._origin = self._centre(self._samples.X, self._weights())
         problem = self._problem(self._weights())
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
@@ -127,7 +141,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         radius = longest_row(problem)
         step = problem.X.shape[0] // max(2000, 30 * theta.size)
         if former is not None and former.size == theta.size and problem.penalty.any():
-            theta = former
+            theta = self._in_input_coordinates(former, self._origin)
         elif step >= _LEAST_STEP and problem.weights[::step].any():
             fewer = replace(
                 problem,
@@ -169,7 +183,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Take a Newton step whose bound needs no pass; None if that is beyond the budget."""
         problem, state = self._problem(self._weights()), self._state
         parts = problem.loss.take_apart(
-            self._samples, rows, state.hessian, state.gram, state.theta, state.reference
+            self._rows(), rows, state.hessian, state.gram, state.theta, state.reference
         )
         found = step_without_pass(problem, state, rows, parts)
         if found is None or not found[1] <= self.bound_budget:
@@ -180,8 +194,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         problem, state = self._problem(self._weights_without(rows)), self._state
         loss = copy(problem.loss)
         loss.class_weight = state.factors
+        samples = self._rows()
         hessian, gram, removed_gradient = loss.take_out(
-            self._samples, rows, state.hessian, state.gram, state.theta, state.reference
+            samples, rows, state.hessian, state.gram, state.theta, state.reference
         )
         reference, peak, n_out = state.reference.copy(), state.peak, state.n_out + rows.size
         factors = state.factors
@@ -208,6 +223,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             penalty=problem.penalty,
             gradient=np.zeros(step.size),
             residual=np.inf,
+            extent=extent_of(problem) if state.extent is None else state.extent,
+            worn=state.worn or leaves_less(state.extent, samples, rows),
         )
         if self.unlearning != "polished":
             found = certify(problem, after, factor)
@@ -215,11 +232,48 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 after, factor, found = _certify_reevaluated(problem, after)
             if found.bound <= self.bound_budget:
                 return self._certified(problem, after, factor, found, counts)
-        after, error, _ = polish(problem, after)
-        if self.unlearning == "polished" and error <= TOLERANCE:
-            guarantee = Guarantee("numerical", "output", TOLERANCE, error)
-            return self._removal(after, counts, guarantee, n_refitted=1)
-        return self._certified(problem, *_certify_reevaluated(problem, after), counts, n_refitted=1)
+        after, _, _, claim = polish_and_claim(problem, after)
+        if self.unlearning != "polished":
+            found = _certify_reevaluated(problem, after)
+            return self._certified(problem, *found, counts, n_refitted=1)
+        guarantee = self._polished_guarantee(after, claim)
+        if guarantee.kind != "numerical" and claim.stale:
+            after, _, _, claim = polish_and_claim(problem, reevaluated(problem, after))
+            guarantee = self._polished_guarantee(after, claim)
+        if guarantee.kind != "numerical" and (
+            after.worn or self._centre(problem.X, problem.weights) is not None
+        ):
+            return self._refit_without(rows)
+        return self._removal(after, counts, guarantee, n_refitted=1)
+
+    def _polished_guarantee(self, state: State, claim: Claim) -> Guarantee:
+        """Return what is known of a polished model; a bound where it is not exact to rounding."""
+        error = self._relative_error(state.theta, claim)
+        if error <= TOLERANCE:
+            return Guarantee("numerical", "output", TOLERANCE, error)
+        return Guarantee("bounded", "output", bound=claim.bound)
+
+    def _relative_error(self, theta: np.ndarray, claim: Claim) -> float:
+        """Bound the error of predictors in the norm of H, of weights and of intercepts."""
+        n_features = self.n_features_in_
+        table = np.abs(self._in_input_coordinates(theta))
+        table = table.reshape(-1, n_features + self.fit_intercept)
+        spread = claim.spread.reshape(table.shape)
+        weights_spread, path = spread[:, :n_features], self._path_of_origin()
+        pairs = [(claim.bound, claim.size)]
+        size = float(table[:, :n_features].max())
+        affine_map = self._input_map
+        scale = 1.0 if affine_map is None else affine_map.scale
+        pairs.append((float((weights_spread * scale).max()), size))
+        if self.fit_intercept:
+            intercepts = spread[:, -1]
+            if path is not None:
+                rounded = (
+                    (n_features + 1) * EPS * np.abs(theta.reshape(table.shape)[:, :n_features])
+                )
+                intercepts = intercepts + (weights_spread + rounded) @ np.abs(path)
+            pairs.append((float(intercepts.max()), max(float(table[:, -1].max()), size)))
+        return max([EPS, *(part / whole if whole > 0.0 else part for part, whole in pairs)])
 
     def _certified(
         self,
@@ -275,9 +329,14 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     def _guarantee_of_fit(self) -> Guarantee:
         static = self._static_guarantee()
+        problem, state = self._problem(self._weights()), self._state
+        if static.kind == "numerical":
+            state = replace(state, extent=extent_of(problem))
+            state, _, _, claim = polish_and_claim(problem, state)
+            self.__dict__.update({"_state": state, **self._attributes(state.theta)})
+            return self._polished_guarantee(state, claim)
         if static.kind != "bounded":
             return static
-        problem, state = self._problem(self._weights()), self._state
         found = certify(problem, state, Factor(problem.full(state.hessian)))
         return Guarantee("bounded", "output", bound=found.bound)
 
@@ -290,10 +349,15 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             view = snapshot(self)
             attributes = {"_samples": self._mapped_samples(affine_map), "_base": None, "_map": None}
             view.__dict__.update(attributes)
-            state = replace(state, theta=self._in_input_coordinates(state.theta))
+        origin = view._centre(view._samples.X, view._weights())
+        if affine_map is not None or not _same(origin, self._origin):
+            theta = self._in_input_coordinates(state.theta, origin)
+            view = snapshot(view)
+            view._origin = attributes["_origin"] = origin
+            state = replace(state, theta=theta)
         problem = view._problem(view._weights())
         gram = None if state.gram is None else view._gram(problem)
-        state = replace(state, radius=longest_row(problem), gram=gram)
+        state = replace(state, radius=longest_row(problem), gram=gram, extent=None, worn=False)
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
 
     def _prediction_bound(self, X: Any) -> np.ndarray:
@@ -311,6 +375,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             rows = np.asarray(rows, dtype=np.float64)
             if affine_map is not None:
                 rows = rows * affine_map.scale + affine_map.shift
+            if self._origin is not None:
+                rows = rows - self._origin
         if self.fit_intercept:
             rows = np.hstack([rows, np.ones((rows.shape[0], 1))])
         sizes = np.sqrt(np.einsum("ij,ij->i", rows @ factor.inverse, rows))
@@ -335,12 +401,32 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 def reevaluated(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
     here = state_at(problem, state.theta, state.radius)
-    return replace(here, gram=state.gram, gradient=state.gradient.copy())
+    return replace(
+        here,
+        gram=state.gram,
+        gradient=state.gradient.copy(),
+        extent=state.extent,
+        worn=state.worn,
+    )
+
+
+def leaves_less(extent: Extent | None, samples: Any, rows: np.ndarray) -> bool:
+    """Tell whether rows are more than half of what all rows weigh in any column."""
+    if extent is None:
+        return False
+    part = dense(samples.X, rows)
+    sums = np.einsum("i,ij,ij->j", samples.sample_weight[rows], part, part)
+    return bool((2.0 * sums > extent.squares[: sums.size]).any())
+
+
+def _same(left: np.ndarray | None, right: np.ndarray | None) -> bool:
+    return left is right or (left is not None and right is not None and np.array_equal(left, right))
 
 
 def _certify_reevaluated(problem: Problem, state: State) -> tuple[State, Factor, Certificate]:
     """Certify with the Hessian evaluated where the model stands."""
-    state = replace(reevaluated(problem, state), radius=longest_row(problem))
+    extent = extent_of(problem)
+    state = replace(reevaluated(problem, state), radius=longest_row(problem), extent=extent)
     factor = Factor(problem.full(state.hessian))
     return state, factor, certify(problem, state, factor, sharply=True)
 

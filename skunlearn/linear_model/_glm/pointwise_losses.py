@@ -187,9 +187,13 @@ class MultinomialLoss:
     ----------
     concordance : float
         ``|D^3 phi[u, v, v]| <= concordance |u| D^2 phi[v, v]``.
+
+    most_curvature : float
+        An upper bound of D^2 phi.
     """
 
     concordance = math.sqrt(2.0)
+    most_curvature = 1.0
 
     @staticmethod
     def mean(eta: Any) -> Any:

@@ -17,6 +17,7 @@ from scipy.linalg import lapack
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 from skunlearn._statistics.column_moments import power_of_two_above
+from skunlearn.linear_model._glm.extent import Extent
 from skunlearn.linear_model._glm.losses import GradientSums
 
 
@@ -70,7 +71,11 @@ class Problem:
         """Complete the rows' part of H by the penalty."""
         matrix = hessian.copy()
         matrix.flat[:: self.penalty.size + 1] += self.penalty
-        return matrix if self.null_curvature is None else matrix + self.null_curvature
+        if self.null_curvature is None:
+            return matrix
+        # Nothing has a direction in which parameters lie that no row depends on.
+        used = matrix.diagonal() != 0.0
+        return matrix + self.null_curvature * used * used[:, None]
 
 
 @dataclass
@@ -119,6 +124,12 @@ class State:
 
     factors : ndarray of shape (n_classes,)
         Weights of classes with which it was evaluated.
+
+    extent : Extent or None
+        Bounds of the rows by column; None where no request has asked for them.
+
+    worn : bool
+        Whether rows have left that were most of `extent` in some column.
     """
 
     theta: np.ndarray
@@ -134,6 +145,8 @@ class State:
     spread: float = np.inf
     n_out: int = 0
     factors: np.ndarray = field(default_factory=lambda: np.ones(1))
+    extent: Extent | None = None
+    worn: bool = False
 
     def wipe(self) -> None:
         """Overwrite the state, when another takes its place."""
@@ -169,16 +182,19 @@ class Factor:
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
+        # A parameter that nothing depends on stays as it is.
+        self.empty = matrix.diagonal() == 0.0
+        if self.empty.any():
+            matrix = matrix + np.diag(self.empty.astype(np.float64))
         self.matrix = matrix
         # The inverse itself, not only the factor: certificates need its norm and its diagonal.
         factor, failed = lapack.dpotrf(matrix.T)
         if not failed:
             inverse, failed = lapack.dpotri(factor, overwrite_c=True)
         self.definite = not failed
+        self.flat = np.empty((len(matrix), 0))
         if failed:
-            values, vectors = linalg.eigh(matrix)
-            kept = values > EPS * values.size * max(values[-1], 0.0)
-            self.inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+            self.inverse, self.flat = _semidefinite(matrix)
         else:
             self.inverse = np.triu(inverse) + np.triu(inverse, 1).T
 
@@ -192,6 +208,16 @@ class Factor:
         """An upper bound of the spectral norm of the inverse; infinite if semidefinite."""
         size = float(np.linalg.norm(self.inverse))
         return size if self.definite and np.isfinite(size) else np.inf
+
+
+def _semidefinite(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a pseudo-inverse, and directions along which the matrix is flat, as columns."""
+    diagonal = np.abs(matrix.diagonal())
+    unit = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    values, vectors = linalg.eigh(matrix * unit * unit[:, None])
+    kept = values > EPS * values.size * max(values[-1], 0.0)
+    vectors *= unit[:, None]
+    return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T, vectors[:, ~kept]
 
 
 def norm(vector: np.ndarray) -> float:

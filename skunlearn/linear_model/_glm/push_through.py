@@ -35,12 +35,14 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
     Rows and parameters stay in the coordinates in which the rows came, until `purge`: `_base` holds
     the transformer's shift and scale as they were then, and `_map` what they are now, seen from
     those coordinates. There a new scale is a new penalty, and a new shift a new intercept.
+    Parameters are those of rows less `_origin`, where columns are far from zero.
     """
 
     fit_intercept: bool
     n_features_in_: int
     _base: np.ndarray | None
     _map: np.ndarray | None
+    _origin: np.ndarray | None
 
     @abstractmethod
     def _problem(self, weights: np.ndarray) -> Problem:
@@ -115,17 +117,29 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         tolerance = 1000 * np.finfo(held.dtype).eps
         return bool(np.allclose(held, base.of(raw), rtol=tolerance, atol=tolerance))
 
-    def _in_input_coordinates(self, theta: np.ndarray) -> np.ndarray:
-        """Express parameters in the coordinates in which rows come now."""
-        affine_map = self._input_map
-        if affine_map is None:
+    def _in_input_coordinates(
+        self, theta: np.ndarray, origin: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Express parameters in the coordinates in which rows come now, less an origin there."""
+        shift, scale = self._path_of_origin(origin), self._input_map
+        if shift is None and scale is None:
             return theta
         table = theta.reshape(-1, self.n_features_in_ + self.fit_intercept).copy()
         weights = table[:, : self.n_features_in_]
-        if self.fit_intercept:
-            table[:, -1] += weights @ affine_map.shift
-        weights *= affine_map.scale
+        if shift is not None and self.fit_intercept:
+            table[:, -1] += weights @ shift
+        if scale is not None:
+            weights *= scale.scale
         return table.ravel()
+
+    def _path_of_origin(self, origin: np.ndarray | None = None) -> np.ndarray | None:
+        """Return the way from this origin to one of input coordinates; None if there is none."""
+        affine_map, path = self._input_map, origin
+        if affine_map is not None:
+            path = affine_map.shift if path is None else affine_map.shift + path * affine_map.scale
+        if self._origin is None:
+            return path
+        return -self._origin if path is None else path - self._origin
 
     def _penalised(self, strength: float) -> np.ndarray:
         """Return the penalty of one predictor's parameters, the intercept's being zero."""
