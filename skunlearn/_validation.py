@@ -82,7 +82,15 @@ def validate_data(
     if is_foreign(y):
         raise _mixture(estimator, "y", y, X)
     checked = sklearn.utils.validation.validate_data(estimator, X, y, reset=reset, **checks)
-    return tuple(map(narrowed, checked)) if isinstance(checked, tuple) else narrowed(checked)
+    return tuple(map(_plain, checked)) if isinstance(checked, tuple) else _plain(checked)
+
+
+def _plain(values: Any) -> Any:
+    """Return validated rows or targets in the byte order of this machine, strings narrowed."""
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        values = values.astype(dtype.newbyteorder("="))
+    return narrowed(values)
 
 
 def check_array(estimator: Any, X: Any, **checks: Any) -> Any:
