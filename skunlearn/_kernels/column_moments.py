@@ -93,7 +93,7 @@ def column_moments(X, weights, rows):
         scatter += part_square
     for j in range(n_features):
         if total[j] != 0.0:
-            scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
+            scatter[j] = max(scatter[j] - shift[j] * (shift[j] / total[j]), 0.0)
             mean[j], low[j] = two_sum(mean[j], shift[j] / total[j])
         peak[j] = power_of_two_above(scatter[j])
     return moments
@@ -138,7 +138,7 @@ def remove_rows(moments, X, weights, rows):
             mean, low = two_sum(mean, low + move)
             scatter = max(scatter - second + move * first, 0.0)
             if weighted:
-                peak = max(peak, power_of_two_above(-move * first * total / kept))
+                peak = max(peak, power_of_two_above(-move * first * (total / kept)))
         else:
             kept, mean, scatter, low = 0.0, 0.0, 0.0, 0.0
         left[0, j] = kept

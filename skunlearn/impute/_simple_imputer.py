@@ -26,7 +26,7 @@ from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Guarantee, Removal
-from skunlearn.impute._modes import Modes, count
+from skunlearn.impute._modes import Modes, NoMode, count
 
 _KINDS = (
     "SimpleImputer does not support data with dtype {}. Please provide either a numeric array (with"
@@ -291,7 +291,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         statistics = np.empty(len(modes), dtype=dtype)
         blank = 0 if self.keep_empty_features else np.nan
         for j, mode in enumerate(modes):
-            statistics[j] = blank if mode is None else mode
+            statistics[j] = blank if mode is NoMode.EMPTY else mode
         return {"_found": modes, "statistics_": statistics}
 
     def _constants(self, empty: np.ndarray) -> dict[str, Any]:
