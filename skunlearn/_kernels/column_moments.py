@@ -136,7 +136,10 @@ def remove_rows(moments, X, weights, rows):
         if kept > 0.0:
             move = -first / kept
             mean, low = two_sum(mean, low + move)
-            scatter = max(scatter - second + move * first, 0.0)
+            scatter = scatter - second + move * first
+            if not abs(scatter) < np.inf:  # a square overflowed: only the rows can tell
+                scatter, peak = 0.0, np.inf
+            scatter = max(scatter, 0.0)
             if weighted:
                 peak = max(peak, power_of_two_above(-move * first * (total / kept)))
         else:

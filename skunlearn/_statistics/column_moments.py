@@ -19,8 +19,12 @@ TOLERANCE = 1e-10
 
 
 def power_of_two_above(values: np.ndarray) -> np.ndarray:
-    """Round positive numbers up so far that they do not give away what made them; others to 0."""
-    return np.where(values > 0.0, np.ldexp(1.0, np.frexp(values)[1]), 0.0)
+    """Round positive numbers up so far that they do not give away what made them; others to 0.
+
+    What overflowed becomes infinite.
+    """
+    rounded = np.where(values > 0.0, np.ldexp(1.0, np.frexp(values)[1]), 0.0)
+    return np.where(np.isfinite(values), rounded, np.inf)
 
 
 def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

@@ -519,7 +519,7 @@ class Machine:
         self._advance(1.0, db, dtheta, dtheta @ self._columns[:size] + db)
 
     def error(self) -> float:
-        """Estimate the relative error of the coefficients."""
+        """Estimate the relative error of the coefficients, or of decision values if larger."""
         margin = self._margin
         gap = np.abs(self._margin_targets() - self.value[margin]).max(initial=0.0)
         blur = self.rounding[margin].max(initial=0.0) / _ROUNDINGS
@@ -528,7 +528,9 @@ class Machine:
         side = margin.size + 1
         gain = float(np.abs(self._inverse[:side, :side]).sum(axis=0).max()) if side > 1 else 1.0
         largest = self._largest()
-        return residual * gain / largest if largest > 0.0 else EPS
+        blurs = self.rounding / np.maximum(np.abs(self.value), self.scale)
+        of_values = float(blurs.max(initial=0.0)) / _ROUNDINGS
+        return max(residual * gain / largest, of_values) if largest > 0.0 else EPS
 
     def _centre_intercept(self) -> None:
         """With no row on the margin, take the middle of the intercepts that are optimal."""

@@ -1,5 +1,6 @@
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm import SVC, SVR
@@ -382,3 +384,17 @@ def test_hard_margin(C, global_random_seed):
         assert_allclose(model.coef_, namesake.coef_, rtol=1e-5)
         assert_allclose(model.intercept_, namesake.intercept_, rtol=1e-5, atol=1e-6)
         assert model.score(X[kept], y[kept]) == 1.0
+
+
+@pytest.mark.fast
+def test_what_is_lost_in_rounding_is_fitted_anew(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    weight = np.where(np.arange(40) % 3, 1.0, 1e10)
+    model = SVC(kernel="linear", max_iter=20_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        anew = clone(model).fit(X[3:], y[3:], weight[3:])
+        model.fit(X, y, weight, sample_ids="row numbers").unlearn([0, 1, 2])
+    assert model.unlearning_report_.n_refitted
+    assert_array_equal(model.coef_, anew.coef_)
