@@ -24,7 +24,7 @@ from skunlearn._statistics.order_statistics import (
 )
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.impute._modes import Modes, NoMode, count
 
@@ -235,6 +235,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         """Compute statistics from rows."""
         if self.strategy == "mean":
             moments = column_moments.from_rows(self._numbers(X), None, np.arange(X.shape[0]))
+            refuse_overflow(self, moments[1])
             return self._means(moments, 0)
         if self.strategy == "median":
             return self._medians(UnsortedColumns(self._numbers(X)))

@@ -85,7 +85,7 @@ class BaseRidge(LeastSquares):
                 coef[target] = X.T @ linalg.solve(kernel, right, assume_a="pos")
             else:
                 left, singular, axes = linalg.svd(X, full_matrices=False)
-                kept = singular > 1e-15
+                kept = singular > (0.0 if penalty else 1e-15 * singular.max(initial=0.0))
                 gain = np.zeros_like(singular)
                 gain[kept] = 1.0 / (singular[kept] + penalty / singular[kept])
                 coef[target] = (gain * (right @ left)) @ axes

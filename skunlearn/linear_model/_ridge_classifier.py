@@ -215,7 +215,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             )
         classes, labels = np.unique(narrowed(samples.y[rows]), return_inverse=True)
         counts = np.bincount(labels)
-        moments = None
+        moments: ClassMoments | None = None
         if rows.size > self.n_features_in_:
             moments = class_moments(samples.X, labels, classes.size, weight, rows)
             joint = self._joined(moments, classes, counts)
@@ -223,6 +223,8 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             if np.isfinite(joint.scatter).all():
                 penalties = self._penalties(len(joint.mean) - samples.X.shape[1])
                 coef, _ = self._solve(joint, affine_map, penalties)
+            else:
+                moments = None
             if coef is not None:
                 return self._classifying(
                     moments, classes, counts, coef, joint.mean, affine_map, None

@@ -19,6 +19,7 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.fit_task import fit_task
+from skunlearn._validation import refuse_overflow
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
@@ -208,6 +209,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             scores, chosen = self._by_folds(samples, moments, rows(), affine_map, alphas), {}
         best = scores.argmax(axis=0)
         score = scores.max(axis=0)
+        refuse_overflow(self, score)
         if self.alpha_per_target and n_targets == 1:
             best, score = best[0], score[0] if self._single else score
         penalty = alphas[best]
