@@ -23,6 +23,9 @@ from skunlearn._samples.strings import narrowed
 
 _ABSENT = "no_validation"
 
+# Products of smaller weights would lose digits where float64 gradually ends.
+_LEAST_TOTAL = 1e-300
+
 # Named here for an error message: to look for them would load the whole package.
 _TAKE_ARRAYS = (
     "ElasticNet",
@@ -82,7 +85,15 @@ def validate_data(
     if is_foreign(y):
         raise _mixture(estimator, "y", y, X)
     checked = sklearn.utils.validation.validate_data(estimator, X, y, reset=reset, **checks)
-    return tuple(map(narrowed, checked)) if isinstance(checked, tuple) else narrowed(checked)
+    return tuple(map(_plain, checked)) if isinstance(checked, tuple) else _plain(checked)
+
+
+def _plain(values: Any) -> Any:
+    """Return validated rows or targets in the byte order of this machine, strings narrowed."""
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, np.dtype) and not dtype.isnative:
+        values = values.astype(dtype.newbyteorder("="))
+    return narrowed(values)
 
 
 def check_array(estimator: Any, X: Any, **checks: Any) -> Any:
@@ -108,6 +119,21 @@ def check_visitors(estimator: Any, X: Any) -> Any:
     return X
 
 
+class NotFinite(ValueError):
+    """What was fitted is no model, since numbers on the way to it overflowed."""
+
+
+def refuse_overflow(estimator: Any, *fitted: Any) -> None:
+    """Raise `NotFinite` unless all fitted numbers are finite."""
+    for values in fitted:
+        if not np.isfinite(values).all():
+            raise NotFinite(
+                f"No {type(estimator).__name__} can be fitted on these rows: values of X, y or "
+                "sample_weight are so large, or so small, that the result is not finite. Scale "
+                "them first."
+            )
+
+
 def check_weights(estimator: Any, sample_weight: Any, X: Any, **checks: Any) -> np.ndarray | None:
     """Validate weights of validated rows X.
 
@@ -129,9 +155,17 @@ def check_weights(estimator: Any, sample_weight: Any, X: Any, **checks: Any) -> 
 
 
 def check_sample_weight(sample_weight: Any, X: Any, **checks: Any) -> np.ndarray:
-    """Validate weights as scikit-learn does, and refuse what looks like ids."""
+    """Validate weights as scikit-learn does, and refuse what looks like ids or cannot be summed."""
     _refuse_ids(sample_weight)
-    return _compat.check_sample_weight(sample_weight, X, **checks)
+    weights = _compat.check_sample_weight(sample_weight, X, **checks)
+    with np.errstate(over="ignore"):
+        total = float(np.abs(weights).sum(dtype=np.float64))
+    if not _LEAST_TOTAL <= total < np.inf and total != 0.0:
+        raise ValueError(
+            f"The sum of sample_weight is {total:.3g} in absolute value, where products with it "
+            f"are not exact. Scale sample_weight to a sum between {_LEAST_TOTAL} and 1e308."
+        )
+    return weights
 
 
 def _refuse_ids(sample_weight: Any) -> None:

@@ -39,7 +39,7 @@ from skunlearn._unlearning.report import (
 from skunlearn._unlearning.step import Step
 from skunlearn._unlearning.tags import UnlearningTags, with_unlearning_tags
 from skunlearn._unlearning.warning import warn_of_row_numbers
-from skunlearn._validation import validate_data
+from skunlearn._validation import NotFinite, validate_data
 from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = [
@@ -268,7 +268,10 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             self._init_callback_context(
                 task_name="unlearn", max_subtasks=self._n_subtasks(rows)
             ).call_on_fit_task_begin(estimator=self)
-        return n_ids, rows, self._unlearn(rows)
+        try:
+            return n_ids, rows, self._unlearn(rows)
+        except NotFinite as error:
+            raise NotUnlearnableError(f"{error} Nothing was changed.") from error
 
     def _report(
         self, started: float, n_ids: int, n_removed: int, n_remaining: int, removal: Removal

@@ -93,7 +93,7 @@ def column_moments(X, weights, rows):
         scatter += part_square
     for j in range(n_features):
         if total[j] != 0.0:
-            scatter[j] = max(scatter[j] - shift[j] * shift[j] / total[j], 0.0)
+            scatter[j] = max(scatter[j] - shift[j] * (shift[j] / total[j]), 0.0)
             mean[j], low[j] = two_sum(mean[j], shift[j] / total[j])
         peak[j] = power_of_two_above(scatter[j])
     return moments
@@ -136,9 +136,12 @@ def remove_rows(moments, X, weights, rows):
         if kept > 0.0:
             move = -first / kept
             mean, low = two_sum(mean, low + move)
-            scatter = max(scatter - second + move * first, 0.0)
+            scatter = scatter - second + move * first
+            if not abs(scatter) < np.inf:  # a square overflowed: only the rows can tell
+                scatter, peak = 0.0, np.inf
+            scatter = max(scatter, 0.0)
             if weighted:
-                peak = max(peak, power_of_two_above(-move * first * total / kept))
+                peak = max(peak, power_of_two_above(-move * first * (total / kept)))
         else:
             kept, mean, scatter, low = 0.0, 0.0, 0.0, 0.0
         left[0, j] = kept

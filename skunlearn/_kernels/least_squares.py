@@ -52,7 +52,7 @@ def remove_rows(weight, mean, low, scatter, X, y, weights, rows, centred):
             gap[j] = (y[row, j - n_features] - mean[j]) - low[j]
         factor = w
         if centred:
-            factor = w * weight / left
+            factor = w * (weight / left)
             share = w / left
             for j in range(n_columns):
                 mean[j], low[j] = two_sum(mean[j], low[j] - gap[j] * share)

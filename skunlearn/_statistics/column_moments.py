@@ -19,8 +19,12 @@ TOLERANCE = 1e-10
 
 
 def power_of_two_above(values: np.ndarray) -> np.ndarray:
-    """Round positive numbers up so far that they do not give away what made them; others to 0."""
-    return np.where(values > 0.0, np.ldexp(1.0, np.frexp(values)[1]), 0.0)
+    """Round positive numbers up so far that they do not give away what made them; others to 0.
+
+    What overflowed becomes infinite.
+    """
+    rounded = np.where(values > 0.0, np.ldexp(1.0, np.frexp(values)[1]), 0.0)
+    return np.where(np.isfinite(values), rounded, np.inf)
 
 
 def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
@@ -49,26 +53,43 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
     part = X[rows]
     w = np.ones(rows.size) if weights is None else weights[rows]
     n_features = X.shape[1]
-    w_entry = np.repeat(w, np.diff(part.indptr))
+    entries = np.diff(part.indptr)
+    w_entry = np.repeat(w, entries)
     values = part.data.astype(np.float64)
     absent = np.isnan(values)
+    values[absent] = 0.0
 
     def per_column(entry: np.ndarray) -> np.ndarray:
         return np.bincount(part.indices, weights=entry, minlength=n_features)
 
-    total = w.sum() - per_column(np.where(absent, w_entry, 0.0))
-    full = np.bincount(part.indices, minlength=n_features) == rows.size
-    rest = np.where(full, 0.0, total - per_column(np.where(absent, 0.0, w_entry)))
-    values[absent] = 0.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(total != 0.0, per_column(w_entry * values) / total, 0.0)
+    total, outside = np.zeros((2, n_features))
+    for piece in _summing_exactly(w):
+        of_entry = np.repeat(piece, entries)
+        total += piece.sum() - per_column(np.where(absent, of_entry, 0.0))
+        outside += piece.sum() - per_column(of_entry)
+    counts = np.bincount(part.indices, minlength=n_features)
+    outside[counts == rows.size] = 0.0
+    total[np.bincount(part.indices[absent], minlength=n_features) == rows.size] = 0.0
+    share = np.divide(1.0, total, out=np.zeros(n_features), where=total != 0.0)
+    mean = per_column(w_entry * values) * share
     gap = np.where(absent, 0.0, values - mean[part.indices])
-    shift = per_column(w_entry * gap) - rest * mean
-    scatter = per_column(w_entry * gap * gap) + rest * mean**2
-    move = np.divide(shift, total, out=np.zeros(n_features), where=total != 0.0)
-    scatter = np.maximum(scatter - shift * move, 0.0)
-    mean, low = two_sum.py_func(mean, move)
+    shift = per_column(w_entry * gap) - outside * mean
+    mean, low = two_sum.py_func(mean, shift * share)
+    gap = np.where(absent, 0.0, (values - mean[part.indices]) - low[part.indices])
+    scatter = per_column(w_entry * gap * gap) + outside * mean**2
     return np.stack([total, mean, scatter, power_of_two_above(scatter), low])
+
+
+def _summing_exactly(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split weights into multiples of one power of two, whose sums are exact, and small rests.
+
+    What sparse columns do not store weighs the difference of two sums, of which rounding would
+    leave something where every row is stored, and so give a constant column a spread.
+    """
+    largest = np.abs(weights).max(initial=0.0)
+    unit = np.ldexp(1.0, int(np.frexp(largest)[1] + np.frexp(weights.size)[1]) - 52)
+    coarse = np.rint(weights / unit) * unit
+    return coarse, weights - coarse
 
 
 def _from_device_rows(X: DeviceTable, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

@@ -108,6 +108,15 @@ def _smallest(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[:N_KEPT].copy(), times[:N_KEPT].copy()
 
 
+def mirrored(values: np.ndarray) -> np.ndarray:
+    """Map values to others of their dtype in the opposite order, and back.
+
+    Of integers that is the bitwise complement: the smallest has no negative, and unsigned ones and
+    booleans have none at all.
+    """
+    return ~values if values.dtype.kind in "iub" else -values
+
+
 def least_of(X: np.ndarray, of: np.ufunc = np.minimum) -> np.ndarray:
     """Return the minimum, or with `np.maximum` the maximum, of each column, NaN passed over.
 

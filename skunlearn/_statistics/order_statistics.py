@@ -213,6 +213,11 @@ class OrderStatistics:
         """Whether the columns are there."""
         return self._values is not None
 
+    @staticmethod
+    def takes(dtype: np.dtype) -> bool:
+        """Tell whether columns of a dtype can be held: no half or extended precision."""
+        return dtype.kind in "iub" or dtype in (np.float32, np.float64)
+
     def build(self, table: Any, *, implicit_zeros: bool = True) -> None:
         """Sort the columns of a table; see :class:`UnsortedColumns` for the arguments."""
         columns, self._zeros, self._n_values = _parts(table, implicit_zeros)

@@ -19,7 +19,7 @@ from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.decomposition._generative_model import GenerativeModelMixin
 from skunlearn.decomposition._minka import dimension_of_largest_evidence
@@ -282,6 +282,7 @@ class PCA(
         n_features = mean.size
         limit = min(n_samples, n_features)
         variance = values / max(1, n_samples - 1)
+        refuse_overflow(self, variance)
         total = variance.sum()
         ratio = np.divide(variance, total, out=np.zeros_like(variance), where=total > 0.0)
         n_components = self._n_chosen(variance, ratio, n_samples, limit)

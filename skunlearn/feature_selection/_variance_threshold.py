@@ -140,7 +140,7 @@ class VarianceThreshold(BaseSelector):
         variances = self._variances(moments)
         if extremes is not None:
             complete = moments[0] == remaining.size  # as in scikit-learn, NaN has no distance
-            span = np.where(complete, extremes[1] - extremes[0], np.inf)
+            span = np.where(complete, extremes[1] - extremes[0], np.nan)
             variances = np.fmin(variances, span)
         else:
             near = np.abs(variances - self.threshold) <= NEAR * self.threshold

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from enum import Enum
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from skunlearn._statistics.cache_edit import CacheEdit
+
+
+class NoMode(Enum):
+    """Stands for the mode of a column without values, where None may be a value itself."""
+
+    EMPTY = "empty"
 
 
 class Modes:
@@ -37,7 +44,7 @@ class Modes:
         Parameters
         ----------
         modes : list
-            The modes now; None for a column without values.
+            The modes now; `NoMode.EMPTY` for a column without values.
         columns : list of ndarray
             What goes from each column.
         zeros : ndarray of shape (n_columns,)
@@ -98,13 +105,13 @@ class NumberCounts:
             self._times[position] += zeros
 
     def __contains__(self, value: Any) -> bool:
-        return value is not None and value in self._values
+        return value is not NoMode.EMPTY and value in self._values
 
     def mode(self, less: NumberCounts | None = None) -> Any:
-        """Return the smallest most frequent value without some; None if there is none."""
+        """Return the smallest most frequent value without some; `NoMode.EMPTY` if there is none."""
         times = self._times if less is None else self._times_without(less)
         if not times.any():
-            return None
+            return NoMode.EMPTY
         return self._values[times.argmax()] + self._values.dtype.type(0)
 
     def _times_without(self, less: NumberCounts) -> np.ndarray:
@@ -145,11 +152,13 @@ class ObjectCounts:
         return value in self._times
 
     def mode(self, less: ObjectCounts | None = None) -> Any:
-        """Return the smallest most frequent value without some; None if there is none."""
+        """Return the smallest most frequent value without some; `NoMode.EMPTY` if there is none."""
         gone: dict[Any, int] = {} if less is None else less._times
         times = {value: n - gone.get(value, 0) for value, n in self._times.items()}
         most = max(times.values(), default=0)
-        return _least([value for value, n in times.items() if n == most]) if most else None
+        if not most:
+            return NoMode.EMPTY
+        return _least([value for value, n in times.items() if n == most])
 
     def subtract(self, less: ObjectCounts) -> None:
         """Take values out; of those that no row has any more nothing is left."""

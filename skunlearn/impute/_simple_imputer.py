@@ -24,9 +24,9 @@ from skunlearn._statistics.order_statistics import (
 )
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal
-from skunlearn.impute._modes import Modes, count
+from skunlearn.impute._modes import Modes, NoMode, count
 
 _KINDS = (
     "SimpleImputer does not support data with dtype {}. Please provide either a numeric array (with"
@@ -235,6 +235,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         """Compute statistics from rows."""
         if self.strategy == "mean":
             moments = column_moments.from_rows(self._numbers(X), None, np.arange(X.shape[0]))
+            refuse_overflow(self, moments[1])
             return self._means(moments, 0)
         if self.strategy == "median":
             return self._medians(UnsortedColumns(self._numbers(X)))
@@ -291,7 +292,7 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         statistics = np.empty(len(modes), dtype=dtype)
         blank = 0 if self.keep_empty_features else np.nan
         for j, mode in enumerate(modes):
-            statistics[j] = blank if mode is None else mode
+            statistics[j] = blank if mode is NoMode.EMPTY else mode
         return {"_found": modes, "statistics_": statistics}
 
     def _constants(self, empty: np.ndarray) -> dict[str, Any]:

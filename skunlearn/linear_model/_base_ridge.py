@@ -6,10 +6,10 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg
 
 from skunlearn._compat import Interval, StrOptions
-from skunlearn.linear_model._least_squares import LeastSquares
+from skunlearn.linear_model._least_squares import LeastSquares, nnls
 
 _DIRECT = ("auto", "svd", "cholesky")
 
@@ -78,16 +78,16 @@ class BaseRidge(LeastSquares):
             if self.positive:
                 padded = np.vstack([X, np.sqrt(penalty) * np.eye(X.shape[1])])
                 right = np.concatenate([right, np.zeros(X.shape[1])])
-                coef[target] = optimize.nnls(padded, right)[0]
+                coef[target] = nnls(padded, right)
             elif X.shape[0] <= X.shape[1] and penalty > 1e-12 * np.einsum("ij,ij", X, X):
                 kernel = X @ X.T
                 kernel.flat[:: kernel.shape[0] + 1] += penalty
                 coef[target] = X.T @ linalg.solve(kernel, right, assume_a="pos")
             else:
                 left, singular, axes = linalg.svd(X, full_matrices=False)
-                kept = singular > 1e-15
+                kept = singular > (0.0 if penalty else 1e-15 * singular.max(initial=0.0))
                 gain = np.zeros_like(singular)
-                gain[kept] = singular[kept] / (singular[kept] ** 2 + penalty)
+                gain[kept] = 1.0 / (singular[kept] + penalty / singular[kept])
                 coef[target] = (gain * (right @ left)) @ axes
         return coef
 

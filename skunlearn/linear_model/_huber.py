@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.linear_model
+from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import check_sample_weight, validate_data
+from skunlearn._validation import check_sample_weight, refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._huber_solver import (
@@ -187,6 +188,10 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
             y_numeric=True,
             order="C",
         )
+        entries = X.data if sparse.issparse(X) else X
+        for part in (entries, y):  # the Hessian holds sums of their squares
+            largest = max(float(part.max(initial=0.0)), -float(part.min(initial=0.0)))
+            refuse_overflow(self, X.shape[0] * largest * largest)
         weight = np.ones(X.shape[0])
         if sample_weight is not None:
             weight = check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)

@@ -43,15 +43,18 @@ class LeastSquares(MomentsModel):
     def _refit(self, samples: SampleStore, rows: np.ndarray, affine_map: Any) -> Removal:
         """Solve anew on the given rows, as retraining does.
 
-        Tables that are not longer than wide have no use for moments.
+        Tables that are not longer than wide have no use for moments, and those of too large values
+        have none that are finite.
         """
         weight = samples.sample_weight
         if weight is not None and not weight[rows].sum() > 0.0:
             raise NotUnlearnableError(
                 "The sum of sample_weight of the remaining rows must be positive."
             )
+        moments = None
         if rows.size > self.n_features_in_:
             moments = JointMoments.from_rows(samples.X, samples.y, weight, rows, self.fit_intercept)
+        if moments is not None and np.isfinite(moments.scatter).all():
             penalties, chosen = self._choose_penalties(samples, moments, lambda: rows, affine_map)
             coef, _ = self._solve(moments, affine_map, penalties)
             if coef is not None:
@@ -192,4 +195,12 @@ def _nonnegative(factor: np.ndarray, scatter: np.ndarray, scale: np.ndarray) -> 
     upper = np.triu(factor)
     right = scatter[len(factor) :, : len(factor)] / scale
     targets = linalg.solve_triangular(upper, right.T, trans="T")
-    return np.stack([optimize.nnls(upper, target)[0] for target in targets.T])
+    return np.stack([nnls(upper, target) for target in targets.T])
+
+
+def nnls(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve non-negative least squares, of which the tolerance takes numbers to be of size 1."""
+    size, target_size = np.abs(matrix).max(initial=0.0), np.abs(right).max(initial=0.0)
+    if not (size > 0.0 and target_size > 0.0):
+        return np.zeros(matrix.shape[1])
+    return optimize.nnls(matrix / size, right / target_size)[0] * (target_size / size)

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import sklearn.linear_model
-from scipy import linalg, optimize, sparse
+from scipy import linalg, sparse
 from sklearn.base import MultiOutputMixin
 
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._unlearning.fit_task import fit_task
-from skunlearn.linear_model._least_squares import LeastSquares
+from skunlearn.linear_model._least_squares import LeastSquares, nnls
 
 
 class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
@@ -151,7 +151,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, LeastSquares):
 
     def _solve_from_rows(self, X: np.ndarray, y: np.ndarray, penalties: list[float]) -> np.ndarray:
         if self.positive:
-            return np.stack([optimize.nnls(X, target)[0] for target in y.T])
+            return np.stack([nnls(X, target) for target in y.T])
         return linalg.lstsq(X, y, cond=self.tol)[0].T
 
     @property

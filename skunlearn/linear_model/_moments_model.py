@@ -14,7 +14,7 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.step import FollowsMap
 from skunlearn._unlearning.step_input import Source
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import check_weights, validate_data
+from skunlearn._validation import check_weights, refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.linear_model._behind_map import find_near
 
@@ -65,7 +65,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             multi_output=True,
             y_numeric=True,
         )
-        weight = check_weights(self, sample_weight, X, **checks)
+        weight = check_weights(self, sample_weight, X, ensure_non_negative=True, **checks)
         if weight is not None and not weight.sum() > 0.0:
             raise ValueError("The sum of sample_weight must be positive.")
         self._single = y.ndim == 1
@@ -100,6 +100,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             intercept = target - coef @ centre
             if self._single:
                 intercept = intercept[0]
+        refuse_overflow(self, intercept if self.fit_intercept else coef)
         if self._samples.X.dtype == np.float32:
             coef = coef.astype(np.float32)
             intercept = intercept.astype(np.float32) if self.fit_intercept else 0.0

@@ -196,7 +196,7 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             )
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        weight = check_weights(self, sample_weight, X)
+        weight = check_weights(self, sample_weight, X, ensure_non_negative=True)
         if weight is not None and not weight.sum() > 0.0:
             raise ValueError("The sum of sample_weight must be positive.")
         self._single = False
@@ -215,13 +215,16 @@ class RidgeClassifier(LinearClassifierMixin, ClassifierMixin, BaseRidge):
             )
         classes, labels = np.unique(narrowed(samples.y[rows]), return_inverse=True)
         counts = np.bincount(labels)
-        moments = None
+        moments: ClassMoments | None = None
         if rows.size > self.n_features_in_:
             moments = class_moments(samples.X, labels, classes.size, weight, rows)
             joint = self._joined(moments, classes, counts)
-            coef, _ = self._solve(
-                joint, affine_map, self._penalties(len(joint.mean) - samples.X.shape[1])
-            )
+            coef = None
+            if np.isfinite(joint.scatter).all():
+                penalties = self._penalties(len(joint.mean) - samples.X.shape[1])
+                coef, _ = self._solve(joint, affine_map, penalties)
+            else:
+                moments = None
             if coef is not None:
                 return self._classifying(
                     moments, classes, counts, coef, joint.mean, affine_map, None

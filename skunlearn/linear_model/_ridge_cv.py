@@ -19,6 +19,7 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.fit_task import fit_task
+from skunlearn._validation import refuse_overflow
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._base_ridge import BaseRidge
@@ -208,6 +209,7 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             scores, chosen = self._by_folds(samples, moments, rows(), affine_map, alphas), {}
         best = scores.argmax(axis=0)
         score = scores.max(axis=0)
+        refuse_overflow(self, score)
         if self.alpha_per_target and n_targets == 1:
             best, score = best[0], score[0] if self._single else score
         penalty = alphas[best]
@@ -233,24 +235,12 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             raise ValueError("Leave-one-out needs two rows or more; there is n_samples=1.")
         X, y, mean = self._centred_rows(samples, rows, affine_map)
         weight = None if samples.sample_weight is None else samples.sample_weight[rows]
-        if moments is None:
-            values, axes = spectrum(X @ X.T)
-            X = axes.T * np.sqrt(values)
+        if moments is None or rows.size - self.fit_intercept <= X.shape[1]:
+            errors = self._errors_of_wide(X, y, weight, alphas)
         else:
             seen, scale = moments_seen(moments, affine_map, X.shape[1])
             values, axes = spectrum(normal_equations(seen.scatter, scale, 0.0)[0])
-            X = X @ axes.T
-        gains = 1.0 / (values[:, None] + alphas)
-        leverage = (X * X) @ gains
-        if self.fit_intercept:
-            total = rows.size if weight is None else weight.sum()
-            leverage += (np.ones(rows.size) if weight is None else weight)[:, None] / total
-        cross = X.T @ y
-        errors = np.empty((rows.size, y.shape[1], alphas.size))
-        for position in range(alphas.size):
-            fitted = X @ (gains[:, [position]] * cross)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                errors[:, :, position] = (y - fitted) / (1.0 - leverage[:, [position]])
+            errors = self._errors_of_long(X @ axes.T, values, y, weight, alphas)
         if self.scoring is None:
             results = errors**2
             scores = -results.mean(axis=0).T
@@ -266,6 +256,51 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             return scores, {}
         kept = results[:, 0] if self._single else results
         return scores, {"cv_results_": np.array(kept, dtype=samples.X.dtype)}
+
+    def _errors_of_long(
+        self,
+        X: np.ndarray,
+        values: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        alphas: np.ndarray,
+    ) -> np.ndarray:
+        """Return leave-one-out errors, where `X` has orthogonal columns with squares `values`."""
+        gains = 1.0 / (values[:, None] + alphas)
+        leverage = (X * X) @ gains
+        if self.fit_intercept:
+            share = np.ones(len(X)) if weight is None else weight
+            leverage += (share / share.sum())[:, None]
+        cross = X.T @ y
+        errors = np.empty((len(X), y.shape[1], alphas.size))
+        for position in range(alphas.size):
+            fitted = X @ (gains[:, [position]] * cross)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                errors[:, :, position] = (y - fitted) / (1.0 - leverage[:, [position]])
+        return errors
+
+    def _errors_of_wide(
+        self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, alphas: np.ndarray
+    ) -> np.ndarray:
+        """Return leave-one-out errors of rows that the model fits but for the penalty.
+
+        Both ``y - fitted`` and ``1 - leverage`` are near to zero then. As products with the inverse
+        of ``XX' + alpha`` they are not, on the orthogonal complement of what the intercept fits.
+        """
+        if self.fit_intercept:
+            reflector = np.ones(len(X)) if weight is None else np.sqrt(weight)
+            reflector[0] += np.linalg.norm(reflector)
+            factor = 2.0 / (reflector @ reflector)
+            X = (X - np.outer(factor * reflector, reflector @ X))[1:]
+        left, singular = np.linalg.svd(X, full_matrices=False)[:2]
+        if self.fit_intercept:
+            left = np.vstack([np.zeros(left.shape[1]), left])
+            left -= np.outer(factor * reflector, reflector @ left)
+        gains = 1.0 / (singular[:, None] ** 2 + alphas)
+        fall = (left * left) @ gains
+        cross = left.T @ y
+        rest = [left @ (gains[:, [position]] * cross) for position in range(alphas.size)]
+        return np.stack(rest, axis=2) / fall[:, None, :]
 
     def _scores(
         self, predictions: np.ndarray, y: np.ndarray, weight: np.ndarray | None

@@ -15,7 +15,7 @@ from skunlearn._kernels.counts import count_entries, count_rows, to_floats
 from skunlearn._statistics.column_moments import UNIT_WEIGHTS
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import NotFinite, validate_data
 from skunlearn.base import Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.naive_bayes._base import BaseNB
@@ -172,6 +172,8 @@ class BaseDiscreteNB(BaseNB):
         self, totals: np.ndarray, counts: np.ndarray, classes: np.ndarray
     ) -> dict[str, Any]:
         feature_count, class_count = to_floats(totals)
+        if self._samples.sample_weight is not None:
+            self._check_counts(feature_count, class_count)
         return {
             "_totals": totals,
             "_counts": counts,
@@ -180,6 +182,16 @@ class BaseDiscreteNB(BaseNB):
             "class_log_prior_": self._class_log_prior(class_count),
             **self._feature_attributes(feature_count, class_count),
         }
+
+    def _check_counts(self, feature_count: np.ndarray, class_count: np.ndarray) -> None:
+        """Refuse counts of weighted rows that have no logarithm."""
+        least = feature_count.min(initial=0.0) + np.min(self._checked_alpha())
+        if least < 0.0 or class_count.min() < 0.0 or not class_count.any():
+            raise NotFinite(
+                f"{type(self).__name__} cannot be fitted on these weights: classes weigh "
+                f"{class_count.tolist()}. No class, and no feature of one, may weigh less than "
+                "zero, and what of a weight is below 2**-80 is dropped."
+            )
 
     def _feature_attributes(
         self, feature_count: np.ndarray, class_count: np.ndarray

@@ -20,7 +20,7 @@ from skunlearn._statistics.column_moments import (
 )
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.naive_bayes._base import BaseNB
@@ -196,6 +196,7 @@ class GaussianNB(BaseNB):
         theta, var, class_count, class_prior, epsilon, error = gaussians_of(
             moments, counts, self.var_smoothing
         )
+        refuse_overflow(self, var)
         if self.priors is not None:
             class_prior = self._checked_priors(classes.size)
         publish = self._samples.publish

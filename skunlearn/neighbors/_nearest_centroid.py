@@ -20,7 +20,7 @@ from skunlearn._samples.strings import narrowed
 from skunlearn._statistics.column_moments import TOLERANCE, UNIT_WEIGHTS, from_rows
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -229,6 +229,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         medians: np.ndarray | None,
     ) -> dict[str, Any]:
         n_rows, mean, scatter = moments[:-1, 0], moments[:-1, 1], moments[:-1, 2]
+        refuse_overflow(self, scatter)
         total = n_rows.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             if medians is None:

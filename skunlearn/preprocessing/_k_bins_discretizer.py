@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from skunlearn._compat import Interval, Options, StrOptions
 from skunlearn._mixins.namesake import InverseMixin, NamesakeTransformer, NamesMixin
 from skunlearn._samples.subsample import NONE_OUTSIDE, subsample, touches
-from skunlearn._statistics.extremes import Extremes, least_of
+from skunlearn._statistics.extremes import Extremes, least_of, mirrored
 from skunlearn._statistics.order_statistics import (
     Columns,
     OrderStatistics,
@@ -239,6 +239,7 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         method = "linear" if self.quantile_method == "warn" else self.quantile_method
         for n in np.unique(wanted).tolist():
             found = quantiles(columns, np.true_divide(np.linspace(0, 100, n + 1), 100), method)
+            found = found.astype(np.float64, copy=False)
             for j in np.flatnonzero(wanted == n).tolist():
                 if low[j] == high[j]:
                     warnings.warn(
@@ -274,7 +275,8 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
         drawn = self._largest != NONE_OUTSIDE
         if drawn and not touches(samples, rows, self._seed, self._largest):
             return Removal({})
-        if drawn or samples.sample_weight is not None or self.strategy == "kmeans":
+        by_namesake = samples.sample_weight is not None or self.strategy == "kmeans"
+        if drawn or by_namesake or not OrderStatistics.takes(X.dtype):
             return Removal(self._recompute(samples.slots_without(rows)), n_refitted=1)
         if self.strategy == "quantile":
             if not self._order.is_built:
@@ -287,15 +289,15 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
             kept = samples.slots_without(rows)
             for j in columns:
                 column = X[kept, j % n_features]
-                yield column if j < n_features else -column
+                yield column if j < n_features else mirrored(column)
 
-        gone = np.concatenate([X[rows], -X[rows]], axis=1)
-        former = np.concatenate([self._ends[0], -self._ends[1]])
+        gone = np.concatenate([X[rows], mirrored(X[rows])], axis=1)
+        former = np.concatenate([self._ends[0], mirrored(self._ends[1])])
         least, edit = self._extremes.without(former, gone, columns_left)
         attributes = {}
         if least is not former:
             ends = np.stack(np.split(least, 2))
-            ends[1] *= -1
+            ends[1] = mirrored(ends[1])
             attributes = {"_ends": ends} | self._by_namesake(ends)
         return Removal(attributes, replacements=self._edit(edit))
 

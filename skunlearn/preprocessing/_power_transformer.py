@@ -18,7 +18,7 @@ from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import validate_data
+from skunlearn._validation import refuse_overflow, validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -176,6 +176,7 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
             transform_in_place(table, lambdas.astype(np.float64), box_cox)
             moments = column_moments.from_rows(table, None, np.arange(rows.size))
             attributes["mean_"], _, attributes["scale_"], _ = scale_of(moments)
+            refuse_overflow(self, moments[2])
         return attributes
 
     def _unlearn(self, rows: np.ndarray) -> Removal:

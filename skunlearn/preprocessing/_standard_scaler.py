@@ -17,7 +17,7 @@ from skunlearn._statistics import column_moments
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
-from skunlearn._validation import check_array, check_weights, validate_data
+from skunlearn._validation import check_array, check_weights, refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
 from skunlearn.exceptions import NotUnlearnableError
 
@@ -150,6 +150,8 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
             raise ValueError(_SPARSE_CENTRING)
         weighs = self.with_mean or self.with_std or sparse.issparse(X)
         weight = check_weights(self, sample_weight, X) if weighs else None
+        if weight is not None and weight.min() < 0.0 and not weight.sum() > 0.0:
+            raise ValueError("The sum of sample_weight must be positive.")
         self._hold_samples(
             X, None, weight, sources=(source, None, sample_weight), sample_ids=sample_ids
         )
@@ -159,6 +161,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
     def _recompute(self, rows: np.ndarray) -> dict[str, Any]:
         samples = self._samples
         moments = column_moments.from_rows(samples.X, samples.sample_weight, rows)
+        refuse_overflow(self, moments[1])
         return self._attributes(moments, n_updates=0)
 
     def _attributes(self, moments: np.ndarray, n_updates: int) -> dict[str, Any]:

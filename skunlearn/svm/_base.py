@@ -212,8 +212,8 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         intercepts = np.ravel(namesake.intercept_).tolist()
         machines = []
         for position, problem in enumerate(self._problems(active, namesake)):
-            machine = self._machine(problem, thetas[position], kernel)
             try:
+                machine = self._machine(problem, thetas[position], kernel)
                 machine.polish()
             except Degenerate:
                 continue

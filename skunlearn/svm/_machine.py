@@ -12,13 +12,22 @@ from skunlearn._linalg.inverse import Factor
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 
-# What optimality conditions may be violated by, relative to the size of the targets.
+# What optimality conditions may be violated by, beyond rounding: decision values relative to the
+# size of the targets, coefficients relative to the largest of them. The bounds of coefficients give
+# no measure, since they may be of any size, infinity included.
 RESIDUAL = 1e-10
+
+# By more, relative to the targets, rounding hides whether a solution is better than libsvm's, which
+# stops at that residual by default.
+_BLURRED = 1e-3
 
 # Below this share of its diagonal a new row of the bordered system counts as dependent on the
 # others; below this distance, relative, a row is both on the margin and at a bound.
 _DEPENDENT = 1e-11
 _TIED = 1e-10
+
+# Roundings that a decision value has, in units of its largest terms.
+_ROUNDINGS = 8.0
 
 _SPARE = 64
 _REFACTOR_AFTER = 50
@@ -53,6 +62,14 @@ class Machine:
     theta : ndarray of shape (n,)
         Coefficients near the optimum; those within rounding of a node are taken to be there.
 
+    Attributes
+    ----------
+    scale : float
+        Size of the targets.
+
+    rounding : ndarray of shape (n,)
+        What decision values may be off by, for which conditions have to allow.
+
     References
     ----------
     .. [1] Cauwenberghs, Poggio: Incremental and decremental support vector machine learning,
@@ -71,13 +88,15 @@ class Machine:
         n = len(theta)
         self._kernel_rows = kernel_rows
         self._nodes = nodes
-        self._width = np.ptp(nodes, axis=1).max(initial=0.0)
+        self._widths = np.diff(nodes, axis=1).max(axis=1)
         self._targets = np.column_stack([np.full(n, np.inf), targets, np.full(n, -np.inf)])
         self.scale = 1.0 + float(np.abs(targets).max(initial=0.0))
         gaps = np.abs(theta[:, None] - nodes)
         nearest = gaps.argmin(axis=1)
-        at_node = gaps.min(axis=1) <= 1e-12 * self._width
-        self.theta = np.where(at_node, nodes[np.arange(n), nearest], theta)
+        node = nodes[np.arange(n), nearest]
+        size = np.where(node != 0.0, np.abs(node), np.abs(theta).max(initial=0.0))
+        at_node = (gaps.min(axis=1) <= 1e-12 * size) | (theta == node)
+        self.theta = np.where(at_node, node, theta)
         self._state = np.where(at_node, 2 * nearest, 2 * (theta[:, None] > nodes).sum(axis=1) - 1)
         self._low, self._high = np.empty(n), np.empty(n)
         self._set_limits(np.flatnonzero(at_node))
@@ -115,8 +134,10 @@ class Machine:
         n = self.theta.size
         capacity = size + _SPARE
         self._columns, inverse = np.zeros((capacity, n)), np.zeros((capacity + 1, capacity + 1))
+        self._peak = 0.0
         if size:
             self._columns[:size] = self._kernel_rows(self._margin)
+            self._peak = float(np.abs(self._columns[:size]).max())
             gram = self._columns[:size, self._margin]
             inverse[: size + 1, : size + 1] = _bordered_inverse(gram)
         self._inverse, self.n_changes = inverse, 0
@@ -124,14 +145,20 @@ class Machine:
     def _refresh(self) -> None:
         """Compute decision values from scratch, so that rounding does not add up."""
         margin = self._margin
-        value = self.theta[margin] @ self._columns[: margin.size]
+        value, size = _sums(self.theta[margin], self._columns[: margin.size])
         held = np.setdiff1d(np.flatnonzero(self.theta), margin, assume_unique=True)
         for start in range(0, held.size, 512):
             block = held[start : start + 512]
-            value += self.theta[block] @ self._kernel_rows(block)
-        if self._margin.size:
-            self.intercept = float(np.mean(self._margin_targets() - value[self._margin]))
+            part, part_size = _sums(self.theta[block], self._kernel_rows(block))
+            value += part
+            size += part_size
+        if margin.size:
+            self.intercept = float(np.mean(self._margin_targets() - value[margin]))
         self.value = value + self.intercept
+        self.rounding = _ROUNDINGS * EPS * size
+        if not np.isfinite(self.value).all():
+            raise Degenerate
+        self._drift = 0.0
         self._n_steps = 0
 
     def _join(self, row: int, state: int) -> None:
@@ -149,6 +176,7 @@ class Machine:
         else:
             inverse[:2, :2] = [[-column[row], 1.0], [1.0, 0.0]]
         self._columns[size] = column
+        self._peak = max(self._peak, float(np.abs(column).max()))
         self._margin = np.append(self._margin, row)
         self._state[row] = state
         self._low[row], self._high[row] = -np.inf, np.inf
@@ -183,7 +211,12 @@ class Machine:
             bound, position, node = self._first_bound(sign * beta[1:])
             piece = state // 2
             room = abs(self._nodes[row, piece + (sign > 0.0)] - self.theta[row])
-            self.theta[self._margin] += min(bound, room) * sign * beta[1:]
+            share = min(bound, room)
+            if not np.isfinite(share):
+                raise Degenerate
+            self.theta[self._margin] += share * sign * beta[1:]
+            self.intercept += share * sign * beta[0]
+            self._drift += share * (abs(pivot) + EPS * float(np.abs(beta).sum()) * self._peak)
             if room <= bound:
                 self._state[row] = 2 * (piece + (sign > 0.0))
                 self.theta[row] = self._nodes[row, piece + (sign > 0.0)]
@@ -229,6 +262,7 @@ class Machine:
     def _settle(self, position: int, node: int) -> None:
         """Put a row of the margin, which has arrived at a node, there."""
         row = self._leave(position)
+        self._drift += abs(float(self._nodes[row, node] - self.theta[row])) * self._peak
         self.theta[row] = self._nodes[row, node]
         self._state[row] = 2 * node
         self._set_limits(row)
@@ -270,6 +304,7 @@ class Machine:
         self.theta[self._margin] += share * dtheta
         self.intercept += share * db
         self.value += share * change
+        self._drift += EPS * share * float(np.abs(dtheta).sum()) * self._peak
         self._n_steps += 1
 
     def forget(self, rows: np.ndarray) -> None:
@@ -307,7 +342,7 @@ class Machine:
             if budget < 0:
                 raise Degenerate
             size = self._margin.size
-            if not size and abs(total) > EPS * self._width:
+            if not size and abs(total) > _ROUNDINGS * EPS * float(np.abs(step).sum()):
                 self._shift_intercept(-total)
                 continue
             if size:
@@ -348,15 +383,19 @@ class Machine:
         Raises
         ------
         Degenerate
-            If the optimum is not unique, or not reached in many steps.
+            If the optimum is not unique, not reached in many steps, or lost in rounding.
         """
         for _ in range(50 + 4 * self._margin.size):
             size = self._margin.size
             if not size:
                 self._centre_intercept()
-                if self.residual() <= RESIDUAL:
+                if not self._is_fresh():
+                    self._refresh()
+                elif self.residual() <= RESIDUAL:
+                    self._check_rounding()
                     return
-                self._join(*self._worst_offender())
+                else:
+                    self._join(*self._worst_offender())
                 continue
             push = self._margin_targets() - self.value[self._margin]
             if size == 1:  # the sum leaves it no room
@@ -370,31 +409,51 @@ class Machine:
                 self._settle(position, node)
                 continue
             row, state = self._worst_offender()
-            if self._violation(row) <= RESIDUAL * self.scale:
-                if self.residual() <= RESIDUAL:
-                    self._settle_ties()
+            if self._excess()[row] > RESIDUAL * self.scale:
+                self._admit(row, state, float(np.sign(state - self._state[row])))
+            elif self.residual() <= RESIDUAL and self._is_fresh():
+                if not self._settle_ties():
+                    self._check_rounding()
                     return
+            else:
                 self._refresh()
                 self._refactor()
-                continue
-            self._admit(row, state, float(np.sign(state - self._state[row])))
         raise Degenerate
 
     def _worst_offender(self) -> tuple[int, int]:
-        above, below = self.value - self._high, self._low - self.value
-        row = int(np.maximum(above, below).argmax())
-        return row, int(self._state[row] + (-1 if above[row] > below[row] else 1))
+        row = int(self._excess().argmax())
+        above = self.value[row] - self._high[row] > self._low[row] - self.value[row]
+        return row, int(self._state[row] + (-1 if above else 1))
 
-    def _violation(self, row: int) -> float:
-        return float(max(self.value[row] - self._high[row], self._low[row] - self.value[row], 0.0))
+    def _excess(self) -> np.ndarray:
+        """Return by how much decision values are outside of their limits, beyond rounding."""
+        return np.maximum(self.value - self._high, self._low - self.value) - self.rounding
+
+    def _is_fresh(self) -> bool:
+        """Tell whether decision values, updated in steps, are what coefficients give."""
+        return self._drift <= 0.5 * RESIDUAL * self.scale
+
+    def _check_rounding(self) -> None:
+        """Raise where rounding hides whether the optimality conditions hold."""
+        doubt = self._excess() + 2.0 * self.rounding
+        doubt[self._margin] = self.rounding[self._margin]
+        if not doubt.max(initial=0.0) <= _BLURRED * self.scale:
+            raise Degenerate
+
+    def _largest(self) -> float:
+        return float(np.abs(self.theta).max(initial=0.0))
 
     def residual(self) -> float:
-        """Return the largest violation of the optimality conditions, relative to the targets."""
+        """Return the largest violation of the optimality conditions, in the units of RESIDUAL."""
         margin = self._margin
-        gap = np.abs(self._margin_targets() - self.value[margin]).max(initial=0.0)
-        outside = np.maximum(self.value - self._high, self._low - self.value).max(initial=0.0)
-        beyond = -self._slacks().min(initial=0.0)
-        return float(max(gap, outside, beyond, abs(self.theta.sum())) / self.scale)
+        gap = np.abs(self._margin_targets() - self.value[margin]) - self.rounding[margin]
+        values = max(gap.max(initial=0.0), self._excess().max(initial=0.0)) / self.scale
+        beyond = max(-self._slacks().min(initial=0.0), self._sum_left())
+        return float(max(values, beyond / self._largest() if beyond > 0.0 else 0.0))
+
+    def _sum_left(self) -> float:
+        """Return how far from zero, beyond rounding, the sum of the coefficients is."""
+        return abs(float(self.theta.sum())) - _ROUNDINGS * EPS * float(np.abs(self.theta).sum())
 
     def touch_up(self) -> float:
         """After a path: correct rounding, and see that the optimum is unique.
@@ -409,7 +468,7 @@ class Machine:
         Degenerate
             If a row is both on the margin and at a bound, or the residual cannot be made small.
         """
-        if self._n_steps > _REFRESH_AFTER:
+        if self._n_steps > _REFRESH_AFTER or not self._is_fresh():
             self._refresh()
         if self.n_changes > max(_REFACTOR_AFTER, self._margin.size):
             self._refactor()
@@ -423,18 +482,26 @@ class Machine:
         else:
             raise Degenerate
         self._settle_ties()
-        slack = np.minimum(self._high - self.value, self.value - self._low)
+        slack = np.minimum(self._high - self.value, self.value - self._low) - self.rounding
         if slack.min() <= _TIED * self.scale or self.residual() > RESIDUAL:
             raise Degenerate
+        self._check_rounding()
         return self.error()
 
-    def _settle_ties(self) -> None:
-        """Take rows off the margin whose coefficients are at a node but for rounding."""
-        while self._margin.size and self._slacks().min() <= _TIED * self._width:
-            position = int(self._slacks().argmin())
+    def _settle_ties(self) -> bool:
+        """Take rows off the margin whose coefficients are at a node but for rounding, if any."""
+        settled = False
+        while self._margin.size:
+            slacks, reach = self._slacks(), self._widths[self._margin]
+            slacks -= _TIED * np.minimum(reach, self._largest())
+            position = int(slacks.argmin())
+            if slacks[position] > 0.0:
+                break
             row = self._margin[position]
             self._settle(position, int(np.abs(self._nodes[row] - self.theta[row]).argmin()))
             self._correct()
+            settled = True
+        return settled
 
     def _slacks(self) -> np.ndarray:
         """Return how far each coefficient on the margin is from a node."""
@@ -452,13 +519,18 @@ class Machine:
         self._advance(1.0, db, dtheta, dtheta @ self._columns[:size] + db)
 
     def error(self) -> float:
-        """Estimate the relative error of the coefficients."""
+        """Estimate the relative error of the coefficients, or of decision values if larger."""
+        margin = self._margin
+        gap = np.abs(self._margin_targets() - self.value[margin]).max(initial=0.0)
+        blur = self.rounding[margin].max(initial=0.0) / _ROUNDINGS
         total = float(np.abs(self.theta).sum())
-        residual = self.residual() * self.scale + EPS * total
-        side = self._margin.size + 1
+        residual = max(gap + blur + self._drift, abs(float(self.theta.sum()))) + EPS * total
+        side = margin.size + 1
         gain = float(np.abs(self._inverse[:side, :side]).sum(axis=0).max()) if side > 1 else 1.0
-        largest = float(np.abs(self.theta).max(initial=0.0))
-        return residual * gain / largest if largest > 0.0 else EPS
+        largest = self._largest()
+        blurs = self.rounding / np.maximum(np.abs(self.value), self.scale)
+        of_values = float(blurs.max(initial=0.0)) / _ROUNDINGS
+        return max(residual * gain / largest, of_values) if largest > 0.0 else EPS
 
     def _centre_intercept(self) -> None:
         """With no row on the margin, take the middle of the intercepts that are optimal."""
@@ -471,6 +543,14 @@ class Machine:
     def wipe(self) -> None:
         """Overwrite everything."""
         overwrite(*(part for part in vars(self).values() if isinstance(part, np.ndarray)))
+
+
+def _sums(theta: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return sums of rows of the kernel matrix times coefficients, and of the absolute terms."""
+    if rows.min(initial=0.0) >= 0.0:
+        value, size = np.stack([theta, np.abs(theta)]) @ rows
+        return value, size
+    return theta @ rows, np.abs(theta) @ np.abs(rows)
 
 
 def _bordered_inverse(gram: np.ndarray) -> np.ndarray:

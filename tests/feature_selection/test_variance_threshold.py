@@ -107,3 +107,32 @@ def test_outputs_stay_while_the_same_columns_are_selected():
     pipe.unlearn(rows.tolist())
     again = make_pipeline(VarianceThreshold(), StandardScaler()).fit(np.delete(X, rows, axis=0))
     assert_allclose(pipe.transform(X), again.transform(X), rtol=1e-9)
+
+
+@pytest.mark.fast
+@pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:All-NaN", "ignore:invalid value")
+@pytest.mark.parametrize("threshold", [0.0, 0.3])
+@pytest.mark.parametrize("make", [np.array, sparse.csr_array])
+def test_columns_without_a_value(make, threshold, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X = rng.normal(size=(30, 5))
+    X[rng.random((30, 5)) < 0.3] = np.nan
+    X[:, 1], X[2:, 2], X[2:, 3] = np.nan, np.nan, 1.0
+    ids = rng.permutation(30)
+    ours = VarianceThreshold(threshold).fit(make(X), sample_ids=ids)
+    for gone in ([], [0, 1], [2, 9]):
+        ours.unlearn(ids[gone])
+        kept = np.isin(ids, ours.sample_ids_)
+        namesake = sklearn.feature_selection.VarianceThreshold(threshold).fit(make(X[kept]))
+        assert_allclose(ours.variances_, namesake.variances_, rtol=1e-9)
+        assert_array_equal(ours.get_support(), namesake.get_support())
+    assert np.isnan(ours.variances_[[1, 2]]).all()
+
+
+def test_only_columns_without_a_value_are_refused():
+    X = np.array([[np.nan, 1.0], [np.nan, 3.0], [np.nan, np.nan], [np.nan, np.nan]])
+    ours = VarianceThreshold().fit(X, sample_ids=list("abcd"))
+    with pytest.raises(NotUnlearnableError, match="No feature in X meets"):
+        ours.unlearn(["a", "b"])
+    with pytest.raises(ValueError, match="No feature in X meets"):
+        VarianceThreshold().fit(X[2:])

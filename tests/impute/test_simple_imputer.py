@@ -1,3 +1,4 @@
+import pickle
 import warnings
 
 import numpy as np
@@ -215,3 +216,53 @@ def test_what_is_refused():
 )
 def test_unlearning_contract(estimator, check):
     check(estimator)
+
+
+VALUES = [["a", "b", None], ["a", None, np.nan], [None], [1, 2, None], [1.5, np.nan], [True, None]]
+
+
+def same(left, right):
+    """Tell whether arrays of objects hold the same, NaN and None included."""
+    pairs = zip(np.ravel(left), np.ravel(right), strict=True)
+    return all(a is b or a == b or (a != a and b != b) for a, b in pairs)
+
+
+@pytest.mark.fast
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+@pytest.mark.parametrize("missing_values", [np.nan, None, "a"], ids=str)
+@pytest.mark.parametrize("keep_empty_features", [True, False])
+def test_none_among_values(missing_values, keep_empty_features, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    parameters = {
+        "strategy": "most_frequent",
+        "missing_values": missing_values,
+        "keep_empty_features": keep_empty_features,
+    }
+    n_compared = 0
+    for _ in range(40):
+        X = np.empty((12, 3), dtype=object)
+        for j, which in enumerate(rng.integers(0, len(VALUES), 3)):
+            X[:, j] = [VALUES[which][k] for k in rng.integers(0, len(VALUES[which]), 12)]
+        namesake = sklearn.impute.SimpleImputer(**parameters)
+        ours = SimpleImputer(**parameters)
+        try:
+            namesake.fit(X)
+        except ValueError:
+            with pytest.raises(ValueError):
+                ours.fit(X)
+            continue
+        ours.fit(X, sample_ids="row numbers")
+        for gone in ([], [0, 4], [1, 2, 3, 5, 6, 7, 8]):
+            pickle.loads(pickle.dumps(ours)).unlearn(gone)
+            ours.unlearn(gone)
+            kept = X[ours.sample_ids_]
+            try:
+                expected = namesake.fit(kept).transform(kept)
+            except ValueError:
+                break
+            assert same(ours.statistics_, namesake.statistics_)
+            outputs = ours.transform(kept)
+            assert outputs.shape == expected.shape
+            assert same(outputs, expected)
+            n_compared += 1
+    assert n_compared > 20

@@ -160,3 +160,24 @@ def test_refusals():
     with pytest.raises(NotUnlearnableError, match="two rows or more"):
         model.unlearn(range(3))
     assert_array_equal(model.sample_ids_, range(4))
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("alpha", [1e-9, 1e-3, 10.0])
+@pytest.mark.parametrize("n_features", [19, 20, 21, 60])
+def test_leave_one_out_of_wide_tables(n_features, alpha, fit_intercept, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y = draw_table(rng, 22, n_features)
+    weights = rng.uniform(0.1, 2.0, 22)
+    X = 1e3 * X
+    ours = RidgeCV([alpha], fit_intercept=fit_intercept)
+    ours.fit(X, y, weights, sample_ids=np.arange(22)).unlearn([4, 20])
+    X, y, weights = X[ours.sample_ids_], y[ours.sample_ids_], weights[ours.sample_ids_]
+    errors = np.empty(20)
+    for row in range(20):
+        others = np.delete(np.arange(20), row)
+        ridge = sklearn.linear_model.Ridge(alpha, fit_intercept=fit_intercept, solver="svd")
+        ridge.fit(X[others], y[others], weights[others])
+        errors[row] = y[row] - ridge.predict(X[[row]])[0]
+    assert_allclose(ours.best_score_, -np.mean(weights * errors**2), rtol=1e-6)

@@ -126,3 +126,41 @@ STRATEGIES = ("uniform", "kmeans") if HAS_METHOD else ("kmeans",)
 @parametrize_with_unlearning_checks([KBinsDiscretizer(2, strategy=s) for s in STRATEGIES])
 def test_unlearning_contract(estimator, check):
     check(estimator)
+
+
+# As files of other machines, instruments and image libraries hold them.
+DTYPES = [*"bhilBHIL", ">i2", ">u4", ">i8", ">f4", ">f8", "e", "g"]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("dtype", "strategy"),
+    [
+        *[(dtype, strategy) for dtype in DTYPES for strategy in ("uniform", "quantile", "kmeans")],
+        ("?", "uniform"),
+        ("?", "kmeans"),
+    ],
+)
+def test_any_numbers(dtype, strategy, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    dtype = np.dtype(dtype)
+    X = rng.integers(0, 2 if dtype.kind == "b" else 100, size=(40, 3)).astype(dtype)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        X[:5, 0] = limits.min, limits.max, limits.max, 101, 102
+    ids = rng.permutation(40)
+    ours = KBinsDiscretizer(3, strategy=strategy, encode="ordinal").fit(X, sample_ids=ids)
+    namesake = NAMESAKES(3, strategy=strategy, encode="ordinal", random_state=0)
+    for gone in ([1], [2, 4], [0], [3, 10, 11]):
+        ours.unlearn(ids[gone])
+        kept = X[np.isin(ids, ours.sample_ids_)]
+        namesake.fit(kept.astype(dtype.newbyteorder("=")))
+        assert_same(ours, namesake)
+        assert_array_equal(ours.transform(kept), namesake.transform(kept))
+
+
+def test_quantiles_of_booleans_are_refused():
+    X = np.array([[True], [False], [True]])
+    for cls in (NAMESAKES, KBinsDiscretizer):
+        with pytest.raises(TypeError, match="boolean subtract"):
+            cls(2).fit(X)

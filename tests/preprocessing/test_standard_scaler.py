@@ -176,3 +176,28 @@ def test_no_rows_left_is_refused_and_changes_nothing():
 def test_centring_sparse_rows_is_refused():
     with pytest.raises(ValueError, match="Cannot center sparse"):
         StandardScaler().fit(sparse.eye(3, format="csr"))
+
+
+# The variance that scikit-learn updates may be negative by rounding.
+@pytest.mark.fast
+@pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt")
+@pytest.mark.parametrize("explicit", [True, False])
+@pytest.mark.parametrize("scale", [0.5, 2.0, 1e9])
+def test_weighted_sparse_columns_without_spread(explicit, scale, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X = rng.normal(size=(90, 5)) * (rng.random((90, 5)) < 0.5)
+    X[:, 0], X[:, 1], X[:, 2], X[5:, 3] = 100.0, 0.1, 0.0, 3.3
+    X[:, 4] = np.where(rng.random(90) < 0.3, np.nan, 1e6)
+    weights = scale * rng.uniform(size=90)
+    table = sparse.csr_array(np.where(explicit & (X == 0.0), 7.0, X))
+    table.data[table.data == 7.0] = 0.0
+    ids = rng.permutation(90)
+    ours = StandardScaler(with_mean=False).fit(table, sample_weight=weights, sample_ids=ids)
+    for gone in ([], [0, 1, 2, 3, 4], np.flatnonzero(np.isnan(X[:, 4]))):
+        ours.unlearn(ids[np.isin(ids, ours.sample_ids_) & np.isin(np.arange(90), gone)])
+        kept = np.isin(ids, ours.sample_ids_)
+        namesake = sklearn.preprocessing.StandardScaler(with_mean=False)
+        namesake.fit(X[kept], sample_weight=weights[kept])
+        assert_allclose(ours.scale_, namesake.scale_, rtol=1e-9)
+        assert_allclose(ours.mean_, namesake.mean_, rtol=1e-9, atol=1e-12)
+    assert_array_equal(ours.scale_[:3], 1.0)

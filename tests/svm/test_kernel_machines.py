@@ -1,5 +1,6 @@
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.svm import SVC, SVR
@@ -319,3 +321,80 @@ def test_a_machine_without_rows_on_the_margin():
     machine.forget(np.array([0]))
     machine.touch_up()
     assert_allclose(machine.theta.sum(), 0.0, atol=1e-15)
+
+
+def hostile_machine(rng):
+    """Draw rows and a machine with bounds of any size, which may be hard margins."""
+    n, spread = int(rng.integers(20, 40)), rng.choice([0.0, 0.5, 3.0])
+    sign = np.where(np.arange(n) % 2, 1.0, -1.0)
+    X = rng.normal(size=(n, int(rng.integers(1, 4)))) + spread * sign[:, None]
+    weight = rng.choice([np.ones(n), 10.0 ** rng.uniform(-12, 12, n), 10.0 ** rng.choice([0, 10], n)])
+    kernel = rng.choice(["linear", "rbf", "poly"])
+    C = rng.choice([1e-6, 1.0, 1e5, 1e9, 1e10, 1e12])
+    params = {"kernel": kernel, "C": C, "gamma": 0.3, "coef0": 1.0, "max_iter": 50_000}
+    if rng.random() < 0.6:
+        return SVC(**params), X, sign, weight
+    return SVR(**params), X, X[:, 0] + 0.2 * rng.normal(size=n), weight
+
+
+def primal(model, X, y, weight):
+    """Work out the primal objective of a machine that is fitted on all rows."""
+    theta = np.zeros(len(X))
+    theta[model.support_] = model.dual_coef_[0]
+    value = scores_of(model, X)
+    is_classifier = hasattr(model, "classes_")
+    loss = np.maximum(1.0 - y * value if is_classifier else np.abs(y - value) - 0.1, 0.0)
+    loss[loss < 1e-9] = 0.0
+    return 0.5 * theta @ (value - model.intercept_) + model.C * weight @ loss
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("part", range(8))
+def test_bounds_of_any_size(part, global_random_seed):
+    rng = np.random.default_rng([global_random_seed, part])
+    for _ in range(4):
+        model, X, y, weight = hostile_machine(rng)
+        params = model.get_params() | {"tol": 1e-3}
+        params.pop("probability", None)
+        namesake = getattr(sklearn.svm, type(model).__name__)(**params).fit(X, y, weight)
+        model.fit(X, y, weight, sample_ids="row numbers")
+        worst = primal(namesake, X, y, weight)
+        assert primal(model, X, y, weight) <= worst * (1.0 + 1e-6) + 1e-9
+        if namesake.fit_status_:
+            continue
+        gone = rng.permutation(len(X))[:3]
+        kept = np.delete(np.arange(len(X)), gone)
+        anew = clone(model).fit(X[kept], y[kept], weight[kept])
+        model.unlearn(gone)
+        expected = scores_of(anew, X)
+        assert_allclose(scores_of(model, X), expected, rtol=0.0, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("C", [1e9, 1e10, 1e12, np.inf])
+def test_hard_margin(C, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    y = np.repeat([0, 1], 25)
+    X = rng.normal(size=(50, 2)) + 6.0 * y[:, None] - 3.0
+    model = SVC(kernel="linear", C=C).fit(X, y, sample_ids="row numbers")
+    for request in (model.support_, [10, 40]):
+        model.unlearn(model.sample_ids_[request])
+        kept = model.sample_ids_
+        namesake = sklearn.svm.SVC(kernel="linear", C=C, tol=1e-8).fit(X[kept], y[kept])
+        assert_allclose(model.coef_, namesake.coef_, rtol=1e-5)
+        assert_allclose(model.intercept_, namesake.intercept_, rtol=1e-5, atol=1e-6)
+        assert model.score(X[kept], y[kept]) == 1.0
+
+
+@pytest.mark.fast
+def test_what_is_lost_in_rounding_is_fitted_anew(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    weight = np.where(np.arange(40) % 3, 1.0, 1e10)
+    model = SVC(kernel="linear", max_iter=20_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        anew = clone(model).fit(X[3:], y[3:], weight[3:])
+        model.fit(X, y, weight, sample_ids="row numbers").unlearn([0, 1, 2])
+    assert model.unlearning_report_.n_refitted
+    assert_array_equal(model.coef_, anew.coef_)
