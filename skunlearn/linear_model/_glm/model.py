@@ -28,7 +28,9 @@ from skunlearn.linear_model._glm.certificate import (
     largest_norm,
     log_hessian_change,
 )
+from skunlearn.linear_model._glm.least_curvature import certify_by_products
 from skunlearn.linear_model._glm.newton import polish
+from skunlearn.linear_model._glm.newton_cg import WideState, class_blocks, curvature_at, newton_cg
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
@@ -56,7 +58,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     removed row weighs nothing, so that passes run over the whole table.
     """
 
-    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_map", "_state")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_map", "_state", "_blocks")
 
     max_iter: int
     unlearning: str
@@ -73,6 +75,10 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     def _counts_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         """Return attributes that count rows, less the given ones; None if they force a refit."""
         return {}
+
+    def _is_wide(self) -> bool:
+        """Tell whether the Hessian is too large to hold."""
+        return False
 
     def _serves_without_pass(self) -> bool:
         """Tell whether requests have a bound that needs no pass over the rows."""
@@ -94,25 +100,39 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         elif not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        self._base = self._map = None
+        self._base = self._map = self._blocks = None
         problem = self._problem(self._weights())
+        if self._is_wide():
+            self._solve_wide(problem)
+            return
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
         )
         near = reevaluated(problem, near)
         state, error, n_passes = polish(problem, near, max_passes=max(self.max_iter - n_near, 0))
-        if not error <= TOLERANCE:
-            warnings.warn(
-                f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
-                "columns, or penalise more if a hyperplane separates the classes.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+        _warn_unless_solved(error, stacklevel=6)
         self.__dict__.update(
             {
                 "_state": self._measured(problem, state),
                 "n_iter_": self._as_n_iter(n_near + n_passes),
                 **self._attributes(state.theta),
+            }
+        )
+
+    def _solve_wide(self, problem: Problem) -> None:
+        """Find the optimum where the Hessian is too large to hold."""
+        former, radius = self._taken_over.start, longest_row(problem)
+        theta = self._guess(problem)
+        if former is not None and former.size == theta.size and problem.penalty.any():
+            theta = former
+        found = newton_cg(problem, theta, radius, max_passes=max(self.max_iter, 1))
+        _warn_unless_solved(found.error, stacklevel=7)
+        self.__dict__.update(
+            {
+                "_state": WideState(found.theta, problem.penalty, radius),
+                "_blocks": found.blocks,
+                "n_iter_": self._as_n_iter(found.n_passes),
+                **self._attributes(found.theta),
             }
         )
 
@@ -159,6 +179,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         counts = self._counts_without(rows)
         if counts is None:
             return self._refit_without(rows)
+        if self._is_wide():
+            return self._unlearn_wide(rows, counts)
         if np.isfinite(self._state.residual):
             removal = self._unlearn_without_pass(rows, counts)
             if removal is not None:
@@ -221,6 +243,26 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             return self._removal(after, counts, guarantee, n_refitted=1)
         return self._certified(problem, *_certify_reevaluated(problem, after), counts, n_refitted=1)
 
+    def _unlearn_wide(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
+        """Take Newton steps by conjugate gradients, and prove where they ended."""
+        problem, state = self._problem(self._weights_without(rows)), self._state
+        polished = self.unlearning == "polished"
+        budget = 0.0 if polished else self.bound_budget
+        found = newton_cg(problem, state.theta, state.radius, self._blocks, budget=budget)
+        proved = certify_by_products(problem, found.curvature, found.theta, state.radius)
+        error = proved.bound / found.size if found.size > 0.0 else proved.bound
+        if polished and error <= TOLERANCE:
+            guarantee = Guarantee("numerical", "output", TOLERANCE, error)
+        else:
+            guarantee = Guarantee("bounded", "output", bound=proved.bound)
+        attributes = {
+            "_state": WideState(found.theta, problem.penalty, state.radius),
+            "_blocks": found.blocks,
+            **counts,
+            **self._attributes(found.theta),
+        }
+        return Removal(attributes, guarantee, n_refitted=int(found.n_passes > 2))
+
     def _certified(
         self,
         problem: Problem,
@@ -278,7 +320,11 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         if static.kind != "bounded":
             return static
         problem, state = self._problem(self._weights()), self._state
-        found = certify(problem, state, Factor(problem.full(state.hessian)))
+        if self._is_wide():
+            here = curvature_at(problem, state.theta)
+            found = certify_by_products(problem, here, state.theta, state.radius)
+        else:
+            found = certify(problem, state, Factor(problem.full(state.hessian)))
         return Guarantee("bounded", "output", bound=found.bound)
 
     def _purge(self) -> dict[str, Any]:
@@ -292,6 +338,10 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             view.__dict__.update(attributes)
             state = replace(state, theta=self._in_input_coordinates(state.theta))
         problem = view._problem(view._weights())
+        if self._is_wide():
+            blocks = class_blocks(problem, state.theta)
+            state = replace(state, penalty=problem.penalty, radius=longest_row(problem))
+            return attributes | {"_state": state, "_blocks": blocks}
         gram = None if state.gram is None else view._gram(problem)
         state = replace(state, radius=longest_row(problem), gram=gram)
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
@@ -330,6 +380,16 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _warn_unless_solved(error: float, stacklevel: int) -> None:
+    if not error <= TOLERANCE:
+        warnings.warn(
+            f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
+            "columns, or penalise more if a hyperplane separates the classes.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def reevaluated(problem: Problem, state: State) -> State:

@@ -76,7 +76,7 @@ def polish(
             factor = Factor(problem.full(hessian))
             step = factor.solve(gradient)
             anchor, log_change = theta, 0.0
-        theta = _descend(problem, theta, step, gradient, state.radius)
+        theta = descend(problem, theta, step, gradient, state.radius)
         whole = log_change + log_hessian_change(problem, state.radius, theta - anchor)
         # A step with a factor that is off by this ratio leaves at most this share of the error,
         # so that a last pass to see it need not be made.
@@ -100,7 +100,7 @@ def polish(
     return there, max(error, EPS), n_passes
 
 
-def _descend(
+def descend(
     problem: Problem, theta: np.ndarray, step: np.ndarray, gradient: np.ndarray, radius: float
 ) -> np.ndarray:
     """Take a Newton step, shortened where it is so long that it may not descend."""
