@@ -14,6 +14,9 @@ from skunlearn.linear_model._glm.softmax_curvature import ScaledRows, SoftmaxCur
 # Numbers up to which each class has a block of its own; above, one serves all classes.
 _MOST_NUMBERS = 1 << 27
 
+# Rows, in multiples of the mean number per class, whose curvature by a class is counted each.
+_SHARE = 2
+
 # What is added to the diagonal of a block that has ones there, so that it can be factored.
 _RIDGES = (1e-6, 1e-4, 1e-2)
 
@@ -46,19 +49,21 @@ class ClassBlocks:
         p, w = curvature.probabilities, curvature.weights
         n_classes, n_each = p.shape[1], penalty.size
         self.shared = shared or n_classes * n_each**2 > _MOST_NUMBERS
-        self.center, self.scale = rows.center, rows.scale
+        self.center, self.scale = rows.center.copy(), rows.scale.copy()
         unit = float(w.max())
+        w = w / unit
         if self.shared:
             traces = np.maximum(1.0 - np.einsum("ij,ij->i", p, p), 0.0)
-            roots = np.sqrt(traces * (w / unit) / (n_classes - 1))[:, None]
+            blocks = rows.gram(np.sqrt(traces * w / (n_classes - 1)))[None]
         else:
-            roots = np.sqrt(p * (1.0 - p) * (w / unit)[:, None])
-        self._inverses = rows.grams(roots.astype(np.float32))
+            blocks = _blocks(p * (1.0 - p), w, rows)
         scaled_penalty = penalty / unit
         scaled_penalty[: self.scale.size] *= self.scale**2
-        for block in self._inverses:
-            _invert(block, scaled_penalty)
-        self._inverses /= np.float32(unit)
+        below = np.tri(n_each, k=-1, dtype=bool)
+        for block in blocks:
+            _invert(block, scaled_penalty, below)
+        blocks /= np.float32(unit)
+        self._inverses = blocks
 
     def solve(self, table: np.ndarray) -> np.ndarray:
         """Multiply by the inverses, within tables whose classes add up to zero."""
@@ -87,8 +92,35 @@ class ClassBlocks:
         overwrite(self.center, self.scale, self._inverses)
 
 
-def _invert(block: np.ndarray, penalty: np.ndarray) -> None:
-    """Invert a positive semidefinite block in place, after the penalty has been added."""
+def _blocks(variances: np.ndarray, weights: np.ndarray, rows: ScaledRows) -> np.ndarray:
+    """Sum the curvature of rows by each class, shape (n_classes, n_each, n_each).
+
+    Most of a class's comes from few rows. The others are counted as if they had their mean, for
+    which the Gram matrix of all rows serves every class.
+    """
+    n_slots, n_classes = variances.shape
+    gram = rows.gram(np.sqrt(weights))
+    blocks = np.empty((n_classes, *gram.shape), dtype=np.float32)
+    n_rest = n_slots - -(-_SHARE * n_slots // n_classes)
+    for block, variance in zip(blocks, variances.T, strict=True):
+        excess = variance
+        np.copyto(block, 0.0)
+        if n_rest > 0:
+            rest = np.argpartition(variance, n_rest)[:n_rest]
+            total = float(weights[rest].sum())
+            mean = float(weights[rest] @ variance[rest]) / total if total > 0.0 else 0.0
+            np.multiply(gram, np.float32(mean), out=block)
+            excess = np.maximum(variance - mean, 0.0)
+            excess[rest] = 0.0
+        block += rows.gram(np.sqrt(weights * excess))
+    return blocks
+
+
+def _invert(block: np.ndarray, penalty: np.ndarray, below: np.ndarray) -> None:
+    """Invert a positive semidefinite block in place, after the penalty has been added.
+
+    `below` is true below the diagonal, where LAPACK leaves what is not the inverse.
+    """
     diagonal = block.diagonal() + penalty
     root = np.where(diagonal > 0.0, diagonal, 1.0).astype(np.float64) ** -0.5
     root = root.astype(np.float32)
@@ -103,7 +135,7 @@ def _invert(block: np.ndarray, penalty: np.ndarray) -> None:
             break
     else:
         inverse = np.eye(penalty.size, dtype=np.float32)
-    block[:] = np.triu(inverse)
-    block += np.triu(inverse, 1).T
+    np.copyto(block, inverse)
+    np.copyto(block, inverse.T, where=below)
     block *= root
     block *= root[:, None]

@@ -13,7 +13,6 @@ import numpy as np
 from skunlearn._array_api import namespace, to_host
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn.linear_model._glm.losses import GradientSums, SingleLoss, SoftmaxLoss
-from skunlearn.linear_model._glm.softmax_curvature import ScaledRows, SoftmaxCurvature
 
 
 def single_loss(X: Any) -> type[SingleLoss]:
@@ -24,16 +23,6 @@ def single_loss(X: Any) -> type[SingleLoss]:
 def softmax_loss(X: Any) -> type[SoftmaxLoss]:
     """Return the class of multinomial losses that is for rows of this kind."""
     return SoftmaxLossOnDevice if isinstance(X, DeviceTable) else SoftmaxLoss
-
-
-def softmax_curvature(X: Any) -> type[SoftmaxCurvature]:
-    """Return the class of multinomial curvature that is for rows of this kind."""
-    return SoftmaxCurvatureOnDevice if isinstance(X, DeviceTable) else SoftmaxCurvature
-
-
-def scaled_rows(X: Any) -> type[ScaledRows]:
-    """Return the class of scaled rows that is for rows of this kind."""
-    return ScaledRowsOnDevice if isinstance(X, DeviceTable) else ScaledRows
 
 
 class _Columns:
@@ -205,11 +194,3 @@ class SoftmaxLossOnDevice(_Columns, SoftmaxLoss):
                     if b < a:
                         total[b, :, a] += square.T
         return total.reshape(theta.size, theta.size)
-
-
-class SoftmaxCurvatureOnDevice(SoftmaxCurvature):
-    """:class:`SoftmaxCurvature` for rows in a :class:`DeviceTable`."""
-
-
-class ScaledRowsOnDevice(ScaledRows):
-    """:class:`ScaledRows` for rows in a :class:`DeviceTable`."""

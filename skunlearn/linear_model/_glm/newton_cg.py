@@ -15,16 +15,19 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import overwrite
 from skunlearn.linear_model._glm.class_blocks import ClassBlocks
 from skunlearn.linear_model._glm.least_curvature import certify_by_products
-from skunlearn.linear_model._glm.losses_array_api import scaled_rows, softmax_curvature
 from skunlearn.linear_model._glm.newton import TARGET, descend
 from skunlearn.linear_model._glm.problem import Problem
 from skunlearn.linear_model._glm.softmax_curvature import ScaledRows, SoftmaxCurvature
+from skunlearn.linear_model._glm.softmax_curvature_array_api import scaled_rows, softmax_curvature
 
 # Parameters from which on a multinomial H is not formed.
 WIDE = 800
 
 # Relative error from which on classes have blocks of their own.
 _NEAR = 0.1
+
+# Relative error up to which a step by exact products would have taken most of it away.
+_FAR = 0.01
 
 # Products with H, since the blocks were evaluated or a request began, that are worth new blocks.
 _MANY_PRODUCTS = 40
@@ -134,6 +137,8 @@ def newton_cg(
         gradient = curvature.sums.gradient.reshape(n_classes, -1) + penalty * table
         gradient -= gradient.mean(axis=0)
         before, error = error, _relative(blocks, gradient, size)
+        # float32 will do until a step near the optimum shows that it does not
+        coarse = coarse and not (before <= _FAR and error > 0.1 * before)
         if (blocks.shared and error <= _NEAR) or n_products > _MANY_PRODUCTS:
             blocks, n_products = ClassBlocks(curvature, rows, penalty[0]), 0
             error = _relative(blocks, gradient, size)
@@ -145,13 +150,14 @@ def newton_cg(
                 break
         if n_passes >= max_passes:
             break
-        # float32 will do until a step shows that it does not
-        coarse = coarse and (n_passes < 2 or error <= 0.3 * before)
         tolerance = max(min(0.1, math.sqrt(error)), 0.1 * TARGET / error, 1e-5 * coarse)
         step, n_steps = _conjugate_gradients(
             curvature, rows if coarse else None, penalty, gradient, blocks, tolerance
         )
         n_products += n_steps
+        if not step.any() and not coarse:
+            break
+        coarse = coarse and bool(step.any())
         descended = descend(problem, theta, step.ravel(), gradient.ravel(), radius)
         table = descended.reshape(n_classes, -1)
         table -= table.mean(axis=0)
@@ -221,4 +227,4 @@ def _conjugate_gradients(
         preconditioned = blocks.solve(residual)
         size, former = float(np.vdot(residual, preconditioned)), size
         direction = preconditioned + size / former * direction
-    return (solution if n_products else direction), n_products
+    return solution, n_products

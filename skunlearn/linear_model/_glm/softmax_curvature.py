@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skunlearn.linear_model._glm.losses import GradientSums, SoftmaxLoss, block_size
+from skunlearn.linear_model._glm.losses import BLOCK, GradientSums, SoftmaxLoss, block_size
 
 
 class SoftmaxCurvature:
@@ -225,29 +225,29 @@ class ScaledRows:
             total[:, :n_features] += total[:, -1:] * self.center
         return total
 
-    def grams(self, roots: np.ndarray) -> np.ndarray:
-        """Sum ``r^2 z z'`` over scaled rows z, for each column of factors r.
+    def gram(self, roots: np.ndarray) -> np.ndarray:
+        """Sum ``r^2 z z'`` over scaled rows z.
 
         Parameters
         ----------
-        roots : ndarray of shape (n_slots, n_grams), float32
+        roots : ndarray of shape (n_slots,)
+            The factors r; rows for which they are zero cost nothing.
 
         Returns
         -------
-        grams : ndarray of shape (n_grams, n_each, n_each), float32
+        gram : ndarray of shape (n_each, n_each), float32
         """
-        n_features = self.center.size
+        n_features, counted = self.center.size, np.flatnonzero(roots)
         n_each = n_features + self.fit_intercept
-        grams = np.zeros((roots.shape[1], n_each, n_each), dtype=np.float32)
-        for span in spans(self._z, 2048):
-            part = self._z[span]
-            z = np.ones((part.shape[0], n_each), dtype=np.float32)
+        gram = np.zeros((n_each, n_each), dtype=np.float32)
+        for start in range(0, counted.size, BLOCK):
+            some = counted[start : start + BLOCK]
+            part = self._z[some]
+            z = np.ones((some.size, n_each), dtype=np.float32)
             z[:, :n_features] = part.toarray() if sparse.issparse(part) else part
-            scaled = np.empty_like(z)
-            for gram, root in zip(grams, roots[span].T, strict=True):
-                np.multiply(z, root[:, None], out=scaled)
-                gram += scaled.T @ scaled
-        return grams
+            z *= roots[some].astype(np.float32)[:, None]
+            gram += z.T @ z
+        return gram
 
 
 def spans(X: Any, size: int) -> list[slice]:
