@@ -98,21 +98,20 @@ def _blocks(variances: np.ndarray, weights: np.ndarray, rows: ScaledRows) -> np.
     Most of a class's comes from few rows. The others are counted as if they had their mean, for
     which the Gram matrix of all rows serves every class.
     """
-    n_slots, n_classes = variances.shape
+    counted = np.flatnonzero(weights)
+    w, n_classes = weights[counted], variances.shape[1]
     gram = rows.gram(np.sqrt(weights))
     blocks = np.empty((n_classes, *gram.shape), dtype=np.float32)
-    n_rest = n_slots - -(-_SHARE * n_slots // n_classes)
-    for block, variance in zip(blocks, variances.T, strict=True):
-        excess = variance
-        np.copyto(block, 0.0)
-        if n_rest > 0:
-            rest = np.argpartition(variance, n_rest)[:n_rest]
-            total = float(weights[rest].sum())
-            mean = float(weights[rest] @ variance[rest]) / total if total > 0.0 else 0.0
-            np.multiply(gram, np.float32(mean), out=block)
-            excess = np.maximum(variance - mean, 0.0)
-            excess[rest] = 0.0
-        block += rows.gram(np.sqrt(weights * excess))
+    n_rest = max(0, counted.size - -(-_SHARE * counted.size // n_classes))
+    for block, variance in zip(blocks, variances[counted].T, strict=True):
+        rest = np.argpartition(variance, n_rest)[:n_rest]
+        mean = float(w[rest] @ variance[rest] / w[rest].sum()) if n_rest else 0.0
+        np.multiply(gram, np.float32(mean), out=block)
+        excess = w * np.maximum(variance - mean, 0.0)
+        excess[rest] = 0.0
+        roots = np.zeros(weights.size)
+        roots[counted] = np.sqrt(excess)
+        block += rows.gram(roots)
     return blocks
 
 

@@ -249,14 +249,19 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         polished = self.unlearning == "polished"
         budget = 0.0 if polished else self.bound_budget
         found = newton_cg(problem, state.theta, state.radius, self._blocks, budget=budget)
-        proved = certify_by_products(problem, found.curvature, found.theta, state.radius)
-        error = proved.bound / found.size if found.size > 0.0 else proved.bound
-        if polished and error <= TOLERANCE:
+        radius = state.radius
+        proved = certify_by_products(problem, found.curvature, found.theta, radius)
+        enough = TOLERANCE * found.size if polished else budget
+        if not proved.bound <= enough:
+            radius = longest_row(problem)
+            proved = certify_by_products(problem, found.curvature, found.theta, radius)
+        if polished and proved.bound <= enough:
+            error = proved.bound / found.size if found.size > 0.0 else 0.0
             guarantee = Guarantee("numerical", "output", TOLERANCE, error)
         else:
             guarantee = Guarantee("bounded", "output", bound=proved.bound)
         attributes = {
-            "_state": WideState(found.theta, problem.penalty, state.radius),
+            "_state": WideState(found.theta, problem.penalty, radius),
             "_blocks": found.blocks,
             **counts,
             **self._attributes(found.theta),
