@@ -125,10 +125,10 @@ class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
     Requests reuse a Hessian that was evaluated at an earlier solution. Until :meth:`purge` does so
     anew, the private state depends on former solutions: scope 'output'.
 
-    With more than two classes and more than 800 parameters the Hessian is not formed: Newton's steps
-    are found by conjugate gradients, for which each class has its block of an earlier Hessian at
-    hand. `fit` and requests then need a float32 copy of the rows for a while, and the model holds
-    ``4 * n_classes * n_features ** 2`` bytes. Bounds are as true, but less tight, since only the
+    With more than two classes and more than 800 parameters the Hessian is not formed. Newton's
+    steps are found by conjugate gradients, with blocks of an earlier Hessian, one per class, as the
+    preconditioner: the model holds ``4 * n_classes * n_features ** 2`` bytes, and `fit` and requests
+    hold a float32 copy of the rows meanwhile. Bounds are as true but less tight, since only the
     penalty bounds the Hessian from below.
 
     Behind a :class:`skunlearn.preprocessing.StandardScaler` in a

@@ -153,7 +153,8 @@ def newton_cg(
                 break
         if n_passes >= max_passes:
             break
-        tolerance = max(min(0.1, math.sqrt(error)), 0.1 * TARGET / error, 1e-5 * coarse)
+        # what a step leaves by its curvature shrinks faster than what this tolerance leaves
+        tolerance = max(min(0.1, error**0.75), 0.3 * TARGET / error, 1e-5 * coarse)
         step, n_steps = _conjugate_gradients(
             curvature, rows if coarse else None, penalty, gradient, blocks, tolerance
         )
