@@ -30,7 +30,7 @@ from skunlearn.linear_model._glm.certificate import (
 )
 from skunlearn.linear_model._glm.least_curvature import certify_by_products
 from skunlearn.linear_model._glm.newton import polish
-from skunlearn.linear_model._glm.newton_cg import WideState, class_blocks, curvature_at, newton_cg
+from skunlearn.linear_model._glm.newton_cg import WideState, curvature_at, newton_cg
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
@@ -344,9 +344,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             state = replace(state, theta=self._in_input_coordinates(state.theta))
         problem = view._problem(view._weights())
         if self._is_wide():
-            blocks = class_blocks(problem, state.theta)
-            state = replace(state, penalty=problem.penalty, radius=longest_row(problem))
-            return attributes | {"_state": state, "_blocks": blocks}
+            # blocks are evaluated by the next request
+            state = WideState(state.theta, problem.penalty, longest_row(problem))
+            return attributes | {"_state": state, "_blocks": None}
         gram = None if state.gram is None else view._gram(problem)
         state = replace(state, radius=longest_row(problem), gram=gram)
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}

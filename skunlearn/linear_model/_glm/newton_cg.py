@@ -110,7 +110,7 @@ def newton_cg(
     radius : float
         Above the norm of every row.
     blocks : ClassBlocks, default=None
-        From an earlier point, to begin with.
+        From an earlier point, to begin with; by default they are evaluated at the start.
     max_passes : int
         Gradients to compute at most.
     budget : float, default=0
@@ -133,7 +133,7 @@ def newton_cg(
         curvature = curvature_at(problem, theta)
         n_passes += 1
         if blocks is None:
-            blocks = ClassBlocks(curvature, rows, penalty[0], shared=True)
+            blocks = ClassBlocks(curvature, rows, penalty[0], shared=not table.any())
         size = math.sqrt(curvature.square + float(problem.penalty @ theta**2))
         gradient = curvature.sums.gradient.reshape(n_classes, -1) + penalty * table
         gradient -= gradient.mean(axis=0)
@@ -172,13 +172,6 @@ def curvature_at(problem: Problem, theta: np.ndarray) -> SoftmaxCurvature:
     """Evaluate gradient and curvature of the rows at a point, in one pass."""
     kind = softmax_curvature(problem.X)
     return kind(problem.loss, problem.X, problem.y, problem.weights, theta)
-
-
-def class_blocks(problem: Problem, theta: np.ndarray) -> ClassBlocks:
-    """Evaluate the blocks of classes at a point."""
-    n_each = theta.size // problem.loss.n_classes
-    rows = _scaled_rows(problem, None)
-    return ClassBlocks(curvature_at(problem, theta), rows, problem.penalty[:n_each])
 
 
 def _scaled_rows(problem: Problem, blocks: ClassBlocks | None) -> ScaledRows:
