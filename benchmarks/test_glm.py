@@ -7,7 +7,7 @@ import sklearn.pipeline
 import sklearn.preprocessing
 from sklearn.datasets import make_classification
 
-from benchmarks.tools import scaled
+from benchmarks.tools import scaled, seconds
 from skunlearn.linear_model import HuberRegressor, LogisticRegression
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
@@ -75,6 +75,61 @@ def test_behind_a_scaler(race, table, rng):
         return np.abs(pipe[-1].coef_ - exact).max() / np.abs(exact).max()
 
     race("StandardScaler + Logistic; refit to 1e-12", pipe, rows, refit, mark=25, gap=gap)
+
+
+def wide_rows(n_features, n_classes):
+    """Make rows of unit length, as embeddings are, around a center for each class."""
+    rng = np.random.default_rng(0)
+    n = scaled(5000)
+    centers = rng.normal(size=(n_classes, n_features))
+    y = np.arange(n) % n_classes
+    X = 0.25 * centers[y] + rng.normal(size=(n, n_features))
+    return X / np.linalg.norm(X, axis=1, keepdims=True), y
+
+
+@pytest.mark.parametrize(("n_features", "n_classes"), [(384, 8), (768, 20)])
+@pytest.mark.parametrize("unlearning", ["polished", "bounded"])
+@pytest.mark.parametrize("percent", [0, 1])
+def test_wide_multinomial(race, rng, n_features, n_classes, unlearning, percent):
+    X, y = wide_rows(n_features, n_classes)
+    model = LogisticRegression(C=10.0, unlearning=unlearning)
+    model.fit(X, y, sample_ids="row numbers")
+    namesake = sklearn.linear_model.LogisticRegression(C=10.0, tol=1e-6, max_iter=10_000)
+
+    def gap():
+        kept = model.sample_ids_
+        exact = sklearn.linear_model.LogisticRegression(C=10.0, tol=1e-10, max_iter=10_000)
+        exact.fit(X[kept], y[kept])
+        return np.abs(model.coef_ - exact.coef_).max() / np.abs(exact.coef_).max()
+
+    rows = rng.permutation(len(y))
+    size = len(y) // 100
+    batches = rows[:9].tolist() if percent == 0 else np.split(rows[: 9 * size], 9)
+    many = f"{percent} %" if percent else "1 row(s)"
+    task = f"Softmax {n_features} x {n_classes}, {unlearning}, {many}; refit to 1e-6"
+    race(task, model, batches, lambda: namesake.fit(X, y), mark=5, gap=gap, refits=3)
+
+
+@pytest.mark.parametrize(("n_features", "n_classes"), [(384, 8), (768, 20)])
+def test_fit_of_wide_multinomial(note, n_features, n_classes):
+    X, y = wide_rows(n_features, n_classes)
+    ours = LogisticRegression(C=10.0)
+    times = {}
+    for _ in range(3):
+        for name, model in (
+            ("ours", ours),
+            ("scikit-learn to 1e-6", sklearn.linear_model.LogisticRegression(C=10.0, tol=1e-6)),
+            ("scikit-learn to 1e-10", sklearn.linear_model.LogisticRegression(C=10.0, tol=1e-10)),
+        ):
+            model.set_params(max_iter=10_000)
+            times.setdefault(name, []).append(seconds(lambda m=model: m.fit(X, y)))
+            gap = np.abs(model.coef_ - ours.coef_).max() / np.abs(ours.coef_).max()
+            times[name, "gap"] = gap
+    each = (
+        f"{name} {np.median(times[name]):.2f} s (rel. diff {times[name, 'gap']:.0e})"
+        for name in ("ours", "scikit-learn to 1e-6", "scikit-learn to 1e-10")
+    )
+    note(f"Softmax {n_features} x {n_classes}, fit: " + ", ".join(each))
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 45), (1000, 18)])

@@ -25,7 +25,13 @@ from skunlearn.linear_model import (
     RidgeClassifier,
     RidgeCV,
 )
-from skunlearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+from skunlearn.naive_bayes import (
+    BernoulliNB,
+    CategoricalNB,
+    ComplementNB,
+    GaussianNB,
+    MultinomialNB,
+)
 from skunlearn.neighbors import KNeighborsClassifier, NearestCentroid
 from skunlearn.preprocessing import (
     KBinsDiscretizer,

@@ -23,6 +23,7 @@ from skunlearn._mixins.labels import (
 from skunlearn._mixins.scoring import ClassifierMixin
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._validation import check_weights, validate_data
+from skunlearn.linear_model._glm import newton_cg
 from skunlearn.linear_model._glm.losses_array_api import single_loss, softmax_loss
 from skunlearn.linear_model._glm.model import GLM
 from skunlearn.linear_model._glm.pointwise_losses import LogisticLoss
@@ -123,6 +124,12 @@ class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
     -----
     Requests reuse a Hessian that was evaluated at an earlier solution. Until :meth:`purge` does so
     anew, the private state depends on former solutions: scope 'output'.
+
+    With more than two classes and more than 800 parameters the Hessian is not formed. Newton's
+    steps are found by conjugate gradients, with blocks of an earlier Hessian, one per class, as the
+    preconditioner: the model holds ``4 * n_classes * n_features ** 2`` bytes, and `fit` and requests
+    hold a float32 copy of the rows meanwhile. Bounds are as true but less tight, since only the
+    penalty bounds the Hessian from below.
 
     Behind a :class:`skunlearn.preprocessing.StandardScaler` in a
     :class:`skunlearn.pipeline.Pipeline`, the rows stay as the scaler first made them, also until
@@ -280,6 +287,11 @@ class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
     def _serves_without_pass(self) -> bool:
         return self._n_per_class.size == 2 and self.class_weight != "balanced"
 
+    def _is_wide(self) -> bool:
+        n_classes = self._n_per_class.size
+        n_params = n_classes * (self.n_features_in_ + self.fit_intercept)
+        return n_classes > 2 and n_params > newton_cg.WIDE
+
     def _problem(self, weights: np.ndarray) -> Problem:
         samples = self._rows()
         n_classes = self._n_per_class.size
@@ -291,7 +303,7 @@ class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
             return Problem(single, samples.X, samples.y, weights, penalty)
         free = np.flatnonzero(penalty == 0.0)
         null: np.ndarray | None = None
-        if free.size:
+        if free.size and not self._is_wide():
             # Softmax does not change when a constant is added to all predictors; unpenalised
             # intercepts may drift along that direction, which the optimum leaves open.
             null = np.zeros((n_classes, n_each, n_classes, n_each))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABCMeta, abstractmethod
 from copy import copy
@@ -15,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
 from skunlearn._linalg.precision import EPS
+from skunlearn._samples.centred_table import Rows, centred, far_origin
 from skunlearn._samples.tables import dense, native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.hand_over import HandOver
@@ -22,7 +24,6 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn._samples.centred_table import Rows, centred, far_origin
 from skunlearn.linear_model._glm.certificate import (
     Certificate,
     certify,
@@ -30,10 +31,13 @@ from skunlearn.linear_model._glm.certificate import (
     log_hessian_change,
 )
 from skunlearn.linear_model._glm.extent import Extent, extent_of
+from skunlearn.linear_model._glm.least_curvature import certify_by_products, least_curvature
 from skunlearn.linear_model._glm.newton import Claim, polish, polish_and_claim
+from skunlearn.linear_model._glm.newton_cg import WideState, curvature_at, newton_cg
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
 from skunlearn.linear_model._glm.push_through import FollowsTransformer
+from skunlearn.linear_model._glm.softmax_curvature import SoftmaxCurvature
 
 # Relative error to the optimum that a polished model keeps below.
 TOLERANCE = 1e-9
@@ -58,7 +62,7 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     removed row weighs nothing, so that passes run over the whole table.
     """
 
-    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_map", "_origin", "_state")
+    _overwritten: ClassVar[tuple[str, ...]] = ("_base", "_blocks", "_map", "_origin", "_state")
 
     max_iter: int
     unlearning: str
@@ -76,13 +80,17 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         """Return attributes that count rows, less the given ones; None if they force a refit."""
         return {}
 
+    def _is_wide(self) -> bool:
+        """Tell whether the Hessian is too large to hold."""
+        return False
+
     def _serves_without_pass(self) -> bool:
         """Tell whether requests have a bound that needs no pass over the rows."""
         return False
 
     def _centre(self, X: Any, weights: np.ndarray) -> np.ndarray | None:
         """Choose what is subtracted from rows while they are worked on; None is zero."""
-        return far_origin(X, weights) if self.fit_intercept else None
+        return far_origin(X, weights) if self.fit_intercept and not self._is_wide() else None
 
     def _rows(self) -> Any:
         """Return rows less the origin, with their targets and weights."""
@@ -107,26 +115,40 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         elif not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self._hold_samples(X, y, weight, sources=sources, sample_ids=sample_ids)
-        self._base = self._map = None
+        self._base = self._map = self._blocks = None
         self._origin = self._centre(self._samples.X, self._weights())
         problem = self._problem(self._weights())
+        if self._is_wide():
+            self._solve_wide(problem)
+            return
         near, _, n_near = polish(
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
         )
         near = reevaluated(problem, near)
         state, error, n_passes = polish(problem, near, max_passes=max(self.max_iter - n_near, 0))
-        if not error <= TOLERANCE:
-            warnings.warn(
-                f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
-                "columns, or penalise more if a hyperplane separates the classes.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+        _warn_unless_solved(error, stacklevel=6)
         self.__dict__.update(
             {
                 "_state": self._measured(problem, state),
                 "n_iter_": self._as_n_iter(n_near + n_passes),
                 **self._attributes(state.theta),
+            }
+        )
+
+    def _solve_wide(self, problem: Problem) -> None:
+        """Find the optimum where the Hessian is too large to hold."""
+        former, radius = self._taken_over.start, longest_row(problem)
+        theta = self._guess(problem)
+        if former is not None and former.size == theta.size and problem.penalty.any():
+            theta = former
+        found = newton_cg(problem, theta, radius, max_passes=max(self.max_iter, 1))
+        _warn_unless_solved(found.error, stacklevel=7)
+        self.__dict__.update(
+            {
+                "_state": WideState(found.theta, problem.penalty, radius),
+                "_blocks": found.blocks,
+                "n_iter_": self._as_n_iter(found.n_passes),
+                **self._attributes(found.theta),
             }
         )
 
@@ -173,6 +195,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         counts = self._counts_without(rows)
         if counts is None:
             return self._refit_without(rows)
+        if self._is_wide():
+            return self._unlearn_wide(rows, counts)
         if np.isfinite(self._state.residual):
             removal = self._unlearn_without_pass(rows, counts)
             if removal is not None:
@@ -275,6 +299,53 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             pairs.append((float(intercepts.max()), max(float(table[:, -1].max()), size)))
         return max([EPS, *(part / whole if whole > 0.0 else part for part, whole in pairs)])
 
+    def _unlearn_wide(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
+        """Take Newton steps by conjugate gradients, and prove where they ended."""
+        problem, state = self._problem(self._weights_without(rows)), self._state
+        budget = 0.0 if self.unlearning == "polished" else self.bound_budget
+        found = newton_cg(problem, state.theta, state.radius, self._blocks, budget=budget)
+        guarantee, radius = self._proved_wide(problem, found.curvature, found.theta, state.radius)
+        attributes = {
+            "_state": WideState(found.theta, problem.penalty, radius),
+            "_blocks": found.blocks,
+            **counts,
+            **self._attributes(found.theta),
+        }
+        return Removal(attributes, guarantee, n_refitted=int(found.n_passes > 2))
+
+    def _proved_wide(
+        self, problem: Problem, curvature: SoftmaxCurvature, theta: np.ndarray, radius: float
+    ) -> tuple[Guarantee, float]:
+        """Return what is proved of a point, and the bound of rows' norms that it took."""
+        for attempt in range(2):
+            if attempt:
+                radius = longest_row(problem)
+            bound = certify_by_products(problem, curvature, theta, radius).bound
+            if self.unlearning != "polished":
+                if bound <= self.bound_budget:
+                    break
+                continue
+            error = self._relative_error_of_wide(problem, curvature, theta, radius, bound)
+            if error <= TOLERANCE:
+                return Guarantee("numerical", "output", TOLERANCE, error), radius
+        return Guarantee("bounded", "output", bound=bound), radius
+
+    def _relative_error_of_wide(
+        self,
+        problem: Problem,
+        curvature: SoftmaxCurvature,
+        theta: np.ndarray,
+        radius: float,
+        bound: float,
+    ) -> float:
+        """Bound the error of predictors in the norm of H, of weights and of intercepts."""
+        size = math.sqrt(curvature.square + float(problem.penalty @ theta**2))
+        if not math.isfinite(bound) or size == 0.0:
+            return bound
+        table = np.abs(theta.reshape(problem.loss.n_classes, -1))
+        spread = bound / math.sqrt(least_curvature(problem, curvature, radius))
+        return max(EPS, bound / size, spread / float(table[:, : self.n_features_in_].max()))
+
     def _certified(
         self,
         problem: Problem,
@@ -329,14 +400,17 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
 
     def _guarantee_of_fit(self) -> Guarantee:
         static = self._static_guarantee()
+        if static.kind not in ("numerical", "bounded"):
+            return static
         problem, state = self._problem(self._weights()), self._state
+        if self._is_wide():
+            here = curvature_at(problem, state.theta)
+            return self._proved_wide(problem, here, state.theta, state.radius)[0]
         if static.kind == "numerical":
             state = replace(state, extent=extent_of(problem))
             state, _, _, claim = polish_and_claim(problem, state)
             self.__dict__.update({"_state": state, **self._attributes(state.theta)})
             return self._polished_guarantee(state, claim)
-        if static.kind != "bounded":
-            return static
         found = certify(problem, state, Factor(problem.full(state.hessian)))
         return Guarantee("bounded", "output", bound=found.bound)
 
@@ -356,6 +430,10 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             view._origin = attributes["_origin"] = origin
             state = replace(state, theta=theta)
         problem = view._problem(view._weights())
+        if self._is_wide():
+            # blocks are evaluated by the next request
+            state = WideState(state.theta, problem.penalty, longest_row(problem))
+            return attributes | {"_state": state, "_blocks": None}
         gram = None if state.gram is None else view._gram(problem)
         state = replace(state, radius=longest_row(problem), gram=gram, extent=None, worn=False)
         return attributes | {"_state": view._measured(problem, reevaluated(problem, state))}
@@ -396,6 +474,16 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _warn_unless_solved(error: float, stacklevel: int) -> None:
+    if not error <= TOLERANCE:
+        warnings.warn(
+            f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
+            "columns, or penalise more if a hyperplane separates the classes.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def reevaluated(problem: Problem, state: State) -> State:

@@ -127,7 +127,7 @@ def polish_and_claim(
             decrement = float(np.sqrt(max(gradient @ step, 0.0)))
             anchor, log_change = theta, 0.0
         here = theta
-        length = 1.0 if hessian_change(step) < 0.5 else _length(problem, theta, step, gradient)
+        length = 1.0 if hessian_change(step) < 0.5 else step_length(problem, theta, step, gradient)
         theta = theta - length * step
         whole = log_change + hessian_change(theta - anchor)
         # A step with a factor that is off by this ratio leaves at most this share of the error,
@@ -224,7 +224,9 @@ def _shortest(problem: Problem, theta: np.ndarray, flat: np.ndarray) -> np.ndarr
     return theta - flat @ along
 
 
-def _length(problem: Problem, theta: np.ndarray, step: np.ndarray, gradient: np.ndarray) -> float:
+def step_length(
+    problem: Problem, theta: np.ndarray, step: np.ndarray, gradient: np.ndarray
+) -> float:
     """Shorten a Newton step that is so long that it may not descend."""
     slope, here = float(gradient @ step), problem.value(theta)
     length = 1.0

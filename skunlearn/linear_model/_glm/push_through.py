@@ -49,6 +49,10 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         """State the problem on the rows held, weighted as given."""
 
     @abstractmethod
+    def _is_wide(self) -> bool:
+        """Tell whether the Hessian is too large to hold."""
+
+    @abstractmethod
     def _counts_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         """Return attributes that count rows, less the given ones; None if they force a refit."""
 
@@ -72,7 +76,8 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         removal : Removal or None
             None where only a refit can follow: for a map that is not column by column, a shift
             without an intercept to take it up, a scale so different that the rows would lose
-            digits, a class that vanishes, or rows that were not made by `before`.
+            digits, a class that vanishes, a Hessian that is not held and may be singular, or rows
+            that were not made by `before`.
         """
         before, after = source.before, source.after
         if after.axes is not None:
@@ -85,6 +90,7 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
             or not (np.abs(affine_map.shift) <= _FARTHEST_MAP).all()
             or not (np.abs(np.log(affine_map.scale)) <= np.log(_FARTHEST_MAP)).all()
             or self._counts_without(rows) is None
+            or (self._is_wide() and not self._problem(self._weights()).penalty.any())
             or (self._base is None and not self._came_from(source, base))
         ):
             return None
