@@ -101,6 +101,9 @@ class Removal(NamedTuple):
 
     step_input : StepInput, default=None
         For compositions that transform, what will come out of them.
+
+    n_passes : float, default=0.0
+        Rows read, of those held, in units of the rows held.
     """
 
     attributes: dict[str, Any]
@@ -111,6 +114,7 @@ class Removal(NamedTuple):
     steps: tuple[StepReport, ...] = ()
     replacements: tuple[Replacement, ...] = ()
     step_input: StepInput | None = None
+    n_passes: float = 0.0
 
 
 class _Journal:
