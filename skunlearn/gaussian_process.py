@@ -18,6 +18,7 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import drop
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -265,7 +266,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
         left = samples.slots_without(rows)
-        if not self._kernel_is_fitted and rows.size <= max(1, left.size // _SHARE):
+        if self._follows(rows):
             ranks = samples.slots().searchsorted(rows)
             lower = self.L_
             for rank in ranks[::-1].tolist():
@@ -279,6 +280,14 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         except ValueError as error:
             raise NotUnlearnableError(f"The remaining rows cannot be fitted: {error}") from error
         return Removal(attributes, Guarantee("numerical", "state", TOLERANCE, EPS), n_refitted=1)
+
+    def _follows(self, rows: np.ndarray) -> bool:
+        """Tell whether the factor can follow while rows leave."""
+        n_remaining = self._samples.n_samples - rows.size
+        return not self._kernel_is_fitted and rows.size <= max(1, n_remaining // _SHARE)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        return super()._cost(rows) if self._follows(rows) else (self._cost_of_fit(rows), None)
 
     def _check_samples(self) -> SampleStore:
         check_is_fitted(self, "X_train_")

@@ -21,6 +21,7 @@ from skunlearn._linalg.inverse_array_api import DeviceFactor, DeviceInverse, ker
 from skunlearn._linalg.precision import EPS
 from skunlearn._mixins.scoring import RegressorMixin
 from skunlearn._samples.tables import drop, native
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
@@ -272,6 +273,9 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         attributes = self._solve(self._samples.slots_without(rows), invert=True)
         guarantee = Guarantee("numerical", "state", TOLERANCE, EPS)
         return Removal(attributes, guarantee, n_refitted=1)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        return super()._cost(rows) if self._inverses else (self._cost_of_fit(rows), None)
 
     def _downdate(self, rows: np.ndarray) -> Removal | None:
         """Update the solution by means of the inverses; None where they are not good enough."""

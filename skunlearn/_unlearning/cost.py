@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -139,6 +139,7 @@ UNKNOWN = StepInput(_not_worked_out)
 class TellsCost:
     """The question what a request would take, around one private hook."""
 
+    _cost_class: ClassVar[type[UnlearningCost]] = UnlearningCost
     _samples: SampleStore
 
     def unlearning_cost(self: Any, sample_ids: Any) -> UnlearningCost:
@@ -167,7 +168,7 @@ class TellsCost:
 
         def told() -> UnlearningCost:
             n_ids, rows = self._resolve(sample_ids)
-            cost = self._cost(rows)[0] if rows.size else UnlearningCost()
+            cost = self._cost(rows)[0] if rows.size else self._cost_class()
             name = type(self).__name__
             return replace(cost, estimator=name, n_ids=n_ids, n_rows=rows.size)
 

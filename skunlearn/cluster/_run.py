@@ -89,6 +89,11 @@ class Run:
         centers[held] = sums[held] / counts[held, np.newaxis]
         return centers
 
+    @property
+    def n_passes(self) -> int:
+        """How often the run has read its rows."""
+        return len(self.seeding.times) + len(self.path)
+
     @classmethod
     def start(
         cls, number: int, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray
@@ -149,6 +154,21 @@ class Run:
         gaps = nearest(X, rows, self.path[-1])[1]
         spread = add_up_gaps(self.spread, gaps[:, np.newaxis], sign=-1)
         return Run(number, phase, seeding, self.path.copy(), totals, spread)
+
+    def n_passes_without(
+        self, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray, n_kept: int
+    ) -> int:
+        """Estimate how often :meth:`without` reads the rows that stay; 0 if the run stays too.
+
+        New seeds are taken to differ from the former, and the run to be as long as before.
+        """
+        purpose = f"seeds of run {self.number}"
+        seeding = self.seeding.without(lattice.seed, purpose, X, rows, ids[rows], n_kept)
+        n_rounds = seeding.times.size
+        if n_rounds < lattice.n_clusters:
+            return self.n_passes - max(0, n_rounds - 1)
+        n_valid = take_out(self.path, self.totals, X, rows, lattice.spacing, self.phase)[1]
+        return int(len(self.path) - n_valid)
 
 
 class Runs(list[Run]):

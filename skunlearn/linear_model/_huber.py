@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import Interval
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_sample_weight, validate_data
@@ -30,6 +31,8 @@ from skunlearn.linear_model._huber_solver import (
 
 # Relative float error above which a solution that was started from the former one is not kept.
 TOLERANCE = 1e-9
+
+_NO_WEIGHT = "All remaining rows would have a sample_weight of zero."
 
 
 class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
@@ -226,7 +229,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         weight = samples.sample_weight.copy()
         weight[rows] = 0.0
         if not weight.any():
-            raise NotUnlearnableError("All remaining rows would have a sample_weight of zero.")
+            raise NotUnlearnableError(_NO_WEIGHT)
         slots = samples.slots_without(rows)
         assert samples.y is not None
         held = self._problem(samples.X, samples.y, samples.sample_weight)
@@ -242,6 +245,13 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
             state = replace(state, inside=state.inside[slots])
             return self._removal(state, outliers, error, refitted=False)
         return self._solve(slots)[0]
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        weight = self._samples.sample_weight
+        assert weight is not None
+        if not weight[self._samples.slots_without(rows)].any():
+            raise NotUnlearnableError(_NO_WEIGHT)
+        return replace(self._cost_of_fit(rows), n_parts_touched=0), None  # from where it stands
 
     def _removal(
         self, state: State, outliers: np.ndarray, error: float, *, refitted: bool

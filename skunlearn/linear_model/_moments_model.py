@@ -11,8 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, to_host
 from skunlearn._samples.store import SampleStore
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.step import FollowsMap
-from skunlearn._unlearning.step_input import Source
+from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -112,7 +113,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             "intercept_": publish(intercept) if self.fit_intercept else 0.0,
         }
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
-        return Removal(attributes, guarantee, int(refitted))
+        return Removal(attributes, guarantee, int(refitted), n_passes=float(refitted))
 
     def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
         """Unlearn where an affine transformer in front changes.
@@ -144,6 +145,11 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         removal = self._refit(raw, raw.slots_without(rows), affine_map)
         removal.attributes["_samples"] = raw
         return removal
+
+    def _cost_behind(self, rows: np.ndarray, step_input: StepInput) -> Foretold | None:
+        if self._map is None:  # the first time, moments are summed anew if it can follow at all
+            return self._cost_of_fit(rows), None
+        return super()._cost_behind(rows, step_input)
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         y = self._samples.y[rows]

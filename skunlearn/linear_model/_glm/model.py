@@ -19,6 +19,7 @@ from skunlearn._samples.tables import native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.stopwatch import Seconds, Stopwatch
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
@@ -28,6 +29,7 @@ from skunlearn.linear_model._glm.certificate import (
     largest_norm,
     log_hessian_change,
 )
+from skunlearn.linear_model._glm.cost import TellsPasses
 from skunlearn.linear_model._glm.newton import polish
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
@@ -49,7 +51,7 @@ _NEAR = 1e-4
 _LEAST_STEP = 8
 
 
-class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
+class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     """A penalised generalised linear model that holds its rows.
 
     Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
@@ -100,7 +102,11 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
         )
         near = reevaluated(problem, near)
-        state, error, n_passes = polish(problem, near, max_passes=max(self.max_iter - n_near, 0))
+        with Stopwatch() as watch:
+            state, error, n_passes = polish(
+                problem, near, max_passes=max(self.max_iter - n_near, 0)
+            )
+        self._seconds_per_pass = Seconds(watch.seconds / max(n_passes, 1))
         if not error <= TOLERANCE:
             warnings.warn(
                 f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
