@@ -45,7 +45,8 @@ def fit_task(*, prefer_skip_nested_validation: bool, max_subtasks: int = 0) -> C
             context.call_on_fit_task_begin(**task)
             with Stopwatch() as watch:
                 result = fit(self, *args, **kwargs)
-            self._seconds_per_row = Seconds(watch.seconds / self._samples.n_samples)
+            if "_samples" in self.__dict__:
+                self._seconds_per_row = Seconds(watch.seconds / self._samples.n_samples)
             context.call_on_fit_task_end(**task, reconstruction_attributes=dict)
             return result
 

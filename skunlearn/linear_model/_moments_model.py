@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, to_host
 from skunlearn._samples.store import SampleStore
+from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.step import FollowsMap
 from skunlearn._unlearning.step_input import Source, StepInput
@@ -135,9 +136,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             transformer.
         """
         affine_map = source.after
-        if affine_map.n_features != self.n_features_in_ or (
-            affine_map.shift.any() and not self.fit_intercept
-        ):
+        if not self._can_follow(affine_map):
             return None
         if self._map is not None:
             return self._unlearn_mapped(self._samples, rows, affine_map)
@@ -147,9 +146,17 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         return removal
 
     def _cost_behind(self, rows: np.ndarray, step_input: StepInput) -> Foretold | None:
-        if self._map is None:  # the first time, moments are summed anew if it can follow at all
+        source = self._source_of(step_input)
+        if source is None or not self._can_follow(source.after):
+            return None
+        if self._map is None:  # moments are summed anew, the first time
             return self._cost_of_fit(rows), None
         return super()._cost_behind(rows, step_input)
+
+    def _can_follow(self, affine_map: AffineMap) -> bool:
+        """Tell whether the intercept takes up the shift, and features are as many as before."""
+        takes_up = self.fit_intercept or not affine_map.shift.any()
+        return affine_map.n_features == self.n_features_in_ and takes_up
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         y = self._samples.y[rows]

@@ -52,7 +52,7 @@ class TellsPasses(TellsCost):
         return self._cost_of_passes(n_passes, watch.seconds, refits), None
 
     def _cost_behind(self: Any, rows: np.ndarray, step_input: StepInput) -> Foretold | None:
-        source = step_input.source
+        source = self._source_of(step_input)
         view = None if source is None else self._behind(rows, source)
         return None if view is None else (view._cost(rows)[0], None)
 

@@ -43,7 +43,8 @@ def check_unlearning_cost(name: str, estimator: Any, seed: int = 0) -> None:
                 f"{name}: the request after unlearning_cost has another outcome than without: "
                 f"{difference}."
             )
-        _compare(name, cost, asked.unlearning_report_, get_unlearning_tags(asked).kind)
+        tags: Any = get_unlearning_tags(asked)
+        _compare(name, cost, asked.unlearning_report_, tags.kind)
         _check_texts(name, cost)
     _check_warning(name, estimator, rows)
 
