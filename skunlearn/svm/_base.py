@@ -297,12 +297,11 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         self._check_left(slots)
         fit, thetas = self._cost_of_fit(rows), self._thetas(samples.slots(), self)
         n_going = sum(np.count_nonzero(theta[rows]) for theta in thetas)
-        if self._is_stale(slots) or n_going > _FEW + samples.n_samples // _FEW:
+        most = _FEW + samples.n_samples // _FEW
+        if self._is_stale(slots) or n_going > most:
             return fit, None
-        # Each support vector that leaves is followed by rows of the kernel matrix.
-        n_support = max(1, sum(np.count_nonzero(theta) for theta in thetas))
-        share = n_going / n_support + (not self._machines.fit_to(samples))
-        seconds = share * fit.seconds
+        # As many as `most` take as long as solving anew, and so does making the machines.
+        seconds = (n_going / most + (not self._machines.fit_to(samples))) * fit.seconds
         return replace(fit, n_parts_touched=0, n_passes=float(n_going), seconds=seconds), None
 
     def _rebuild(self, problems: list[Problem], thetas: list[np.ndarray]) -> Machines:

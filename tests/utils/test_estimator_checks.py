@@ -86,6 +86,15 @@ DEFECTS = {
     "HidesTooLittle": ("check_certified_releases", "an epsilon of at least .*; 1 is claimed"),
     "KeepsStaleWords": ("check_law_any_order_and_split", "`words_`"),
     "KeepsTheWord": ("check_nothing_stays_behind", "its word 'only.* in attribute `_dropped`"),
+    "CarriesOutWhatItIsAskedAbout": (
+        "check_unlearning_cost",
+        "must change nothing, but `(means_|shard_sizes_)`",
+    ),
+    "SpendsItsSeedOnCosts": ("check_unlearning_cost", "another outcome than without: `weights_`"),
+    "MiscountsItsCost": ("check_unlearning_cost", "n_parts_touched is 0, the request .* 1 models"),
+    "CostsWithoutTime": ("check_unlearning_cost", "seconds is nan"),
+    "CostsOfStrangers": ("check_unlearning_cost", "unlearning_cost of an unknown id must raise"),
+    "WarnsWhenAsked": ("check_unlearning_cost", "gave 1 RowNumberWarning, should be 0"),
     "PurgesItsModel": ("check_purge_changes_no_output", "purge changed `weights_`"),
 }
 
