@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -67,31 +67,6 @@ class UnlearningCost:
     seconds: float = field(default=0.0, compare=False)
     steps: tuple[StepReport, ...] = field(default=(), compare=False)
 
-    @classmethod
-    def of(cls, removal: Removal, seconds: float) -> Self:
-        """Return the cost of a removal that has been worked out."""
-        return cls(
-            n_parts_touched=removal.n_refitted,
-            n_parts=removal.n_parts,
-            part=removal.part,
-            n_passes=removal.n_passes,
-            seconds=seconds,
-            steps=removal.steps,
-        )
-
-    def as_removal(self) -> Removal:
-        """Return a removal that stands for one which is not worked out."""
-        return Removal(
-            {},
-            None,
-            self.n_parts_touched,
-            self.n_parts,
-            self.part,
-            self.steps,
-            step_input=UNKNOWN,
-            n_passes=self.n_passes,
-        )
-
     def _rows(self) -> list[tuple[str, str]]:
         rows = [
             ("ids requested", f"{self.n_ids:,}"),
@@ -122,6 +97,32 @@ class UnlearningCost:
         """
         names = [part.name for part in fields(self) if part.name != "steps"]
         return frame_of_one_row({name: getattr(self, name) for name in names})
+
+
+def cost_of(removal: Removal, seconds: float) -> UnlearningCost:
+    """Return the cost of a removal that has been worked out."""
+    return UnlearningCost(
+        n_parts_touched=removal.n_refitted,
+        n_parts=removal.n_parts,
+        part=removal.part,
+        n_passes=removal.n_passes,
+        seconds=seconds,
+        steps=removal.steps,
+    )
+
+
+def stand_in(cost: UnlearningCost) -> Removal:
+    """Return a removal in the place of one that is not worked out."""
+    return Removal(
+        {},
+        None,
+        cost.n_parts_touched,
+        cost.n_parts,
+        cost.part,
+        cost.steps,
+        step_input=UNKNOWN,
+        n_passes=cost.n_passes,
+    )
 
 
 # What a request would take, and what it would do, where that had to be worked out.
@@ -194,7 +195,7 @@ class TellsCost:
         """
         with Stopwatch() as watch:
             removal = self._unlearn(rows)
-        return UnlearningCost.of(removal, watch.seconds), removal
+        return cost_of(removal, watch.seconds), removal
 
     def _cost_behind(self: Any, rows: np.ndarray, step_input: StepInput) -> Foretold | None:
         """Tell what a removal would take where what comes in has changed; None if a refit.
@@ -209,7 +210,7 @@ class TellsCost:
         """
         with Stopwatch() as watch:
             removal = self._follow_input(rows, step_input)
-        return None if removal is None else (UnlearningCost.of(removal, watch.seconds), removal)
+        return None if removal is None else (cost_of(removal, watch.seconds), removal)
 
     def _cost_of_fit(
         self, rows: np.ndarray, n_parts: int = 1, part: str = "model"

@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Removal
-from skunlearn._unlearning.cost import UNKNOWN, UnlearningCost
+from skunlearn._unlearning.cost import UNKNOWN, UnlearningCost, cost_of, stand_in
 from skunlearn._unlearning.report import StepReport
 from skunlearn._unlearning.step_input import StepInput
 from skunlearn.base import UnlearnerMixin
@@ -70,7 +70,7 @@ class Foretelling(Propagation):
 
     def cost(self, removal: Removal) -> UnlearningCost:
         """Return what the steps would take, given the composition's removal."""
-        return UnlearningCost.of(removal, self.seconds)
+        return cost_of(removal, self.seconds)
 
     def _ask(self, step: Any, rows: np.ndarray) -> tuple[str, Removal | None]:
         if self.step_input.changed:
@@ -86,7 +86,7 @@ class Foretelling(Propagation):
         if removal is not None:
             return way, removal
         self.is_known = False
-        return way, cost.as_removal()
+        return way, stand_in(cost)
 
     def _refit_unlearner(
         self, name: str, step: UnlearnerMixin, store: SampleStore, rows: np.ndarray

@@ -28,7 +28,10 @@ from skunlearn.compose._propagation import Propagation, forgets
 from skunlearn.exceptions import NotUnlearnableError
 
 # Attributes that scikit-learn's own compositions do not have.
-_OURS = ("_samples", "_sparse_parts", "_widths", "on_memory", "unlearning_report_")
+_OURS = (
+    *("_samples", "_seconds_per_row", "_sparse_parts", "_widths"),
+    *("on_memory", "unlearning_report_"),
+)
 
 
 class StackedTransformers(Composition):

@@ -23,12 +23,37 @@ _READY: set[np.dtype] = set()
 
 @dataclass(frozen=True, slots=True)
 class ForestUnlearningCost(UnlearningCost):
-    """What a request would take in a forest; what is not listed is as in the base class.
-
-    A pass over the rows of a forest is one in all its trees that grow anew, of the rows there.
+    """What a request would take in a forest.
 
     Parameters
     ----------
+    estimator : str, default=""
+        Class name of the forest.
+
+    n_ids : int, default=0
+        Distinct ids in the request.
+
+    n_rows : int, default=0
+        Training rows that it would remove.
+
+    n_parts_touched : int, default=0
+        Trees of which a part would grow anew.
+
+    n_parts : int, default=1
+        Trees in all.
+
+    part : str, default="model"
+        "tree".
+
+    n_passes : float, default=0.0
+        `n_rows_rebuilt` in units of the rows held.
+
+    seconds : float, default=0.0
+        Estimated wall time: what planning the request took, or what a fit takes.
+
+    steps : tuple of StepReport, default=()
+        Empty.
+
     n_trees : int, default=0
         Trees that hold any of the rows to remove.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import dense
-from skunlearn._unlearning.cost import Foretold, TellsCost, UnlearningCost
+from skunlearn._unlearning.cost import Foretold, TellsCost, UnlearningCost, cost_of
 from skunlearn._unlearning.step_input import StepInput
 from skunlearn._unlearning.stopwatch import Seconds, Stopwatch
 from skunlearn.linear_model._glm.certificate import log_hessian_change, log_weight_change
@@ -42,7 +42,7 @@ class TellsPasses(TellsCost):
             with Stopwatch() as watch:
                 removal = self._unlearn_without_pass(rows, counts)
             if removal is not None:
-                return UnlearningCost.of(removal, watch.seconds), removal
+                return cost_of(removal, watch.seconds), removal
         with Stopwatch() as watch:
             problem = self._problem(self._weights_without(rows))
             n_passes, missed = self._foreseen(problem, rows)
