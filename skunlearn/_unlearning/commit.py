@@ -103,7 +103,8 @@ class Removal(NamedTuple):
         For compositions that transform, what will come out of them.
 
     n_passes : float, default=0.0
-        Rows read, of those held, in units of the rows held.
+        Rows read, of those that stay, in units of the rows held; for costs, which are foretold by
+        working a removal out unless `_cost` says more.
     """
 
     attributes: dict[str, Any]

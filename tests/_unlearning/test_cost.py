@@ -11,8 +11,12 @@ from skunlearn._unlearning.report import StepReport
 from skunlearn.base import Removal, UnlearningCost
 from skunlearn.ensemble import SISAClassifier, UnlearningForestClassifier
 from skunlearn.exceptions import NotUnlearnableError, UnknownSampleError
+from skunlearn.feature_selection import VarianceThreshold
+from skunlearn.impute import SimpleImputer
 from skunlearn.linear_model import Ridge
-from skunlearn.preprocessing import PowerTransformer
+from skunlearn.naive_bayes import GaussianNB
+from skunlearn.neighbors import NearestCentroid
+from skunlearn.preprocessing import PowerTransformer, StandardScaler
 from tests.utils._broken import Toy
 
 pytestmark = pytest.mark.fast
@@ -141,3 +145,17 @@ def test_it_is_asked_while_nobody_unlearns():
         assert not told
     asking.join()
     assert told[0].n_rows == 1
+
+
+def test_what_recomputes_from_rows_says_that_it_reads_them(global_random_seed):
+    X, y = draw(global_random_seed)
+    X[5] *= 1e9
+    for model in (StandardScaler(), SimpleImputer(), GaussianNB(), VarianceThreshold()):
+        model.fit(X, y, sample_ids=np.arange(80))
+        plain, outlier = model.unlearning_cost(6), model.unlearning_cost(5)
+        assert (plain.n_parts_touched, plain.n_passes) == (0, 0.0)
+        assert outlier.n_parts_touched > 0
+        assert outlier.n_passes >= 79 / 80
+    model = NearestCentroid(metric="manhattan").fit(X, y, sample_ids=np.arange(80))
+    n_of_class = np.count_nonzero(y == y[6])
+    assert model.unlearning_cost(6).n_passes == pytest.approx((n_of_class - 1) / 80)

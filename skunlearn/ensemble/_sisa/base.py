@@ -253,6 +253,10 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         )
         return cost, None
 
+    def _seconds_of_fit(self, n_rows: int) -> float:
+        sizes = self.n_samples_per_shard_[self.n_samples_per_shard_ > 0]
+        return float(np.average(self._times, weights=sizes)) * n_rows
+
     def _as_stored(self, X: Any) -> Any:
         self._check_queries(X)
         return like(self._samples.X, X)
