@@ -275,7 +275,10 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return Removal(attributes, guarantee, n_refitted=1)
 
     def _cost(self, rows: np.ndarray) -> Foretold:
-        return super()._cost(rows) if self._inverses else (self._cost_of_fit(rows), None)
+        if self._inverses:
+            return super()._cost(rows)
+        fit = self._cost_of_fit(rows)  # which needs no inverse; that takes three times the products
+        return replace(fit, seconds=3.0 * fit.seconds), None
 
     def _downdate(self, rows: np.ndarray) -> Removal | None:
         """Update the solution by means of the inverses; None where they are not good enough."""

@@ -248,8 +248,7 @@ class QuantizedKMeans(
             X, hashes = samples.X, samples.id_hashes()
             runs = Runs(run.without(lattice, X, rows, hashes, kept) for run in self._runs)
             n_refitted = sum(
-                not np.array_equal(new.path, old.path)
-                for new, old in zip(runs, self._runs, strict=True)
+                new.is_another_than(old) for new, old in zip(runs, self._runs, strict=True)
             )
         else:
             runs = self._start(lattice, kept)
