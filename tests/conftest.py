@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -22,6 +23,17 @@ def pytest_generate_tests(metafunc):
         more = [pytest.param(seed, marks=pytest.mark.long) for seed in MORE_SEEDS]
         seeds = [int(seed) for seed in chosen] or [SEED, *more]
         metafunc.parametrize("global_random_seed", seeds)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep the garbage collector from walking through thousands of tests, now and later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 # Contract checks that draw hundreds of models; the guarantees have tests of their own besides.

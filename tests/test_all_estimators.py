@@ -23,13 +23,19 @@ from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils.discovery import all_estimators
 from skunlearn.utils.estimator_checks import parametrize_with_unlearning_checks
 
-# The default optimises the kernel in every fit, which takes seconds; few rows have few quantiles,
-# and the tables of the checks few columns.
+# The default optimises the kernel in every fit, which takes seconds, or takes hundreds of steps of
+# descent; few rows have few quantiles and need few shards and trees, and the tables of the checks
+# have few columns.
 PARAMETERS = {
     "GaussianProcessRegressor": {"optimizer": None},
     "KBinsDiscretizer": {"n_bins": 2},
+    "NoisyDescentClassifier": {"alpha": 0.3},
     "QuantileTransformer": {"n_quantiles": 5},
     "SelectKBest": {"k": 1},
+    "SISAClassifier": {"n_shards": 3},
+    "SISARegressor": {"n_shards": 3},
+    "UnlearningForestClassifier": {"n_estimators": 10},
+    "UnlearningForestRegressor": {"n_estimators": 10},
 }
 
 
@@ -51,7 +57,7 @@ def instances():
     made.append(InfluenceUnlearner(sklearn.linear_model.LogisticRegression()))
     made.append(InfluenceUnlearner(sklearn.linear_model.PoissonRegressor(), order=2))
     made.append(InfluenceUnlearner(Ridge(), order=2))
-    made.append(SISAClassifier(DecisionTreeClassifier(max_features=2)))
+    made.append(SISAClassifier(DecisionTreeClassifier(max_features=2), n_shards=3))
     made.append(CountVectorizer(min_df=2))
     made.append(TfidfVectorizer(min_df=0.04, max_df=0.3))
     made.append(TfidfVectorizer(max_features=10))

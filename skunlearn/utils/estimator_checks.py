@@ -217,6 +217,7 @@ def parametrize_with_unlearning_checks(
     def cases() -> Iterator[Any]:
         for estimator in estimators:
             reasons = expected_failed_checks(estimator) if expected_failed_checks else {}
+            label = _label(estimator)
             for check in _checks_for(estimator):
                 case = functools.partial(check, type(estimator).__name__, seed=random_state)
                 marks = (
@@ -224,8 +225,8 @@ def parametrize_with_unlearning_checks(
                     if check.__name__ in reasons
                     else []
                 )
-                label = f"{_label(estimator)}-{check.__name__}"
-                yield pytest.param(estimator, case, marks=marks, id=label)
+                case_id = f"{label}-{check.__name__}"
+                yield pytest.param(estimator, case, marks=marks, id=case_id)
 
     return pytest.mark.parametrize(("estimator", "check"), list(cases()))
 

@@ -28,10 +28,9 @@ def state_of(X, weights, labels, n_classes):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("seed", [0, 7, 42])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_removal_gives_the_moments_of_the_remaining_rows(seed, weighted):
-    rng = np.random.default_rng(seed)
+def test_removal_gives_the_moments_of_the_remaining_rows(global_random_seed, weighted):
+    rng = np.random.default_rng(global_random_seed)
     X = rng.normal(size=(50, 3))
     weights = rng.exponential(size=50) if weighted else UNIT_WEIGHTS
     labels = np.arange(50) % 3

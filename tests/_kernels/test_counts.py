@@ -27,10 +27,9 @@ def problem(seed, n_samples=60, n_features=4, n_classes=3):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("seed", [0, 7, 42])
 @pytest.mark.parametrize("threshold", [np.nan, 0.0, 0.5])
-def test_dense_sparse_and_plain_python_agree_bit_for_bit(seed, threshold):
-    X, weights, labels = problem(seed)
+def test_dense_sparse_and_plain_python_agree_bit_for_bit(global_random_seed, threshold):
+    X, weights, labels = problem(global_random_seed)
     rows = np.arange(len(X))
     S = sparse.csr_array(X)
     for w in (weights, UNIT_WEIGHTS):
@@ -49,9 +48,8 @@ def test_dense_sparse_and_plain_python_agree_bit_for_bit(seed, threshold):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("seed", [0, 7, 42])
-def test_totals_are_the_exact_sum_of_the_cut_values(seed):
-    X, weights, labels = problem(seed, n_features=2)
+def test_totals_are_the_exact_sum_of_the_cut_values(global_random_seed):
+    X, weights, labels = problem(global_random_seed, n_features=2)
     totals, counts = count_rows(*start(3, 2), X, weights, labels, np.arange(len(X)), np.nan, 1)
     grid = Fraction(1, 2**80)
     for label in range(3):
@@ -66,9 +64,8 @@ def test_totals_are_the_exact_sum_of_the_cut_values(seed):
             assert abs(total - exact) <= mine.sum() * grid
 
 
-@pytest.mark.parametrize("seed", [0, 7, 42])
-def test_order_and_split_leave_no_trace_across_blocks(seed):
-    rng = np.random.default_rng(seed)
+def test_order_and_split_leave_no_trace_across_blocks(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
     n_samples = 9000
     X = rng.random((n_samples, 3)) * 2.0**39
     labels = rng.integers(0, 2, n_samples)
@@ -102,7 +99,16 @@ def test_carry_makes_the_representation_unique():
         assert 0 <= low < 2**40
 
 
-@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *("f8", "f4", "i8", "?"),
+        *(
+            pytest.param(d, marks=pytest.mark.long)
+            for d in ("i4", "i2", "i1", "u8", "u4", "u2", "u1")
+        ),
+    ],
+)
 def test_every_kept_dtype_counts_like_float64(dtype):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2, (20, 3)).astype(dtype)

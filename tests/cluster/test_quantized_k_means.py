@@ -59,7 +59,7 @@ def test_law(data):
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("dtype", ["f8", pytest.param("f4", marks=pytest.mark.long)])
 def test_one_by_one_in_batches_and_all_at_once(dtype, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X = make_blobs(600, 4, centers=5, random_state=global_random_seed)[0].astype(dtype)

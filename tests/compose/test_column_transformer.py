@@ -73,6 +73,9 @@ COMPOSITIONS = {
     ),
 }
 
+# Those that are tested with data frames in each run; all are in long ones.
+FRAMED = ("others", "nested")
+
 
 @pytest.fixture
 def table(global_random_seed):
@@ -92,7 +95,9 @@ def close(ours, again, **tolerance):
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        (name, kind)
+        pytest.param(
+            name, kind, marks=[] if kind == "array" or name in FRAMED else pytest.mark.long
+        )
         for name in COMPOSITIONS
         for kind in ("array", "frame", "frame out")
         # Some parts have no frames as outputs, in scikit-learn either.

@@ -55,7 +55,7 @@ def fragile_model(error, n_jobs):
             pytest.param(error, None, marks=pytest.mark.fast)
             for error in (ValueError, MemoryError, RuntimeError, KeyboardInterrupt)
         ),
-        (ValueError, 2),
+        pytest.param(ValueError, 2, marks=pytest.mark.long),
         (MemoryError, 2),
     ],
 )

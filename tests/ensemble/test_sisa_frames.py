@@ -55,7 +55,7 @@ def base(last):
     return make_pipeline(columns, last)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.long) for s in (1, 2))])
 @pytest.mark.parametrize(
     "kind", [pytest.param("pandas", marks=pytest.mark.fast), pytest.param("polars")]
 )

@@ -20,6 +20,8 @@ from skunlearn.ensemble import SISAClassifier, SISARegressor
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.utils import get_unlearning_tags
 
+MORE_SEEDS = [pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)]
+
 PARAMETERS = ("estimator", "n_shards", "voting", "n_jobs", "random_state")
 
 
@@ -105,7 +107,7 @@ def test_any_requests_in_any_order(make, problem, soft):
         assert_array_equal(model.predict_proba(X), oracle.predict_proba(X))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *MORE_SEEDS])
 @pytest.mark.parametrize(
     "model",
     [
@@ -138,7 +140,7 @@ def assert_same_state_up_to_nested(model, oracle):
         assert_same_state(model, oracle)
 
 
-@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("seed", [0, *MORE_SEEDS])
 def test_parallel_gives_the_same_bits(seed):
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(60, 3)), rng.integers(0, 2, size=60)
@@ -150,7 +152,7 @@ def test_parallel_gives_the_same_bits(seed):
     assert_same_state(model, oracle)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, *MORE_SEEDS])
 def test_sparse_rows(seed):
     rng = np.random.default_rng(seed)
     X = sparse.random(80, 6, density=0.4, format="csc", random_state=seed)
@@ -243,7 +245,7 @@ def test_only_the_shards_touched_are_refitted():
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *MORE_SEEDS])
 def test_a_row_of_weight_zero_is_as_good_as_absent(seed):
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(40, 2)), rng.integers(0, 2, size=40)

@@ -19,7 +19,6 @@ METHODS = ["predict_joint_log_proba", "predict_log_proba", "predict_proba"]
 RTOL = dict.fromkeys(MODELS, 1e-12) | {GaussianNB: 1e-9}
 
 all_models = pytest.mark.parametrize("Model", MODELS)
-seeds = pytest.mark.parametrize("seed", [0, 7, 42])
 
 
 def namesake_of(Model):
@@ -59,11 +58,10 @@ def test_parameters_are_scikit_learns(Model):
 
 @pytest.mark.fast
 @all_models
-@seeds
 @pytest.mark.parametrize("labels", ["int", "str", "object", "float"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_same_model_as_scikit_learn(Model, seed, labels, weighted):
-    X, y, rng = table(seed, labels=labels)
+def test_same_model_as_scikit_learn(Model, global_random_seed, labels, weighted):
+    X, y, rng = table(global_random_seed, labels=labels)
     weight = None
     if weighted:
         weight = rng.exponential(size=len(y))
@@ -78,7 +76,9 @@ def test_same_model_as_scikit_learn(Model, seed, labels, weighted):
 
 
 @all_models
-@pytest.mark.parametrize("dtype", ["f4", "i8", "i4", "u1", "?"])
+@pytest.mark.parametrize(
+    "dtype", ["f4", "i8", *(pytest.param(d, marks=pytest.mark.long) for d in ("i4", "u1", "?"))]
+)
 def test_other_dtypes_and_layouts(Model, dtype):
     X, y, _ = table(0)
     X = np.asfortranarray(X.astype(dtype))

@@ -14,7 +14,6 @@ from skunlearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 
 MODELS = [MultinomialNB, BernoulliNB, ComplementNB]
 every = pytest.mark.parametrize("Model", MODELS)
-seeds = pytest.mark.parametrize("seed", [0, 7, 42])
 
 
 def assert_bitwise(model, again):
@@ -62,9 +61,8 @@ def test_law(Model, data):
 
 
 @every
-@seeds
-def test_text_one_by_one_in_batches_and_all_at_once(Model, seed):
-    X, y, rng = documents(seed)
+def test_text_one_by_one_in_batches_and_all_at_once(Model, global_random_seed):
+    X, y, rng = documents(global_random_seed)
     weight = rng.exponential(size=len(y))
     rows = rng.choice(len(y), size=50, replace=False)
     kept = np.setdiff1d(np.arange(len(y)), rows)
@@ -78,9 +76,8 @@ def test_text_one_by_one_in_batches_and_all_at_once(Model, seed):
 
 
 @every
-@seeds
-def test_dense_and_sparse_are_one_model(Model, seed):
-    X, y, _ = documents(seed)
+def test_dense_and_sparse_are_one_model(Model, global_random_seed):
+    X, y, _ = documents(global_random_seed)
     dense, csr = Model().fit(X.toarray(), y), Model().fit(X, y)
     assert_bitwise(dense, csr)
     np.testing.assert_allclose(dense.predict_proba(X), csr.predict_proba(X.toarray()), rtol=1e-12)
@@ -227,9 +224,8 @@ def test_negative_weights_add_up_exactly_too(Model):
 
 
 @pytest.mark.fast
-@seeds
-def test_complement_with_norm_and_with_one_class(seed):
-    X, y, _ = documents(seed)
+def test_complement_with_norm_and_with_one_class(global_random_seed):
+    X, y, _ = documents(global_random_seed)
     for labels in (y, np.zeros(len(y), dtype=int)):
         for norm in (False, True):
             ours = ComplementNB(norm=norm).fit(X, labels).unlearn(range(20))

@@ -10,7 +10,6 @@ from sklearn.datasets import load_digits, load_wine
 from skunlearn.naive_bayes import GaussianNB
 
 TOLERANCE = 1e-10
-seeds = pytest.mark.parametrize("seed", [0, 7, 42])
 
 
 def assert_within_tolerance(model, again):
@@ -52,10 +51,9 @@ def test_law(data):
 
 
 @pytest.mark.fast
-@seeds
 @pytest.mark.parametrize("weighted", [False, True])
-def test_huge_outliers_leave_no_error(seed, weighted):
-    rng = np.random.default_rng(seed)
+def test_huge_outliers_leave_no_error(global_random_seed, weighted):
+    rng = np.random.default_rng(global_random_seed)
     X, y = rng.normal(size=(400, 5)), rng.integers(0, 3, 400)
     weight = rng.exponential(size=400) if weighted else None
     outliers = rng.choice(400, size=15, replace=False)
@@ -73,9 +71,8 @@ def test_huge_outliers_leave_no_error(seed, weighted):
     assert_within_tolerance(one_by_one, again)
 
 
-@seeds
-def test_only_the_class_that_had_the_outlier_is_computed_anew(seed):
-    rng = np.random.default_rng(seed)
+def test_only_the_class_that_had_the_outlier_is_computed_anew(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
     X, y = rng.normal(size=(300, 5)), np.arange(300) % 3
     X[:, 0] *= 1e6
     X[4, 1] = 1e4
@@ -87,10 +84,9 @@ def test_only_the_class_that_had_the_outlier_is_computed_anew(seed):
     )
 
 
-@seeds
-def test_many_single_requests(seed):
+def test_many_single_requests(global_random_seed):
     X, y = load_wine(return_X_y=True)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(global_random_seed)
     X, y = np.repeat(X, 10, axis=0) + rng.normal(size=(len(X) * 10, 1)), np.repeat(y, 10)
     rows = rng.choice(len(y), size=1500, replace=False)
     model = GaussianNB().fit(X, y)
@@ -104,10 +100,9 @@ def test_many_single_requests(seed):
     np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), rtol=1e-6, atol=1e-9)
 
 
-@seeds
 @pytest.mark.parametrize("offset", [1e4, 1e8])
-def test_columns_far_from_zero(seed, offset):
-    rng = np.random.default_rng(seed)
+def test_columns_far_from_zero(global_random_seed, offset):
+    rng = np.random.default_rng(global_random_seed)
     X, y = rng.normal(size=(2000, 3)) + offset, np.arange(2000) % 2
     rows = rng.permutation(2000)[:1900]
     model = GaussianNB(var_smoothing=0.0).fit(X, y)

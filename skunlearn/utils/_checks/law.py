@@ -48,8 +48,10 @@ def assert_law_of_each(
         for way, requests in split.items():
             _assert_refused(name, fitted(estimator, rows), requests, way, refusal)
         return
-    for way, requests in split.items():
-        _assert_forgets(name, fitted(estimator, rows), retrained, rows.X, requests, way)
+    model = fitted(estimator, rows)
+    copies = [copy.deepcopy(model) for _ in range(len(split) - 1)]
+    for one, (way, requests) in zip([model, *copies], split.items(), strict=True):
+        _assert_forgets(name, one, retrained, rows.X, requests, way)
 
 
 def _assert_forgets(
