@@ -26,6 +26,7 @@ from skunlearn._unlearning.commit import (
     reads_one_version,
     snapshot,
 )
+from skunlearn._unlearning.cost import TellsCost, UnlearningCost
 from skunlearn._unlearning.metadata_routing import register_verb
 from skunlearn._unlearning.report import (
     ASSUMPTIONS,
@@ -47,6 +48,7 @@ __all__ = [
     "Removal",
     "StepReport",
     "UnlearnerMixin",
+    "UnlearningCost",
     "UnlearningReport",
     "reads_one_version",
 ]
@@ -55,7 +57,7 @@ __all__ = [
 register_verb()
 
 
-class UnlearnerMixin(Step, CallbackSupportMixin):
+class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
     """Mixin that gives a scikit-learn estimator the verb `unlearn`.
 
     A subclass declares its promise in `_unlearning_tags`, calls `_hold_samples` in `fit`, and
@@ -65,7 +67,8 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     them, and predicting methods read public ones only, under :func:`reads_one_version`; those that
     read the rows themselves also hold the lock of the rows (``_read_locks``). A hook that
     works in long parts says how many in ``_n_subtasks(rows)`` and opens a subcontext of
-    ``skunlearn._compat.callback_context(self)`` for each.
+    ``skunlearn._compat.callback_context(self)`` for each. One whose removals are expensive says in
+    ``_cost(rows)`` what one would take, without working it out.
 
     Notes
     -----
@@ -253,17 +256,12 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
     def _work_out(self, sample_ids: Any, announce: bool) -> tuple[int, np.ndarray, Removal]:
         """Work out a request: how many ids it names, which rows go, the model without them."""
         samples = self._samples
-        n_ids, rows = samples.resolve(sample_ids)
+        n_ids, rows = self._resolve(sample_ids)
         if not rows.size:
             return n_ids, rows, Removal({})
         if samples.ids_are_doubtful and not samples.has_warned:
             warn_of_row_numbers(self)
             samples.has_warned = True
-        if rows.size == samples.n_samples:
-            raise NotUnlearnableError(
-                f"The request names all {rows.size} training rows; no {type(self).__name__} "
-                "can be fitted on none. Delete the model instead."
-            )
         if announce:
             self._init_callback_context(
                 task_name="unlearn", max_subtasks=self._n_subtasks(rows)
@@ -272,6 +270,16 @@ class UnlearnerMixin(Step, CallbackSupportMixin):
             return n_ids, rows, self._unlearn(rows)
         except NotFinite as error:
             raise NotUnlearnableError(f"{error} Nothing was changed.") from error
+
+    def _resolve(self, sample_ids: Any) -> tuple[int, np.ndarray]:
+        """Find how many ids a request names, and which rows go."""
+        n_ids, rows = self._samples.resolve(sample_ids)
+        if rows.size == self._samples.n_samples:
+            raise NotUnlearnableError(
+                f"The request names all {rows.size} training rows; no {type(self).__name__} "
+                "can be fitted on none. Delete the model instead."
+            )
+        return n_ids, rows
 
     def _report(
         self, started: float, n_ids: int, n_removed: int, n_remaining: int, removal: Removal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import drop
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -31,6 +33,9 @@ TOLERANCE = 1e-8
 
 # Taking out one of so many rows at a time costs less than a fresh factorisation.
 _SHARE = 200
+
+# Share of the time of a fit that following one row takes, measured with 500 to 2,000 rows.
+_SHARE_PER_ROW = 0.1
 
 
 class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -265,7 +270,7 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
         left = samples.slots_without(rows)
-        if not self._kernel_is_fitted and rows.size <= max(1, left.size // _SHARE):
+        if self._follows(rows):
             ranks = samples.slots().searchsorted(rows)
             lower = self.L_
             for rank in ranks[::-1].tolist():
@@ -279,6 +284,19 @@ class GaussianProcessRegressor(UnlearnerMixin, MultiOutputMixin, RegressorMixin,
         except ValueError as error:
             raise NotUnlearnableError(f"The remaining rows cannot be fitted: {error}") from error
         return Removal(attributes, Guarantee("numerical", "state", TOLERANCE, EPS), n_refitted=1)
+
+    def _follows(self, rows: np.ndarray) -> bool:
+        """Tell whether the factor can follow while rows leave."""
+        n_remaining = self._samples.n_samples - rows.size
+        return not self._kernel_is_fitted and rows.size <= max(1, n_remaining // _SHARE)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        fit = self._cost_of_fit(rows)
+        if not self._follows(rows):
+            return fit, None
+        may_refit = _rounding(self.L_) > TOLERANCE / 2
+        seconds = (_SHARE_PER_ROW * rows.size + may_refit) * fit.seconds
+        return replace(fit, n_parts_touched=int(may_refit), n_passes=0.0, seconds=seconds), None
 
     def _check_samples(self) -> SampleStore:
         check_is_fitted(self, "X_train_")

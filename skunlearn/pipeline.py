@@ -17,6 +17,7 @@ from skunlearn._samples.tables import as_table, like, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
 from skunlearn._unlearning.step_input import StepInput
+from skunlearn._unlearning.stopwatch import Seconds, Stopwatch
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.compose._composition import Composition, on_snapshot
 from skunlearn.compose._feature_union import FeatureUnion, make_union
@@ -166,7 +167,9 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
                 f"on_memory='refit' fits {others} anew with each request and cannot replay their "
                 f"fit parameters; got {sorted(params)}."
             )
-        result = method(X, y, **params)
+        with Stopwatch() as watch:
+            result = method(X, y, **params)
+        self._seconds_per_row = Seconds(watch.seconds / n_samples)
         keeps_rows = replays or not unlearners
         self._hold_rows(as_table(X) if keeps_rows else np.empty((n_samples, 0)), y, ids)
         return result
@@ -236,11 +239,10 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
     def _with_parts(self, parts: list[tuple[str, Any]]) -> dict[str, Any]:
         return {"steps": parts}
 
-    def _carry(self, rows: np.ndarray, incoming: StepInput | None) -> Removal:
-        propagation = Propagation(self._samples, rows, self.on_memory == "refit")
-        propagation.step_input = (
-            self._unchanged(rows, self._rows_in) if incoming is None else incoming
-        )
+    def _carry(self, propagation: Propagation, incoming: StepInput | None) -> Removal:
+        if incoming is None:
+            incoming = self._unchanged(propagation.rows, self._rows_in)
+        propagation.step_input = incoming
         for name, step in self.steps:
             propagation.go_through(name, step)
         attributes = self._with_parts(propagation.steps) if propagation.replaces(self.steps) else {}

@@ -101,6 +101,10 @@ class Removal(NamedTuple):
 
     step_input : StepInput, default=None
         For compositions that transform, what will come out of them.
+
+    n_passes : float, default=0.0
+        Rows read, of those that stay, in units of the rows held; for costs, which are foretold by
+        working a removal out unless `_cost` says more.
     """
 
     attributes: dict[str, Any]
@@ -111,6 +115,7 @@ class Removal(NamedTuple):
     steps: tuple[StepReport, ...] = ()
     replacements: tuple[Replacement, ...] = ()
     step_input: StepInput | None = None
+    n_passes: float = 0.0
 
 
 class _Journal:

@@ -1,4 +1,4 @@
-"""What every `fit` does first and last: parameters are checked, and callbacks hear of it."""
+"""What every `fit` does first and last: parameters are checked, callbacks hear, time is taken."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from skunlearn._compat import fit_context
+from skunlearn._unlearning.stopwatch import Seconds, Stopwatch
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
 def fit_task(*, prefer_skip_nested_validation: bool, max_subtasks: int = 0) -> Callable[[Fit], Fit]:
-    """Decorate a method that fits: check parameters, and tell callbacks when it begins and ends.
+    """Decorate a method that fits: check parameters, tell callbacks, and note how long it takes.
 
     A method that learns from its rows how many subtasks it has calls `_init_callback_context`
     itself, under scikit-learn's own `fit_context`.
@@ -42,7 +43,10 @@ def fit_task(*, prefer_skip_nested_validation: bool, max_subtasks: int = 0) -> C
             task = {"estimator": self, "X": given.get(first), "y": given.get("y")}
             context = self._init_callback_context(max_subtasks=max_subtasks)
             context.call_on_fit_task_begin(**task)
-            result = fit(self, *args, **kwargs)
+            with Stopwatch() as watch:
+                result = fit(self, *args, **kwargs)
+            if "_samples" in self.__dict__:
+                self._seconds_per_row = Seconds(watch.seconds / self._samples.n_samples)
             context.call_on_fit_task_end(**task, reconstruction_attributes=dict)
             return result
 

@@ -195,17 +195,21 @@ class UnlearningReport:
         frame : pandas.DataFrame
             One column per field, those of the guarantee included.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_frame() needs pandas: pip install pandas") from error
         record: dict[str, Any] = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if field.name not in ("guarantee", "steps")
         }
-        record |= dataclasses.asdict(self.guarantee)
-        return pd.DataFrame([record])
+        return frame_of_one_row(record | dataclasses.asdict(self.guarantee))
+
+
+def frame_of_one_row(record: dict[str, Any]) -> pandas.DataFrame:
+    """Make a data frame of one row, one column per entry."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_frame() needs pandas: pip install pandas") from error
+    return pd.DataFrame([record])
 
 
 def table_html(caption: str, rows: list[tuple[str, str]]) -> str:

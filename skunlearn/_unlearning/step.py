@@ -143,12 +143,17 @@ class FollowsMap(Step, metaclass=ABCMeta):
     _map: Any
 
     def _follow_input(self: Any, rows: np.ndarray, step_input: StepInput) -> Removal | None:
+        source = self._source_of(step_input)
+        return None if source is None else self._push_affine(rows, source)
+
+    def _source_of(self: Any, step_input: StepInput) -> Source | None:
+        """Return what is in front of the map, where this step may follow it."""
         source = step_input.source
         if source is None or not self._unlearning_tags.pushes_affine:
             return None
         if self._map is None and not np.array_equal(self._samples.ids, source.ids()):
             return None
-        return self._push_affine(rows, source)
+        return source
 
     @abstractmethod
     def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:

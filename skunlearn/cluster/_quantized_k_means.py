@@ -21,7 +21,9 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._compat import Interval
 from skunlearn._kernels.counts import to_floats
 from skunlearn._kernels.lloyd import nearest
+from skunlearn._unlearning.cost import Foretold, UnlearningCost
 from skunlearn._unlearning.fit_task import fit_task
+from skunlearn._unlearning.stopwatch import Stopwatch
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.base import Removal, UnlearnerMixin, reads_one_version
@@ -240,27 +242,52 @@ class QuantizedKMeans(
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
-        n_remaining = samples.n_samples - rows.size
-        if n_remaining < self.n_clusters:
-            raise NotUnlearnableError(
-                f"The request would leave {n_remaining} rows for {self.n_clusters} clusters. "
-                "Nothing was changed."
-            )
-        sums = self._add_up(self._sums, rows, -1)
-        lattice = self._choose_lattice(sums)
+        sums, lattice = self._lattice_without(rows)
         kept = samples.slots_without(rows)
         if lattice == self._lattice and len(self._runs) == self.n_init:
             X, hashes = samples.X, samples.id_hashes()
             runs = Runs(run.without(lattice, X, rows, hashes, kept) for run in self._runs)
             n_refitted = sum(
-                not np.array_equal(new.path, old.path)
-                for new, old in zip(runs, self._runs, strict=True)
+                new.is_another_than(old) for new, old in zip(runs, self._runs, strict=True)
             )
         else:
             runs = self._start(lattice, kept)
             n_refitted = len(runs)
         attributes = self._attributes(sums, lattice, runs)
         return Removal(attributes, None, n_refitted, len(runs), "run")
+
+    def _lattice_without(self, rows: np.ndarray) -> tuple[np.ndarray, Lattice]:
+        """Return the sums by which a lattice is chosen, less some rows, and the lattice."""
+        n_remaining = self._samples.n_samples - rows.size
+        if n_remaining < self.n_clusters:
+            raise NotUnlearnableError(
+                f"The request would leave {n_remaining} rows for {self.n_clusters} clusters. "
+                "Nothing was changed."
+            )
+        sums = self._add_up(self._sums, rows, -1)
+        return sums, self._choose_lattice(sums)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        with Stopwatch() as watch:
+            samples, (_, lattice) = self._samples, self._lattice_without(rows)
+            if lattice != self._lattice or len(self._runs) != self.n_init:
+                return self._cost_of_fit(rows, self.n_init, "run"), None
+            hashes, n_kept = samples.id_hashes(), samples.n_samples - rows.size
+            n_passes = [
+                run.n_passes_without(lattice, samples.X, rows, hashes, n_kept) for run in self._runs
+            ]
+        share_of_fit = sum(n_passes) / self._n_passes_of_fit()
+        cost = UnlearningCost(
+            n_parts_touched=int(np.count_nonzero(n_passes)),
+            n_parts=len(n_passes),
+            part="run",
+            n_passes=sum(n_passes) * n_kept / samples.n_samples,
+            seconds=watch.seconds + share_of_fit * self._seconds_of_fit(n_kept),
+        )
+        return cost, None
+
+    def _n_passes_of_fit(self) -> float:
+        return sum(run.n_passes for run in self._runs)
 
     def _nearest(self, X: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return nearest(X, rows, self.cluster_centers_)

@@ -89,6 +89,11 @@ class Run:
         centers[held] = sums[held] / counts[held, np.newaxis]
         return centers
 
+    @property
+    def n_passes(self) -> int:
+        """How often the run has read its rows."""
+        return len(self.seeding.times) + len(self.path)
+
     @classmethod
     def start(
         cls, number: int, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray
@@ -149,6 +154,31 @@ class Run:
         gaps = nearest(X, rows, self.path[-1])[1]
         spread = add_up_gaps(self.spread, gaps[:, np.newaxis], sign=-1)
         return Run(number, phase, seeding, self.path.copy(), totals, spread)
+
+    def is_another_than(self, former: Run) -> bool:
+        """Tell whether rows that stay were read to make this run from a former one."""
+        return not (
+            np.array_equal(self.path, former.path)
+            and np.array_equal(self.seeding.times, former.seeding.times)
+        )
+
+    def n_passes_without(
+        self, lattice: Lattice, X: np.ndarray, rows: np.ndarray, ids: np.ndarray, n_kept: int
+    ) -> int:
+        """Estimate how often :meth:`without` reads the rows that stay; 0 if the run stays too.
+
+        Seeds that are drawn anew are taken to be the former unless one of these leaves, and the run
+        to be as long as before.
+        """
+        purpose = f"seeds of run {self.number}"
+        seeding = self.seeding.without(lattice.seed, purpose, X, rows, ids[rows], n_kept)
+        n_rounds = seeding.times.size
+        if n_rounds < lattice.n_clusters:
+            seed_leaves = (nearest(X, rows, self.path[0])[1] == 0.0).any()
+            n_drawn = lattice.n_clusters - max(0, n_rounds - 1)
+            return n_drawn + (len(self.path) if seed_leaves else 0)
+        n_valid = take_out(self.path, self.totals, X, rows, lattice.spacing, self.phase)[1]
+        return int(len(self.path) - n_valid)
 
 
 class Runs(list[Run]):

@@ -19,11 +19,13 @@ from skunlearn._locks import holding
 from skunlearn._samples.ids import SampleIds
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import Replacement, snapshot
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.report import weakest
 from skunlearn._unlearning.step_input import StepInput
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, UnlearningReport
-from skunlearn.compose._propagation import forgets, passes_through
+from skunlearn.compose._foretelling import Foretelling
+from skunlearn.compose._propagation import Propagation, forgets, passes_through
 from skunlearn.exceptions import NotUnlearnableError
 
 
@@ -60,20 +62,46 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         """Return the attributes that put other parts in the place of these."""
 
     @abstractmethod
-    def _carry(self, rows: np.ndarray, incoming: StepInput | None) -> Removal:
+    def _carry(self, propagation: Propagation, incoming: StepInput | None) -> Removal:
         """Take a request through the parts.
 
         Parameters
         ----------
-        rows : ndarray of dtype intp
-            Slots of the composition's store.
+        propagation : Propagation
+            The request, before the first part.
 
         incoming : StepInput or None
             The rows that will be left, where they come in changed.
         """
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        return self._carry(rows, None)
+        return self._carry(self._propagation(rows), None)
+
+    def _propagation(self, rows: np.ndarray) -> Propagation:
+        return Propagation(self._samples, rows, self.on_memory == "refit")
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        return self._cost_behind(rows, None)
+
+    def _cost_behind(self, rows: np.ndarray, step_input: StepInput | None) -> Foretold:
+        propagation = Foretelling(
+            self._samples, rows, self.on_memory == "refit", self._seconds_of_others(rows)
+        )
+        removal = self._carry(propagation, step_input)
+        return propagation.cost(removal), removal if propagation.is_known else None
+
+    def _seconds_of_others(self, rows: np.ndarray) -> float:
+        """Estimate how long one part takes to be fitted that does not know, without some rows."""
+        n_remaining = self._samples.n_samples - rows.size
+        known = [part._seconds_of_fit(n_remaining) for part in self._unlearners()]
+        n_others = sum(not passes_through(part) for _, part in self._parts()) - len(known)
+        n_others += int(np.isnan(known).sum())
+        seconds = self._seconds_of_fit(n_remaining) - float(np.nansum(known))
+        return max(seconds, 0.0) / max(n_others, 1)
+
+    def _n_passes_of_fit(self) -> float:
+        n_others = sum(not forgets(part) for _, part in self._parts())
+        return n_others + sum(part._n_passes_of_fit() for part in self._unlearners())
 
     def _unchanged(self, rows: np.ndarray, rows_in: Callable[[np.ndarray], Any]) -> StepInput:
         """Return the input of remaining rows that come in as before, given what returns them."""
@@ -86,7 +114,7 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         return StepInput(compute, changed=False)
 
     def _follow_input(self, rows: np.ndarray, step_input: StepInput) -> Removal | None:
-        return self._carry(rows, step_input)
+        return self._carry(self._propagation(rows), step_input)
 
     def explain_unlearn(self, sample_ids: Any) -> UnlearningReport:
         """Work out a request without carrying it out, and tell which way each step would go.
@@ -100,7 +128,8 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         -------
         report : UnlearningReport
             What `unlearning_report_` would say, with the time that working it out took: about what
-            the request will take. Nothing has changed.
+            the request will take. Nothing has changed. Where a step would be refitted,
+            :meth:`unlearning_cost` is the quicker question.
 
         Raises
         ------

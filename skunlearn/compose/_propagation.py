@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -106,6 +106,10 @@ class Propagation:
         pairs = zip(self.steps, steps, strict=True)
         return any(new is not old for (_, new), (_, old) in pairs)
 
+    def knows(self, step_inputs: Iterable[StepInput]) -> bool:
+        """Tell whether it is worked out what comes out of steps."""
+        return True
+
     def removal(self, attributes: dict[str, Any], step_input: StepInput) -> Removal:
         """Return what the composition does, given its own attributes and what comes out of it."""
         return Removal(
@@ -117,6 +121,7 @@ class Propagation:
             tuple(self.reports),
             tuple(self.replacements),
             step_input,
+            sum(removal.n_passes for removal in self.removals),
         )
 
     def _passed(self, name: str, step: Any) -> tuple[str, Any]:
@@ -146,14 +151,8 @@ class Propagation:
                 f"The request would leave step {_called(name, step)} without rows. Nothing was "
                 "changed."
             )
-        removal: Removal | None
         with _naming(name, step):
-            if self.step_input.changed:
-                way, removal = "pushed through", step._follow_input(rows, self.step_input)
-            elif rows.size:
-                way, removal = "unlearned", step._unlearn(rows)
-            else:
-                way, removal = "unchanged", Removal({})
+            way, removal = self._ask(step, rows)
         if removal is None:
             self._refit_unlearner(name, step, store, rows)
             return "refitted", ()
@@ -165,6 +164,14 @@ class Propagation:
         if removal.steps:
             way = most_expensive([part.way for part in removal.steps])
         return way, removal.steps
+
+    def _ask(self, step: Any, rows: np.ndarray) -> tuple[str, Removal | None]:
+        """Let a step unlearn, and say which way; None if it has to be fitted anew."""
+        if self.step_input.changed:
+            return "pushed through", step._follow_input(rows, self.step_input)
+        if rows.size:
+            return "unlearned", step._unlearn(rows)
+        return "unchanged", Removal({})
 
     def _rows_of(self, store: SampleStore) -> np.ndarray:
         """Return the slots of a step's store that are to go."""
@@ -189,7 +196,8 @@ class Propagation:
         )
         self.replacements += step._adopt(fresh)
         self.guarantees.append(fresh._guarantee_of_fit())
-        self.removals.append(Removal({}, n_refitted=1))
+        n_passes = fresh._n_passes_of_fit() * kept.size / store.n_samples
+        self.removals.append(Removal({}, n_refitted=1, n_passes=n_passes))
         self.step_input = StepInput(lambda: (fresh._outputs_at(np.arange(kept.size)), ids))
 
     def _other(self, name: str, step: Any) -> Any:
@@ -204,7 +212,8 @@ class Propagation:
         else:
             _shown_to(name, step, fresh.fit, rows, y)
         self.guarantees.append(Guarantee("distributional"))
-        self.removals.append(Removal({}, n_refitted=1))
+        n_passes = kept.size / self.whole.n_samples
+        self.removals.append(Removal({}, n_refitted=1, n_passes=n_passes))
         return fresh
 
     def _rows_now(self, name: str, ids: np.ndarray) -> Any:

@@ -17,6 +17,7 @@ from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.tables import like, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
+from skunlearn._unlearning.cost import UNKNOWN
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.step_input import Source, StepInput
@@ -27,7 +28,10 @@ from skunlearn.compose._propagation import Propagation, forgets
 from skunlearn.exceptions import NotUnlearnableError
 
 # Attributes that scikit-learn's own compositions do not have.
-_OURS = ("_samples", "_sparse_parts", "_widths", "on_memory", "unlearning_report_")
+_OURS = (
+    *("_samples", "_seconds_per_row", "_sparse_parts", "_widths"),
+    *("on_memory", "unlearning_report_"),
+)
 
 
 class StackedTransformers(Composition):
@@ -211,14 +215,15 @@ class StackedTransformers(Composition):
         )
         return predictor
 
-    def _carry(self, rows: np.ndarray, incoming: StepInput | None) -> Removal:
-        propagation = Propagation(self._samples, rows, self.on_memory == "refit")
-        parts = self._parts()
+    def _carry(self, propagation: Propagation, incoming: StepInput | None) -> Removal:
+        rows, parts = propagation.rows, self._parts()
         step_inputs = {}
         for name, part in parts:
             propagation.step_input = self._into(name, rows, incoming)
             propagation.go_through(name, part)
             step_inputs[name] = self._weighed(name, propagation.step_input)
+        if not propagation.knows(step_inputs.values()):
+            return propagation.removal({}, UNKNOWN)
         attributes = self._with_parts(propagation.steps) if propagation.replaces(parts) else {}
         shape, differs = self._reshaped(rows, step_inputs)
         attributes |= shape
@@ -227,7 +232,8 @@ class StackedTransformers(Composition):
         return propagation.removal(attributes, step_input)
 
     def _follow_input(self, rows: np.ndarray, step_input: StepInput) -> Removal | None:
-        return self._carry(rows, step_input) if self._takes(step_input.get()[0]) else None
+        takes = self._takes(step_input.get()[0])
+        return self._carry(self._propagation(rows), step_input) if takes else None
 
     def _into(self, name: str, rows: np.ndarray, incoming: StepInput | None) -> StepInput:
         """Return what reaches a part."""

@@ -17,6 +17,7 @@ from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.class_moments import moments_of, moments_without
 from skunlearn._statistics.joint_moments import JointMoments
 from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import refuse_overflow, validate_data
@@ -268,7 +269,15 @@ class PCA(
             raise NotUnlearnableError(
                 f"PCA cannot be fitted on the rows that would remain: {error} Nothing was changed."
             ) from error
-        return Removal(state, Guarantee("numerical", "state", TOLERANCE, EPS), 1)
+        n_passes = n_remaining / self._samples.n_samples
+        guarantee = Guarantee("numerical", "state", TOLERANCE, EPS)
+        return Removal(state, guarantee, n_refitted=1, n_passes=n_passes)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        n_remaining = self._samples.n_samples - rows.size
+        if self._moments is None or n_remaining <= self.n_features_in_:
+            return self._cost_of_fit(rows), None
+        return super()._cost(rows)
 
     def _attributes(
         self,

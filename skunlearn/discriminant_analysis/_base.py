@@ -124,7 +124,9 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
     def _refitted(self, rows: np.ndarray, classes: np.ndarray) -> Removal:
         attributes = self._from_rows(self._samples.slots_without(rows), classes)
         guarantee = Guarantee("numerical", "state", self._tolerance, EPS)
-        return Removal(attributes, guarantee, classes.size, classes.size, "class")
+        n_passes = 1.0 - rows.size / self._samples.n_samples
+        n = classes.size
+        return Removal(attributes, guarantee, n, n, "class", n_passes=n_passes)
 
     def _priors_of(self, moments: ClassMoments) -> np.ndarray:
         if self.priors is None:

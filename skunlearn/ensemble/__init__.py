@@ -2,7 +2,7 @@
 
 from skunlearn.ensemble._dp_forest_classifier import DPForestClassifier
 from skunlearn.ensemble._dp_forest_regressor import DPForestRegressor
-from skunlearn.ensemble._forest.change import UnlearningCost
+from skunlearn.ensemble._forest.change import ForestUnlearningCost
 from skunlearn.ensemble._forest_classifier import UnlearningForestClassifier
 from skunlearn.ensemble._forest_regressor import UnlearningForestRegressor
 from skunlearn.ensemble._sisa_classifier import SISAClassifier
@@ -11,9 +11,9 @@ from skunlearn.ensemble._sisa_regressor import SISARegressor
 __all__ = [
     "DPForestClassifier",
     "DPForestRegressor",
+    "ForestUnlearningCost",
     "SISAClassifier",
     "SISARegressor",
-    "UnlearningCost",
     "UnlearningForestClassifier",
     "UnlearningForestRegressor",
 ]

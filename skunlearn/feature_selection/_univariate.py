@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._kernels.column_moments import PER_UPDATE
 from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import TOLERANCE
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -176,7 +177,9 @@ class BaseFilter(BaseSelector):
                 attributes = self._attributes(None, remaining)
                 kind = self._unlearning_tags.kind
                 guarantee = Guarantee(kind, assumptions=self._assumptions())
-                return Removal(attributes, guarantee, n_features, n_features, "column")
+                return Removal(
+                    attributes, guarantee, n_features, n_features, "column", n_passes=1.0
+                )
             scorer = self._scorer.without(samples.X, samples.y, rows)
         except ValueError as refusal:
             raise NotUnlearnableError(f"{refusal} Nothing was changed.") from refusal
@@ -187,8 +190,19 @@ class BaseFilter(BaseSelector):
             error[columns] = PER_UPDATE * EPS
         guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
         return Removal(
-            self._attributes(scorer, remaining), guarantee, columns.size, n_features, "column"
+            self._attributes(scorer, remaining),
+            guarantee,
+            columns.size,
+            n_features,
+            "column",
+            n_passes=columns.size / n_features,
         )
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        if self._scorer is None:
+            n_features = self.n_features_in_
+            return self._cost_of_fit(rows, n_features, "column"), None
+        return super()._cost(rows)
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)

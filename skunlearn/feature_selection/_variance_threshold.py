@@ -198,7 +198,8 @@ class VarianceThreshold(BaseSelector):
             extremes = _counted_extremes.without_rows(extremes, samples.X, remaining)
         attributes = self._attributes(moments, extremes, updates, remaining, NotUnlearnableError)
         guarantee = Guarantee("numerical", "state", column_moments.TOLERANCE, float(error.max()))
-        return Removal(attributes, guarantee, columns.size, stale.size, "column")
+        n_passes = columns.size / stale.size
+        return Removal(attributes, guarantee, columns.size, stale.size, "column", n_passes=n_passes)
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)

@@ -333,7 +333,8 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         with warnings.catch_warnings():  # of columns without values: `fit` has its say
             warnings.simplefilter("ignore", FutureWarning)
             kept = take(samples.X, samples.slots_without(rows))
-            return Removal(self._recompute(kept) | missing, n_refitted=1)
+            n_passes = kept.shape[0] / samples.n_samples
+            return Removal(self._recompute(kept) | missing, n_refitted=1, n_passes=n_passes)
 
     def _without(self, gone: Any, rows: np.ndarray, missing: dict[str, Any]) -> Removal:
         """Take rows out of the means."""
@@ -350,7 +351,8 @@ class SimpleImputer(NamesMixin, InverseMixin, NamesakeTransformer):
         else:
             means = self._means(left, n_updates)
         guarantee = Guarantee("numerical", "state", column_moments.TOLERANCE, error)
-        return Removal(means | missing, guarantee, n_refitted)
+        n_passes = n_refitted * (1.0 - rows.size / self._samples.n_samples)
+        return Removal(means | missing, guarantee, n_refitted, n_passes=n_passes)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         old, new = self.statistics_, after.statistics_

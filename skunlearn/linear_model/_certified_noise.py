@@ -87,6 +87,10 @@ def sums_of_squares(problem: Problem) -> np.ndarray:
     return squares
 
 
+# Passes that the sharp bound of a distance makes.
+SHARP_PASSES = 3
+
+
 def distance(problem: Problem, state: State, shape: np.ndarray, enough: float) -> float:
     """Bound the distance to the optimum in another norm than that of the Hessian.
 
@@ -113,13 +117,14 @@ def distance(problem: Problem, state: State, shape: np.ndarray, enough: float) -
     """
     factor = Factor(problem.full(state.hessian))
     found = certify(problem, state, factor)
-    bound = found.bound * found.norm_ratio * _exchange(factor, shape)
+    bound = found.bound * found.norm_ratio * exchange(factor, shape)
     if bound <= enough:
         return bound
     return _sharp_distance(problem, state, shape)
 
 
-def _exchange(factor: Factor, shape: np.ndarray) -> float:
+def exchange(factor: Factor, shape: np.ndarray) -> float:
+    """Bound the norm given by `shape` of vectors whose norm is 1 in the matrix factored."""
     if not np.isfinite(factor.inverse_norm):
         return np.inf
     return float(np.sqrt(factor.inverse.diagonal() @ shape)) * (1.0 + 1e-6)
@@ -164,4 +169,4 @@ def _sharp_distance(problem: Problem, state: State, shape: np.ndarray) -> float:
     if not kappa * nu < 1.0:
         return np.inf
     bound = float(-np.log1p(-kappa * nu) / kappa) if kappa > 0.0 else nu
-    return bound * _exchange(factor, shape)
+    return bound * exchange(factor, shape)

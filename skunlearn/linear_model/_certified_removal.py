@@ -17,13 +17,17 @@ from skunlearn._privacy.noise import digest, secret_normal
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn._unlearning.commit import Removal, Replacement
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.stopwatch import Stopwatch
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.exceptions import BudgetExhaustedError, NotUnlearnableError
 from skunlearn.linear_model._certified_noise import (
     NORM_SLACK,
+    SHARP_PASSES,
     TiltedProblem,
     distance,
+    exchange,
     largest_eigenvalue,
     row_norms,
     shortened,
@@ -251,11 +255,7 @@ class CertifiedRemoval(LogisticRegression):
 
     @np.errstate(over="ignore", invalid="ignore")
     def _unlearn(self, rows: np.ndarray) -> Removal:
-        if self._terms != self._chosen():
-            raise ValueError(
-                "Parameters were set after fit, but the noise was drawn for the former ones: fit "
-                "anew, or set them back. Nothing was changed."
-            )
+        self._check_terms()
         counts = self._counts_without(rows)
         assert counts is not None
         if self._is_tilted:
@@ -280,6 +280,44 @@ class CertifiedRemoval(LogisticRegression):
         attributes = {**counts, **sums, **self._account(spent)}
         return self._release(problem, state, attributes, min(n_refitted, 1))
 
+    def _check_terms(self) -> None:
+        if self._terms != self._chosen():
+            raise ValueError(
+                "Parameters were set after fit, but the noise was drawn for the former ones: fit "
+                "anew, or set them back. Nothing was changed."
+            )
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        self._check_terms()
+        self._counts_without(rows)  # which refuses where a class would be missing
+        if not self._is_tilted:
+            with Stopwatch() as watch:
+                problem = self._problem(self._weights_without(rows))
+                n_passes, missed = self._foreseen(problem, rows)
+                missed *= exchange(
+                    Factor(problem.full(self._state.hessian)), _shape(problem, self._squares)
+                )
+                refits = not missed <= self._limit()
+            n_passes = 1 + refits * (SHARP_PASSES + n_passes + 1)
+            return self._cost_of_passes(n_passes, watch.seconds, refits), None
+        with Stopwatch() as watch:
+            problem = self._problem(self._weights())
+            state, sums = self._step_without(rows, problem)
+            spent = self._spent(problem, state, sums["_squares"])
+        if spent <= self._budget():
+            return self._cost_of_passes(0, watch.seconds, False), None
+        self._check_exhausted(spent)
+        return self._cost_of_fit(rows), None
+
+    def _check_exhausted(self, spent: float) -> None:
+        if self.on_exhausted == "raise":
+            raise BudgetExhaustedError(
+                f"The request would bring what has been spent from {self.budget_spent_:.3g} to "
+                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the "
+                "remaining rows, or set on_exhausted='refit'. Nothing was changed."
+            )
+
     def _unlearn_within_budget(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
         problem = self._problem(self._weights())
         state, sums = self._step_without(rows, problem)
@@ -287,12 +325,7 @@ class CertifiedRemoval(LogisticRegression):
         if spent <= self._budget():
             attributes = {**counts, **sums, **self._account(spent, self._n_steps + 1, self._rate)}
             return self._release(problem, state, attributes, 0)
-        if self.on_exhausted == "raise":
-            raise BudgetExhaustedError(
-                f"The request would bring what has been spent from {self.budget_spent_:.3g} to "
-                f"{spent:.3g} of a budget of {self._budget():.3g}: fit the model anew on the "
-                "remaining rows, or set on_exhausted='refit'. Nothing was changed."
-            )
+        self._check_exhausted(spent)
         n_refits = self._n_refits + 1
         assert state.gram is not None
         purpose = digest(b"%d" % n_refits, self._state.theta.tobytes(), state.gram.tobytes())

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._compat import HasMethods, Options
 from skunlearn._unlearning.commit import Removal, reads_one_version
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_sample_weight, validate_data
@@ -269,6 +270,14 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
             raise NotUnlearnableError("The influence of these rows is beyond the range of floats.")
         return Removal({"estimator_": self._moved_to(theta + step)})
 
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        y: Any = self._samples.y
+        if hasattr(self, "classes_"):
+            kept = self._samples.slots_without(rows)
+            if np.unique(y[kept]).size < self.classes_.size:
+                return self._cost_of_fit(rows), None
+        return super()._cost(rows)
+
     def _refit(self, kept: np.ndarray) -> Removal:
         """Fit a clone on the remaining rows, where the model changes its shape."""
         samples = self._samples
@@ -283,7 +292,9 @@ class InfluenceUnlearner(MetaEstimatorMixin, UnlearnerMixin, BaseEstimator):
         names = self.__dict__.get("feature_names_in_")
         if names is not None:
             fresh.feature_names_in_ = names
-        return Removal({}, n_refitted=1, replacements=tuple(self._adopt(fresh)))
+        n_passes = kept.size / samples.n_samples
+        replacements = tuple(self._adopt(fresh))
+        return Removal({}, n_refitted=1, replacements=replacements, n_passes=n_passes)
 
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian on the rows held."""

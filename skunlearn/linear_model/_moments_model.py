@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._array_api import affine, to_host
 from skunlearn._samples.store import SampleStore
+from skunlearn._unlearning.affine_map import AffineMap
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.step import FollowsMap
-from skunlearn._unlearning.step_input import Source
+from skunlearn._unlearning.step_input import Source, StepInput
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, refuse_overflow, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
@@ -113,7 +115,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             "intercept_": publish(intercept) if self.fit_intercept else 0.0,
         }
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
-        return Removal(attributes, guarantee, int(refitted))
+        return Removal(attributes, guarantee, int(refitted), n_passes=float(refitted))
 
     def _push_affine(self, rows: np.ndarray, source: Source) -> Removal | None:
         """Unlearn where an affine transformer in front changes.
@@ -135,9 +137,7 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
             transformer.
         """
         affine_map = source.after
-        if affine_map.n_features != self.n_features_in_ or (
-            affine_map.shift.any() and not self.fit_intercept
-        ):
+        if not self._can_follow(affine_map):
             return None
         if self._map is not None:
             return self._unlearn_mapped(self._samples, rows, affine_map)
@@ -145,6 +145,19 @@ class MomentsModel(FollowsMap, UnlearnerMixin, BaseEstimator, metaclass=ABCMeta)
         removal = self._refit(raw, raw.slots_without(rows), affine_map)
         removal.attributes["_samples"] = raw
         return removal
+
+    def _cost_behind(self, rows: np.ndarray, step_input: StepInput) -> Foretold | None:
+        source = self._source_of(step_input)
+        if source is None or not self._can_follow(source.after):
+            return None
+        if self._map is None:  # moments are summed anew, the first time
+            return self._cost_of_fit(rows), None
+        return super()._cost_behind(rows, step_input)
+
+    def _can_follow(self, affine_map: AffineMap) -> bool:
+        """Tell whether the intercept takes up the shift, and features are as many as before."""
+        takes_up = self.fit_intercept or not affine_map.shift.any()
+        return affine_map.n_features == self.n_features_in_ and takes_up
 
     def _fit_targets(self, rows: np.ndarray) -> np.ndarray:
         y = self._samples.y[rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from skunlearn._privacy.noise import secret_normal
 from skunlearn._samples.hashing import draw_seed
 from skunlearn._samples.strings import narrowed
 from skunlearn._unlearning.commit import Removal, Replacement, reads_one_version
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
@@ -360,15 +362,38 @@ class NoisyDescentClassifier(
         check_two_remain(self, classes)
         if classes.size < self.classes_.size:
             attributes = self._afresh(kept, classes, self._seed, self._spent)
-            return Removal(attributes, attributes["_descent"].certificate(None), n_refitted=1)
-        gap = self._gap + descent.shift(rows.size, kept.size + rows.size)
-        n_steps = descent.steps_for(gap)
+            certificate = attributes["_descent"].certificate(None)
+            n_passes = attributes["n_steps_"] * kept.size / samples.n_samples
+            return Removal(attributes, certificate, n_refitted=1, n_passes=n_passes)
+        gap, n_steps = self._steps_without(rows)
         gap *= descent.contraction**n_steps
         start = self._iterate if descent.secret else self._published()
         attributes = self._publish(
             descent, kept, classes, start, n_steps, self._seed, gap, self._spent
         )
-        return Removal(attributes, descent.certificate(gap))
+        n_passes = n_steps * kept.size / samples.n_samples
+        return Removal(attributes, descent.certificate(gap), n_passes=n_passes)
+
+    def _steps_without(self, rows: np.ndarray) -> tuple[float, int]:
+        """Return how far the iterate may be off without some rows, and the steps that takes."""
+        gap = self._gap + self._descent.shift(rows.size, self._samples.n_samples)
+        return gap, self._descent.steps_for(gap)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        labels: Any = self._samples.y
+        classes = np.unique(narrowed(labels[self._samples.slots_without(rows)]))
+        check_two_remain(self, classes)
+        cost = self._cost_of_fit(rows)
+        if classes.size < self.classes_.size:
+            return cost, None
+        share = self._steps_without(rows)[1] / self._descent.n_steps
+        cost = replace(
+            cost, n_parts_touched=0, n_passes=share * cost.n_passes, seconds=share * cost.seconds
+        )
+        return cost, None
+
+    def _n_passes_of_fit(self) -> float:
+        return self._descent.n_steps
 
     def _static_guarantee(self) -> Guarantee:
         """Return what holds for the model as it was published last."""

@@ -237,16 +237,19 @@ class GaussianNB(BaseNB):
             parts = np.append(keep, True)
             moments, counts = moments.compress(parts, axis=0), counts.compress(parts, axis=1)
         attributes, error = self._attributes(moments, counts, classes)
-        n_refitted = 0
+        n_refitted = n_read = 0
         while error.max() > TOLERANCE:
             left = samples.slots_without(rows)
             for part in np.flatnonzero(error > TOLERANCE).tolist():
                 self._recompute(moments, counts, part, classes, left)
                 n_refitted += 1
+                n_read += int(counts[0, part])
             attributes, error = self._attributes(moments, counts, classes)
         self._check_variances(attributes["var_"], NotUnlearnableError)
         guarantee = Guarantee("numerical", "state", TOLERANCE, float(error.max()))
-        return Removal(attributes, guarantee, n_refitted, len(moments), "moment set")
+        n_passes = n_read / samples.n_samples
+        n_parts = len(moments)
+        return Removal(attributes, guarantee, n_refitted, n_parts, "moment set", n_passes=n_passes)
 
     def _check_X(self, X: Any) -> np.ndarray:
         return validate_data(self, X, reset=False)

@@ -279,10 +279,12 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             remaining = samples.slots_without(rows)
         for part in imprecise.tolist():
             self._recompute(moments, counts, part, classes, remaining)
+        n_read = counts[0, imprecise].sum()
         self._check_spread(moments[-1], remaining, NotUnlearnableError)
         if medians is not None:
             medians = medians.copy()
             medians[touched] = self._medians(classes[touched], remaining)
+            n_read += counts[0, :-1][touched].sum()
         guarantee = Guarantee("numerical", "state", TOLERANCE, _errors(moments, counts).max())
         return Removal(
             self._attributes(moments, counts, classes, medians),
@@ -290,6 +292,7 @@ class NearestCentroid(UnlearnerMixin, ClassifierMixin, BaseEstimator):
             imprecise.size,
             len(moments),
             "moment set",
+            n_passes=float(n_read / samples.n_samples),
         )
 
     def _predictor(self) -> sklearn.neighbors.NearestCentroid:

@@ -177,7 +177,7 @@ class GroupingEncoder(CategoryEncoder, metaclass=ABCMeta):
         categories = self._find_categories(columns, self.handle_unknown)
         state = self._settle(categories, self._count(columns, categories), kept.size)
         state |= {"_samples": samples.with_table(table), "_counts": CategoryCounts()}
-        return Removal(state, n_refitted=1)
+        return Removal(state, n_refitted=1, n_passes=kept.size / samples.n_samples)
 
     def _mappings(self) -> list[Any]:
         """Return, per column, the group of each category; None where there are no groups."""

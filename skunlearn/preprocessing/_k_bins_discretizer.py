@@ -23,6 +23,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     quantiles,
 )
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
@@ -272,12 +273,12 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
     def _removal(self, rows: np.ndarray) -> Removal:
         samples = self._samples
         X = samples.X
-        drawn = self._largest != NONE_OUTSIDE
-        if drawn and not touches(samples, rows, self._seed, self._largest):
+        if self._spares(rows):
             return Removal({})
-        by_namesake = samples.sample_weight is not None or self.strategy == "kmeans"
-        if drawn or by_namesake or not OrderStatistics.takes(X.dtype):
-            return Removal(self._recompute(samples.slots_without(rows)), n_refitted=1)
+        if self._is_computed_anew():
+            kept = samples.slots_without(rows)
+            n_passes = kept.size / samples.n_samples
+            return Removal(self._recompute(kept), n_refitted=1, n_passes=n_passes)
         if self.strategy == "quantile":
             if not self._order.is_built:
                 self._order.build(self._rows_held())
@@ -300,6 +301,24 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
             ends[1] = mirrored(ends[1])
             attributes = {"_ends": ends} | self._by_namesake(ends)
         return Removal(attributes, replacements=self._edit(edit))
+
+    def _spares(self, rows: np.ndarray) -> bool:
+        """Tell whether edges come from a sample of the rows in which none of these is."""
+        drawn = self._largest != NONE_OUTSIDE
+        return drawn and not touches(self._samples, rows, self._seed, self._largest)
+
+    def _is_computed_anew(self) -> bool:
+        return (
+            self._largest != NONE_OUTSIDE
+            or self._samples.sample_weight is not None
+            or self.strategy == "kmeans"
+            or not OrderStatistics.takes(self._samples.X.dtype)
+        )
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        if self._is_computed_anew() and not self._spares(rows):
+            return self._cost_of_fit(rows), None
+        return super()._cost(rows)
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         if self.encode != "ordinal" and not np.array_equal(self.n_bins_, after.n_bins_):

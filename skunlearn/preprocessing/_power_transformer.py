@@ -16,6 +16,7 @@ from skunlearn._kernels.power_transform import best_exponents, transform_in_plac
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import take
 from skunlearn._statistics import column_moments
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import refuse_overflow, validate_data
@@ -181,7 +182,12 @@ class PowerTransformer(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, B
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         kept = self._samples.slots_without(rows)
-        return Removal(self._attributes(kept, NotUnlearnableError), n_refitted=1)
+        n_passes = kept.size / self._samples.n_samples
+        attributes = self._attributes(kept, NotUnlearnableError)
+        return Removal(attributes, n_refitted=1, n_passes=n_passes)
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        return self._cost_of_fit(rows), None
 
     def _keeps_outputs(self, after: Any, rows: np.ndarray) -> bool:
         return all(

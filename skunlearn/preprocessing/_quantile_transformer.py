@@ -21,6 +21,7 @@ from skunlearn._statistics.order_statistics import (
     UnsortedColumns,
     quantiles,
 )
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
@@ -216,13 +217,20 @@ class QuantileTransformer(InverseMixin, OneToOneFeatureMixin, NamesakeTransforme
         if self._largest != NONE_OUTSIDE:
             if not touches(samples, rows, self._seed, self._largest):
                 return Removal({})
-            return Removal(self._recompute(kept), n_refitted=1)
+            n_passes = kept.size / samples.n_samples
+            return Removal(self._recompute(kept), n_refitted=1, n_passes=n_passes)
         if not self._order.is_built:
             implicit_zeros = not self.ignore_implicit_zeros
             self._order.build(self._rows_held(), implicit_zeros=implicit_zeros)
         columns = self._order.without(take(samples.X, rows))
         attributes = self._attributes(columns, kept, NONE_OUTSIDE)
         return Removal(attributes, replacements=self._edit(columns.edit()))
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        drawn = self._largest != NONE_OUTSIDE
+        if drawn and touches(self._samples, rows, self._seed, self._largest):
+            return self._cost_of_fit(rows), None
+        return super()._cost(rows)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

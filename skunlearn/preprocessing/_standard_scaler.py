@@ -194,7 +194,9 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():
             raise NotUnlearnableError("All remaining rows have a sample_weight of zero.")
         attributes = self._recompute(kept)
-        return Removal(attributes, self._guarantee(rounding(1.0, 0)), n_refitted=1)
+        n_passes = kept.size / samples.n_samples
+        guarantee = self._guarantee(rounding(1.0, 0))
+        return Removal(attributes, guarantee, n_refitted=1, n_passes=n_passes)
 
     @staticmethod
     def _guarantee(error: float) -> Guarantee:

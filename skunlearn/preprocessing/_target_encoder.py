@@ -298,12 +298,16 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                     columns = take(table, kept).arrays
                     categories = self._find_categories(columns, "ignore")
                     state = self._anew(table, kept, categories)
-                    return Removal(state | {"_samples": samples.with_table(table)}, n_refitted=1)
+                    state["_samples"] = samples.with_table(table)
+                    n_passes = kept.size / samples.n_samples
+                    return Removal(state, n_refitted=1, n_passes=n_passes)
             categories = self._categories_left(removed, rows)
             y = index.as_numbers(samples.y[rows])
             if index.changes_type(y):
-                state = self._anew(samples.X, samples.slots_without(rows), categories)
-                return Removal(state, n_refitted=1)
+                kept = samples.slots_without(rows)
+                state = self._anew(samples.X, kept, categories)
+                n_passes = kept.size / samples.n_samples
+                return Removal(state, n_refitted=1, n_passes=n_passes)
         positions = np.array([*removed.positions, [index.last] * rows.size], dtype=np.intp).T
         taken = index.sums.taking(positions, y)
         parts = taken.left()

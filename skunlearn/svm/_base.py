@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,6 +15,7 @@ from skunlearn._compat import Interval, StrOptions
 from skunlearn._linalg.precision import EPS
 from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement, commit, snapshot
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin
@@ -288,6 +290,19 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         replacement = Replacement(machines, {"settled": True}, NO_ROWS)
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         return Removal(attributes, guarantee, replacements=(replacement,))
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        samples = self._samples
+        slots = samples.slots_without(rows)
+        self._check_left(slots)
+        fit, thetas = self._cost_of_fit(rows), self._thetas(samples.slots(), self)
+        n_going = sum(np.count_nonzero(theta[rows]) for theta in thetas)
+        most = _FEW + samples.n_samples // _FEW
+        if self._is_stale(slots) or n_going > most:
+            return fit, None
+        # As many as `most` take as long as solving anew, and so does making the machines.
+        seconds = (n_going / most + (not self._machines.fit_to(samples))) * fit.seconds
+        return replace(fit, n_parts_touched=0, n_passes=float(n_going), seconds=seconds), None
 
     def _rebuild(self, problems: list[Problem], thetas: list[np.ndarray]) -> Machines:
         pairs = []

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skunlearn._unlearning.stopwatch import Seconds
+
 _NOT_FROM_TRAINING = ("unlearning_report_",)
 _ATOMS = (type(None), bool, int, str, bytes, complex, type, types.ModuleType, np.dtype)
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
@@ -44,7 +46,8 @@ def differ(
     Parameters
     ----------
     ours, theirs : object
-        Containers, arrays, sparse arrays, estimators and plain objects are entered.
+        Containers, arrays, sparse arrays, estimators and plain objects are entered. Measured times
+        are not compared.
 
     rtol : float, default=0.0
         Largest difference between two float arrays in units of the largest entry; zero asks for
@@ -113,6 +116,8 @@ def _differences(ours: Any, theirs: Any, where: str, how: _How, seen: dict) -> I
         return
     if type(ours) is not type(theirs) and not (_is_float(ours) and _is_float(theirs)):
         yield Difference(where, f"is {_brief(ours)}, should be {_brief(theirs)}")
+        return
+    if isinstance(ours, Seconds):
         return
     if _is_float(ours) or isinstance(ours, np.ndarray | np.generic):
         yield from _array_differences(ours, theirs, where, how, seen)

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, EstimatorCheckFailedWarning
 from skunlearn.exceptions import PrivacyLeakWarning, RowNumberWarning
 from skunlearn.utils._checks.atomicity import atomicity_checks
 from skunlearn.utils._checks.certified import certified_checks
+from skunlearn.utils._checks.costs import cost_checks
 from skunlearn.utils._checks.errors import error_checks
 from skunlearn.utils._checks.history import history_checks
 from skunlearn.utils._checks.hostile import hostile_checks
@@ -35,6 +36,7 @@ def _checks_for(estimator: Any) -> list[Check]:
         raise TypeError(f"{type(estimator).__name__} has no method `unlearn`.")
     sections = (
         report_checks,
+        cost_checks,
         law_checks,
         certified_checks,
         input_checks,
@@ -75,7 +77,8 @@ def check_unlearning_estimator(
     estimator's tags name, however rows and ids come in, at the limits of floats and integers too,
     where a fit may refuse but not go wrong silently), hygiene (nothing of a removed row stays in
     buffers, pickles or files, and a pickle is that of a retrained model), atomicity, the errors
-    that bad requests raise, copies and pickles, and reports. They come on top of
+    that bad requests raise, copies and pickles, reports, and costs told beforehand. They come on
+    top of
     :func:`sklearn.utils.estimator_checks.check_estimator`.
 
     Parameters

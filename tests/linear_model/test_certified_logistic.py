@@ -344,3 +344,51 @@ def test_light_rows_are_certified_once_heavy_ones_are_gone_if_a_fit_certifies_th
         assert model.unlearn(range(8)).budget_spent_ < 1e-9
         n_certified += 1
     assert n_certified > 3
+
+
+@pytest.mark.parametrize("on_exhausted", ["raise", "refit"])
+def test_a_spent_budget_is_foretold(table, on_exhausted):
+    X, y = table
+    model = CertifiedLogisticRegression(
+        mechanism="guo2020", max_norm=5.0, bound_budget=0.05, C=0.1, on_exhausted=on_exhausted
+    )
+    model.fit(X, y, sample_ids=np.arange(len(y)))
+    rng = np.random.default_rng(0)
+    n_refits = 0
+    for n_ids in (1, 1, 3, 10, 30, 100):
+        ids = rng.choice(model.sample_ids_, n_ids, replace=False)
+        spent = model.budget_spent_
+        try:
+            cost = model.unlearning_cost(ids)
+        except BudgetExhaustedError:
+            with pytest.raises(BudgetExhaustedError):
+                model.unlearn(ids)
+            n_refits += 1
+            continue
+        assert model.budget_spent_ == spent
+        report = model.unlearn(ids).unlearning_report_
+        assert cost.n_parts_touched == report.n_refitted
+        assert (cost.n_passes > 0.0) == bool(report.n_refitted)
+        n_refits += report.n_refitted
+    assert 0 < n_refits < 6
+
+
+def test_passes_of_output_perturbation_are_foretold(table):
+    X, y = table
+    model = CertifiedLogisticRegression(max_norm=5.0, C=0.001)
+    model.fit(X, y, sample_ids=np.arange(len(y)))
+    for row in range(3):
+        cost = model.unlearning_cost(row)
+        assert (cost.n_passes, cost.n_parts_touched) == (1.0, 0)
+        assert copy.deepcopy(model).unlearn(row).unlearning_report_.n_refitted == 0
+    cost = model.unlearning_cost(range(200))
+    assert cost.n_passes > 5.0
+    assert cost.n_parts_touched == 1
+    assert copy.deepcopy(model).unlearn(range(200)).unlearning_report_.n_refitted == 1
+
+
+def test_parameters_set_after_fit_are_refused_when_asked(table):
+    X, y = table
+    model = CertifiedLogisticRegression(max_norm=5.0).fit(X, y, sample_ids=np.arange(len(y)))
+    with pytest.raises(ValueError, match="Parameters were set after fit"):
+        model.set_params(epsilon=2.0).unlearning_cost(3)

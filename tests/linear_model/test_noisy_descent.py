@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from skunlearn._privacy.noise import secret_normal
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import NoisyDescentClassifier
+from skunlearn.linear_model._glm.losses import SoftmaxLoss
 from skunlearn.pipeline import make_pipeline
 from skunlearn.preprocessing import StandardScaler
 from skunlearn.utils import get_unlearning_tags
@@ -296,3 +297,29 @@ def test_parameters_out_of_range(parameters, message):
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="one class"):
         NoisyDescentClassifier().fit([[0.0], [1.0]], [1, 1])
+
+
+@pytest.mark.parametrize("accountant", ACCOUNTANTS)
+def test_steps_are_foretold_and_not_made(accountant, monkeypatch, global_random_seed):
+    X, y = draw(np.random.default_rng(global_random_seed), n_classes=3)
+    model = NoisyDescentClassifier(accountant=accountant, random_state=0)
+    model.fit(X, y, sample_ids=np.arange(len(y)))
+    gradients = []
+    sums = SoftmaxLoss.gradient_sums
+
+    def counted(self, *args):
+        gradients.append(args)
+        return sums(self, *args)
+
+    monkeypatch.setattr(SoftmaxLoss, "gradient_sums", counted)
+    for ids in ([5], [7, 8], list(range(20, 40))):
+        n_held = model.sample_ids_.size
+        cost = model.unlearning_cost(ids)
+        assert not gradients
+        model.unlearn(ids)
+        assert cost.n_passes == pytest.approx(len(gradients) * (n_held - len(ids)) / n_held)
+        assert cost.n_parts_touched == 0
+        gradients.clear()
+    lone = model.sample_ids_[model._samples.y[model._samples.slots()] == "a"]
+    cost = model.unlearning_cost(lone)
+    assert (cost.n_parts_touched, model.unlearn(lone).unlearning_report_.n_refitted) == (1, 1)

@@ -15,7 +15,14 @@ from skunlearn._samples.hashing import derive_seed, draw_seed, hash_ids, hash_ro
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
 from skunlearn._unlearning.commit import snapshot
-from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+from skunlearn._unlearning.warning import warn_of_row_numbers
+from skunlearn.base import (
+    Guarantee,
+    Removal,
+    UnlearnerMixin,
+    UnlearningCost,
+    reads_one_version,
+)
 from skunlearn.exceptions import UnknownSampleError
 from skunlearn.utils import UnlearningTags
 
@@ -653,3 +660,60 @@ class KeepsTheWord(TextToy):
         removal = super()._unlearn(rows)
         gone = set(self.words_) - set(removal.attributes["words_"])
         return Removal(removal.attributes | {"_dropped": sorted(gone)})
+
+
+class CarriesOutWhatItIsAskedAbout(Toy):
+    """Works the cost out on itself."""
+
+    def _cost(self, rows):
+        cost, removal = super()._cost(rows)
+        self.__dict__.update(removal.attributes)
+        return cost, removal
+
+
+class SpendsItsSeedOnCosts(Toy):
+    """Draws from its seed whenever it is asked, which its pickle does not tell."""
+
+    def _cost(self, rows):
+        self.__dict__["_drawn"] = True
+        return super()._cost(rows)
+
+    def __getstate__(self):
+        return {name: v for name, v in super().__getstate__().items() if name != "_drawn"}
+
+    def _weights(self, n_features):
+        return super()._weights(n_features) + ("_drawn" in self.__dict__)
+
+
+class MiscountsItsCost(Toy):
+    """Says that nothing would be computed anew."""
+
+    def _cost(self, rows):
+        return UnlearningCost(), None
+
+
+class CostsWithoutTime(Toy):
+    """Does not know how long it takes."""
+
+    def _cost(self, rows):
+        return UnlearningCost(n_parts_touched=1, seconds=math.nan), None
+
+
+class CostsOfStrangers(Toy):
+    """Passes over ids that it does not know where only the cost is asked for."""
+
+    def _resolve(self, sample_ids):
+        return self._samples.resolve(sample_ids, strict=False)
+
+    def _work_out(self, sample_ids, announce):
+        self._samples.resolve(sample_ids)
+        return super()._work_out(sample_ids, announce)
+
+
+class WarnsWhenAsked(Toy):
+    """Warns of row numbers already where only the cost is asked for."""
+
+    def _cost(self, rows):
+        if self._samples.ids_are_doubtful:
+            warn_of_row_numbers(self)
+        return super()._cost(rows)

@@ -105,6 +105,15 @@ DEFECTS = {
         "check_hostile_data_weights",
         "a weight above zero.*must raise NotUnlearnableError; nothing was raised",
     ),
+    "CarriesOutWhatItIsAskedAbout": (
+        "check_unlearning_cost",
+        "must change nothing, but `(means_|shard_sizes_)`",
+    ),
+    "SpendsItsSeedOnCosts": ("check_unlearning_cost", "another outcome than without: `weights_`"),
+    "MiscountsItsCost": ("check_unlearning_cost", "n_parts_touched is 0, the request .* 1 models"),
+    "CostsWithoutTime": ("check_unlearning_cost", "seconds is nan"),
+    "CostsOfStrangers": ("check_unlearning_cost", "unlearning_cost of an unknown id must raise"),
+    "WarnsWhenAsked": ("check_unlearning_cost", "gave 1 RowNumberWarning, should be 0"),
     "PurgesItsModel": ("check_purge_changes_no_output", "purge changed `weights_`"),
 }
 

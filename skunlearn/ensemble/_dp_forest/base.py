@@ -299,6 +299,7 @@ class BasePrivateForest(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             n_refitted=0 if same else terms.n_trees,
             n_parts=terms.n_trees,
             part="tree",
+            n_passes=0.0 if same else kept.size / self._samples.n_samples,
         )
 
     def _certificate(self, n_pending: int) -> Guarantee:

@@ -21,16 +21,19 @@ from sklearn.utils.validation import (
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, RealNotInt, StrOptions
 from skunlearn._kernels.forest.tree_parts import SQUARED_ERROR
+from skunlearn._kernels.forest.trees import N_NODES
 from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids, joined_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import NO_ROWS
 from skunlearn._unlearning.commit import Removal, Replacement, commit, snapshot
+from skunlearn._unlearning.cost import Foretold
 from skunlearn._unlearning.first_use import announcing_compilation
 from skunlearn._unlearning.hand_over import HandOver
+from skunlearn._unlearning.stopwatch import Stopwatch
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn.base import reads_one_version
-from skunlearn.ensemble._forest.change import UnlearningCost
+from skunlearn.ensemble._forest.change import Change, ForestUnlearningCost
 from skunlearn.ensemble._forest.forest import Forest
 from skunlearn.ensemble._forest.rows import ForestRows
 from skunlearn.exceptions import NotUnlearnableError
@@ -63,6 +66,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         "random_state": ["random_state"],
     }
     _unlearning_tags = UnlearningTags("bitwise")
+    _cost_class = ForestUnlearningCost
     _overwritten: ClassVar[tuple[str, ...]] = ("_forest", "_scales")
 
     n_estimators: int
@@ -133,6 +137,42 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
         samples = self._samples
+        described, at_top = self._outlined_without(rows)
+        if described is None:
+            kept = samples.slots_without(rows)
+            X, _, weight = samples.take(kept)
+            replacements = self._regrow(X, self._fit_targets(kept), weight, samples.ids_of(kept))
+            return Removal(
+                {},
+                n_refitted=self.n_estimators,
+                n_parts=self.n_estimators,
+                part="tree",
+                replacements=tuple(replacements),
+                n_passes=self._n_passes_of_fit() * kept.size / samples.n_samples,
+            )
+        change = self._plan(rows)
+        return Removal(
+            described | {"_n_at_top": at_top},
+            n_refitted=change.n_trees_changed,
+            n_parts=self.n_estimators,
+            part="tree",
+            replacements=(self._forest.replacement(change),),
+            n_passes=change.n_rows_rebuilt / samples.n_samples,
+        )
+
+    def _plan(self, rows: np.ndarray) -> Change:
+        """Find out what changes in trees that do not all grow anew."""
+        samples = self._samples
+        with announcing_compilation(self):
+            table = self._table(samples)
+            return self._forest.plan(table, samples, self._weighing(samples, rows))
+
+    def _outlined_without(self, rows: np.ndarray) -> tuple[dict[str, Any] | None, tuple[int, int]]:
+        """Return attributes that describe targets, less rows, and what scales were chosen by.
+
+        The former are None if all trees have to grow anew.
+        """
+        samples = self._samples
         described = self._describe_without(rows)
         weight = samples.sample_weight
         n_remaining = samples.n_samples - rows.size
@@ -147,26 +187,34 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             or self._rules(n_remaining) != self._forest.rules
             or any(now == 0 < before for now, before in zip(at_top, chosen, strict=True))
         ):
-            kept = samples.slots_without(rows)
-            X, _, weight = samples.take(kept)
-            replacements = self._regrow(X, self._fit_targets(kept), weight, samples.ids_of(kept))
-            return Removal(
-                {},
-                n_refitted=self.n_estimators,
-                n_parts=self.n_estimators,
-                part="tree",
-                replacements=tuple(replacements),
-            )
-        with announcing_compilation(self):
-            table = self._table(samples)
-            change = self._forest.plan(table, samples, self._weighing(samples, rows))
-        return Removal(
-            described | {"_n_at_top": at_top},
-            n_refitted=change.n_trees_changed,
+            return None, at_top
+        return described, at_top
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        if self._outlined_without(rows)[0] is None:
+            return self._cost_of_growing(rows), None
+        with Stopwatch() as watch:
+            change = self._plan(rows)
+        return change.cost(self._samples.n_samples, watch.seconds), None
+
+    def _cost_of_growing(self, rows: np.ndarray) -> ForestUnlearningCost:
+        """Tell what growing all trees anew without some rows takes."""
+        cost = self._cost_of_fit(rows, self.n_estimators, "tree")
+        n_rebuilt = round(cost.n_passes * self._samples.n_samples)
+        return ForestUnlearningCost(
+            n_parts_touched=self.n_estimators,
             n_parts=self.n_estimators,
             part="tree",
-            replacements=(self._forest.replacement(change),),
+            n_passes=cost.n_passes,
+            seconds=cost.seconds,
+            n_trees=self.n_estimators,
+            n_nodes_rebuilt=int(self._forest.trees.used[N_NODES]),
+            n_rows_rebuilt=n_rebuilt,
+            share_of_fit=1.0 - rows.size / self._samples.n_samples,
         )
+
+    def _n_passes_of_fit(self) -> float:
+        return self._forest.n_per_row
 
     def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
         """Fit a clone on rows as they are held, where no tree stays as it is."""
@@ -261,25 +309,6 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         first, *others = super()._adopt(fresh)
         first = first._replace(lock=readers.writing, wait=readers.wait_for_readers)
         return [first, *others]
-
-    def unlearning_cost(self, sample_ids: Any) -> UnlearningCost:
-        """Tell what a request would cost, without carrying it out.
-
-        Parameters
-        ----------
-        sample_ids : id or array-like of shape (n_ids,)
-            As in :meth:`unlearn`.
-
-        Returns
-        -------
-        cost : UnlearningCost
-            Numbers of trees, nodes and rows. A request after which a class is missing or
-            parameters mean something else grows all trees anew, which is not foreseen here.
-        """
-        samples = self._check_samples()
-        with samples.lock:
-            rows = self._weighing(samples, samples.resolve(sample_ids)[1])
-            return self._forest.plan(self._table(samples), samples, rows).cost
 
     def _read_locks(self) -> list[AbstractContextManager[Any]]:
         return [self._forest.readers.reading()] if "_forest" in self.__dict__ else []

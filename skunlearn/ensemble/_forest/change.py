@@ -12,6 +12,7 @@ from skunlearn._kernels.forest.carry_out import carry_out
 from skunlearn._kernels.forest.plan import Plan
 from skunlearn._kernels.forest.tree_parts import TRIAL, Table
 from skunlearn._kernels.forest.trees import N_CACHES, N_FREE, N_FREE_CACHES, N_NODES, Trees
+from skunlearn._unlearning.cost import UnlearningCost
 
 # Room for new nodes and caches, as a share of those in use, made when there is none.
 _SPARE = 0.25
@@ -20,41 +21,65 @@ _SPARE = 0.25
 _READY: set[np.dtype] = set()
 
 
-@dataclass(frozen=True)
-class UnlearningCost:
-    """What a request costs, or would cost.
+@dataclass(frozen=True, slots=True)
+class ForestUnlearningCost(UnlearningCost):
+    """What a request would take in a forest.
 
     Parameters
     ----------
-    n_rows : int
-        Rows to remove.
+    estimator : str, default=""
+        Class name of the forest.
 
-    n_trees : int
-        Trees that hold any of them.
+    n_ids : int, default=0
+        Distinct ids in the request.
 
-    n_trees_changed : int
-        Trees of which a part grows anew.
+    n_rows : int, default=0
+        Training rows that it would remove.
 
-    n_nodes_visited : int
+    n_parts_touched : int, default=0
+        Trees of which a part would grow anew.
+
+    n_parts : int, default=1
+        Trees in all.
+
+    part : str, default="model"
+        "tree".
+
+    n_passes : float, default=0.0
+        `n_rows_rebuilt` in units of the rows held.
+
+    seconds : float, default=0.0
+        Estimated wall time: what planning the request took, or what a fit takes.
+
+    steps : tuple of StepReport, default=()
+        Empty.
+
+    n_trees : int, default=0
+        Trees that hold any of the rows to remove.
+
+    n_nodes_visited : int, default=0
         Nodes that keep their split.
 
-    n_nodes_rebuilt : int
+    n_nodes_rebuilt : int, default=0
         Nodes that grow anew.
 
-    n_rows_rebuilt : int
+    n_rows_rebuilt : int, default=0
         Rows in subtrees that grow anew, counted in each tree.
 
-    share_of_fit : float
+    share_of_fit : float, default=0.0
         `n_rows_rebuilt` as a share of the rows in all trees.
     """
 
-    n_rows: int
-    n_trees: int
-    n_trees_changed: int
-    n_nodes_visited: int
-    n_nodes_rebuilt: int
-    n_rows_rebuilt: int
-    share_of_fit: float
+    n_trees: int = 0
+    n_nodes_visited: int = 0
+    n_nodes_rebuilt: int = 0
+    n_rows_rebuilt: int = 0
+    share_of_fit: float = 0.0
+
+    @property
+    def n_trees_changed(self) -> int:
+        """Trees of which a part grows anew: `n_parts_touched`."""
+        return self.n_parts_touched
 
 
 class Change:
@@ -111,17 +136,24 @@ class Change:
         return len({tree for part in self.plans for tree in part.grafts["tree"].tolist()})
 
     @property
-    def cost(self) -> UnlearningCost:
-        """What the change costs."""
-        n_rebuilt = sum(part.rows.size for part in self.plans)
-        return UnlearningCost(
-            self.n_rows,
-            int(np.count_nonzero(np.diff(self.first_leaving))),
-            self.n_trees_changed,
-            sum(part.visits.size for part in self.plans),
-            sum(part.grown.nodes.size for part in self.plans),
-            n_rebuilt,
-            n_rebuilt / max(1, int(self.trees.first_row[-1])),
+    def n_rows_rebuilt(self) -> int:
+        """Rows in subtrees that grow anew, counted in each tree."""
+        return sum(part.rows.size for part in self.plans)
+
+    def cost(self, n_samples: int, seconds: float) -> ForestUnlearningCost:
+        """Return what the change takes, given how many rows are held and the estimated time."""
+        n_rebuilt = self.n_rows_rebuilt
+        return ForestUnlearningCost(
+            n_parts_touched=self.n_trees_changed,
+            n_parts=self.first_leaving.size - 1,
+            part="tree",
+            n_passes=n_rebuilt / n_samples,
+            seconds=seconds,
+            n_trees=int(np.count_nonzero(np.diff(self.first_leaving))),
+            n_nodes_visited=sum(part.visits.size for part in self.plans),
+            n_nodes_rebuilt=sum(part.grown.nodes.size for part in self.plans),
+            n_rows_rebuilt=n_rebuilt,
+            share_of_fit=n_rebuilt / max(1, int(self.trees.first_row[-1])),
         )
 
     def carry_out(self) -> None:

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import assert_all_finite, get_tags
@@ -23,11 +24,14 @@ from skunlearn._samples.hashing import derive_seed, hash_rows_for
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, like, native, take
+from skunlearn._unlearning.cost import Foretold, UnlearningCost
+from skunlearn._unlearning.stopwatch import Seconds, Stopwatch
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_sample_weight, validate_data
 from skunlearn.base import Removal, UnlearnerMixin
 from skunlearn.exceptions import NotUnlearnableError
 
+_NO_WEIGHT = "Only rows of weight zero would be left."
 _ONE_DIMENSIONAL = (
     "Expected 2D array, got 1D array instead: {} takes X of shape (n_samples, n_features). "
     "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
@@ -55,6 +59,7 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
     random_state: Any
     estimator_: Any
     estimators_: list[Any]
+    _times: list[Seconds]  # of each estimator's fit, per row
     n_samples_per_shard_: np.ndarray
     _seed: int
 
@@ -105,14 +110,15 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         rows = _by_shard(counted, shard_of, np.flatnonzero(counts))
         context = self._init_callback_context(max_subtasks=len(rows))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        estimators = self._fit_shards(base, seed, samples, rows)
+        fitted = self._fit_shards(base, seed, samples, rows)
         self._hold(samples)
         self.__dict__.update(
             {
                 "_seed": seed,
                 "estimator_": base,
-                "estimators_": list(estimators.values()),
+                "estimators_": [estimator for estimator, _ in fitted.values()],
                 "n_samples_per_shard_": counts,
+                "_times": [seconds for _, seconds in fitted.values()],
                 **self._describe(y),
             }
         )
@@ -159,8 +165,11 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         rows: dict[int, np.ndarray],
         *,
         unlearning: bool = False,
-    ) -> dict[int, Any]:
-        """Fit the estimators of some shards on the given rows, by number of the shard."""
+    ) -> dict[int, tuple[Any, Seconds]]:
+        """Fit the estimators of some shards on the given rows, by number of the shard.
+
+        With each comes what fitting took per row.
+        """
 
         def job(shard: int) -> Any:
             X, y, weights = samples.take(rows[shard])
@@ -203,25 +212,51 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         samples = self._samples
         shard_of, left, refit = self._shards_without(rows)
         if not left.any():
-            raise NotUnlearnableError("Only rows of weight zero would be left.")
+            raise NotUnlearnableError(_NO_WEIGHT)
         kept = _counted(samples, samples.slots_without(rows))
-        estimators = dict(
-            zip(np.flatnonzero(self.n_samples_per_shard_), self.estimators_, strict=True)
+        fitted: dict[int, tuple[Any, Seconds]] = dict(
+            zip(
+                np.flatnonzero(self.n_samples_per_shard_).tolist(),
+                zip(self.estimators_, self._times, strict=True),
+                strict=True,
+            )
         )
-        estimators |= self._fit_shards(
+        fitted |= self._fit_shards(
             self.estimator_, self._seed, samples, _by_shard(kept, shard_of, refit), unlearning=True
         )
-        held = [estimators[shard] for shard in np.flatnonzero(left)]
+        held = [fitted[shard] for shard in np.flatnonzero(left).tolist()]
         return Removal(
             {
-                "estimators_": held,
+                "estimators_": [estimator for estimator, _ in held],
                 "n_samples_per_shard_": left,
+                "_times": [seconds for _, seconds in held],
                 **self._describe_without(take(samples.y, rows)),
             },
             n_refitted=refit.size,
             n_parts=len(held),
             part="shard",
+            n_passes=float(left[refit].sum() / samples.n_samples),
         )
+
+    def _cost(self, rows: np.ndarray) -> Foretold:
+        _, left, refit = self._shards_without(rows)
+        if not left.any():
+            raise NotUnlearnableError(_NO_WEIGHT)
+        times = np.zeros(left.size)
+        times[self.n_samples_per_shard_ > 0] = self._times
+        n_at_once = min(effective_n_jobs(self.n_jobs), refit.size) or 1
+        cost = UnlearningCost(
+            n_parts_touched=refit.size,
+            n_parts=int(np.count_nonzero(left)),
+            part="shard",
+            n_passes=float(left[refit].sum() / self._samples.n_samples),
+            seconds=float(times[refit] @ left[refit]) / n_at_once,
+        )
+        return cost, None
+
+    def _seconds_of_fit(self, n_rows: int) -> float:
+        sizes = self.n_samples_per_shard_[self.n_samples_per_shard_ > 0]
+        return float(np.average(self._times, weights=sizes)) * n_rows
 
     def _as_stored(self, X: Any) -> Any:
         self._check_queries(X)
@@ -275,11 +310,15 @@ def _set_seeds(estimator: Any, seed: int, shard: int) -> None:
     )
 
 
-def _fit_one(estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, where: str) -> Any:
-    """Fit one shard's estimator, perhaps in another process."""
+def _fit_one(
+    estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, where: str
+) -> tuple[Any, Seconds]:
+    """Fit one shard's estimator, perhaps in another process; returns the time per row as well."""
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     try:
-        return estimator.fit(native(X), y, **weights)
+        with Stopwatch() as watch:
+            fitted = estimator.fit(native(X), y, **weights)
+        return fitted, Seconds(watch.seconds / y.shape[0])
     except Exception as error:
         error.add_note(f"While fitting {where}.")
         raise

@@ -21,6 +21,7 @@ from skunlearn._samples.tables import dense, native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.hand_over import HandOver
 from skunlearn._unlearning.report import Guarantee
+from skunlearn._unlearning.stopwatch import Seconds, Stopwatch
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
@@ -30,6 +31,7 @@ from skunlearn.linear_model._glm.certificate import (
     largest_norm,
     log_hessian_change,
 )
+from skunlearn.linear_model._glm.cost import TellsPasses
 from skunlearn.linear_model._glm.extent import Extent, extent_of
 from skunlearn.linear_model._glm.least_curvature import certify_by_products, least_curvature
 from skunlearn.linear_model._glm.newton import Claim, polish, polish_and_claim
@@ -55,7 +57,7 @@ _NEAR = 1e-4
 _LEAST_STEP = 8
 
 
-class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
+class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
     """A penalised generalised linear model that holds its rows.
 
     Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
@@ -125,7 +127,11 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             problem, self._start(problem), target=_NEAR, max_passes=self.max_iter
         )
         near = reevaluated(problem, near)
-        state, error, n_passes = polish(problem, near, max_passes=max(self.max_iter - n_near, 0))
+        with Stopwatch() as watch:
+            state, error, n_passes = polish(
+                problem, near, max_passes=max(self.max_iter - n_near, 0)
+            )
+        self._seconds_per_pass = Seconds(watch.seconds / max(n_passes, 1))
         _warn_unless_solved(error, stacklevel=6)
         self.__dict__.update(
             {
@@ -141,7 +147,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         theta = self._guess(problem)
         if former is not None and former.size == theta.size and problem.penalty.any():
             theta = former
-        found = newton_cg(problem, theta, radius, max_passes=max(self.max_iter, 1))
+        with Stopwatch() as watch:
+            found = newton_cg(problem, theta, radius, max_passes=max(self.max_iter, 1))
+        self._seconds_per_pass = Seconds(watch.seconds / found.n_passes)
         _warn_unless_solved(found.error, stacklevel=7)
         self.__dict__.update(
             {

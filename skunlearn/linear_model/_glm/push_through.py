@@ -79,6 +79,24 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
             digits, a class that vanishes, a Hessian that is not held and may be singular, or rows
             that were not made by `before`.
         """
+        view = self._behind(rows, source)
+        if view is None:
+            return None
+        removal = view._unlearn(rows)
+        state = removal.attributes["_state"]
+        if not state.penalty.any():
+            # A column that has become constant has no weight of its own.
+            problem = view._problem(self._weights())
+            factor = Factor(problem.full(state.hessian))
+            if not hessian_error(problem, state) * factor.inverse_norm < _SINGULAR:
+                return None
+        removal.attributes["_map"] = view._map
+        if self._base is None:
+            removal.attributes["_base"] = view._base
+        return removal
+
+    def _behind(self, rows: np.ndarray, source: Source) -> Any:
+        """Return a view of the model behind the map as it will be; None if it cannot follow."""
         before, after = source.before, source.after
         if after.axes is not None:
             return None
@@ -96,18 +114,9 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
             return None
         view = snapshot(self)
         view._map = np.stack([affine_map.shift, affine_map.scale])
-        removal = view._unlearn(rows)
-        state = removal.attributes["_state"]
-        if not state.penalty.any():
-            # A column that has become constant has no weight of its own.
-            problem = view._problem(self._weights())
-            factor = Factor(problem.full(state.hessian))
-            if not hessian_error(problem, state) * factor.inverse_norm < _SINGULAR:
-                return None
-        removal.attributes["_map"] = view._map
         if self._base is None:
-            removal.attributes["_base"] = np.stack([base.shift, base.scale])
-        return removal
+            view._base = np.stack([base.shift, base.scale])
+        return view
 
     @property
     def _input_map(self) -> AffineMap | None:

@@ -14,6 +14,8 @@ from typing import Any
 import joblib
 import numpy as np
 
+from skunlearn._unlearning.stopwatch import Seconds
+
 _STOP = (type, types.ModuleType, types.CodeType, types.FrameType, types.BuiltinFunctionType)
 _DESCRIPTORS = (property, staticmethod, classmethod, types.GetSetDescriptorType)
 
@@ -94,12 +96,14 @@ def _parts(thing: Any) -> list[Any]:
 def floats(model: Any) -> dict[bytes, str]:
     """Map every float64 reachable from a model to where it is found.
 
-    Round numbers are left out, they say little, and so is what is no float by its size or by the
-    dtype of its array.
+    Round numbers are left out, they say little, and so are measured times and what is no float by
+    its size or by the dtype of its array.
     """
     found: dict[bytes, str] = {}
     for where, thing in _reachable(model):
         if isinstance(thing, np.ndarray) and thing.dtype.kind in "biuV":
+            continue
+        if isinstance(thing, Seconds):
             continue
         content = _content(thing)
         if content and len(content) % 8 == 0:
