@@ -100,6 +100,37 @@ def test_law_where_nodes_keep_their_sums(n_jobs, global_random_seed):
         assert_same_trees(model, clone(model).fit(X[kept], y[kept], sample_ids=kept))
 
 
+@pytest.mark.parametrize("class_weight", [None, {0: 0.3, 1: 5.0}])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_law_where_splits_are_certain_without_a_look(n_classes, class_weight, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X = rng.normal(size=(1500, 5)).astype(np.float32)
+    X[:, 0] = np.round(X[:, 0])
+    X[:, 1] = np.round(2.0 * X[:, 1])
+    X[rng.random(1500) < 0.1, 2] = np.nan
+    y = np.clip(np.round(X[:, 3] + 0.7 * rng.normal(size=1500) + n_classes / 2), 0, n_classes - 1)
+    model = UnlearningForestClassifier(
+        4,
+        max_samples=1.0,
+        class_weight=class_weight if n_classes == 2 else None,
+        categorical_features=[1],
+        random_state=global_random_seed,
+    ).fit(X, y)
+    n_certain = 0
+    for i in rng.permutation(1500)[:150]:
+        before = model._forest.trees
+        caches, rivals = before.extents["cache"].copy(), before.rivals.copy()
+        model.unlearn(i)
+        trees = model._forest.trees
+        same = caches[: caches.size] == trees.extents["cache"][: caches.size]
+        caches = caches[same & (caches >= 0)]
+        n_certain += np.count_nonzero(trees.rivals[caches] > rivals[caches])
+        if i % 4 == 0:
+            kept = model.sample_ids_
+            assert_same_trees(model, clone(model).fit(X[kept], y[kept], sample_ids=kept))
+    assert n_certain > 150
+
+
 def test_any_split_and_order_of_a_request_end_alike(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X, y = load_breast_cancer(return_X_y=True)

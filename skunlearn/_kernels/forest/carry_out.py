@@ -17,13 +17,14 @@ def drop_cache(trees, node, nothing):
         copy_into(trees.trials, cache, nothing)
         for i in range(trees.sums.shape[1]):
             trees.sums[cache, i] = 0
+        trees.rivals[cache] = 0.0
         trees.free_caches[trees.used[N_FREE_CACHES]] = cache
         trees.used[N_FREE_CACHES] += 1
     trees.extents[node].cache = NONE
 
 
 @part
-def keep_cache(trees, node, trials, sums):
+def keep_cache(trees, node, trials, sums, rival):
     """Store a node's sums."""
     cache = np.int64(trees.extents[node].cache)
     if cache < 0:
@@ -36,6 +37,7 @@ def keep_cache(trees, node, trials, sums):
         trees.extents[node].cache = cache
     copy_into(trees.trials, cache, trials)
     copy_into(trees.sums, cache, sums)
+    trees.rivals[cache] = rival
 
 
 @spelled_out
@@ -106,10 +108,12 @@ def carry_out(table, trees, plan, gone, sign, nothing, change, stack, positions)
         if visit.fresh == SETTLED:
             trees.extents[node].cache = SETTLED
         elif visit.fresh >= 0:
-            keep_cache(trees, node, plan.fresh_trials[visit.fresh], plan.fresh_sums[visit.fresh])
+            trials, sums = plan.fresh_trials[visit.fresh], plan.fresh_sums[visit.fresh]
+            keep_cache(trees, node, trials, sums, visit.rival)
         elif cache >= 0 and trees.extents[node].size <= CACHED:
             drop_cache(trees, node, nothing)
         elif cache >= 0:
+            trees.rivals[cache] = visit.rival
             for i in range(first, last):
                 take_from_cache(
                     table,
@@ -164,4 +168,5 @@ def carry_out(table, trees, plan, gone, sign, nothing, change, stack, positions)
             trees.extents[at].cache = min(extent.cache, NONE)
             copy_into(trees.stats, at, grown.stats[number])
             if extent.cache >= 0:
-                keep_cache(trees, at, grown.trials[extent.cache], grown.sums[extent.cache])
+                trials, sums = grown.trials[extent.cache], grown.sums[extent.cache]
+                keep_cache(trees, at, trials, sums, grown.rivals[extent.cache])

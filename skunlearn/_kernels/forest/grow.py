@@ -20,7 +20,7 @@ from skunlearn._kernels.lean import entry, part, spelled_out
 NONE, SETTLED = -1, -2
 
 # A node with more rows than this keeps the sums from which its split was chosen.
-CACHED = 256
+CACHED = 64
 
 # Room for caches: at least, and for as many rows as a node without a cache may have.
 _CACHES, _CACHES_PER_NODE = 16, 3
@@ -202,6 +202,8 @@ class Grown(NamedTuple):
     trials : ndarray of shape (n_cached, max_features), TRIAL
     sums : ndarray of shape (n_cached, max_features * (n_candidates + 2) * width)
         Of nodes that have more than CACHED rows.
+    rivals : ndarray of shape (n_cached,), float64
+        Of the same, merits that no other split exceeds.
     """
 
     nodes: np.ndarray
@@ -209,6 +211,7 @@ class Grown(NamedTuple):
     stats: np.ndarray
     trials: np.ndarray
     sums: np.ndarray
+    rivals: np.ndarray
 
 
 def grow(
@@ -236,27 +239,34 @@ def grow(
     bench = bench_for(longest, table)
     n_most = 2 * rows.size + grafts.size
     width, kind = space.total.size, space.sums.dtype
-    n_sums = width if table.labels.size and not table.weights.size else width - 1
+    n_sums = width - 1 if table.weights.size else width
     nodes, extents = np.empty(n_most, dtype=NODE), np.empty(n_most, dtype=EXTENT)
     stats = np.empty((n_most, n_sums), dtype=kind)
     room = _CACHES + _CACHES_PER_NODE * (rows.size // CACHED) if longest > CACHED else 0
     trials = np.empty((room, rules.max_features), dtype=TRIAL)
-    sums = np.empty((room, space.sums.size), dtype=kind)
+    sums, rivals = np.empty((room, space.sums.size), dtype=kind), np.empty(room)
     done = np.zeros(3, dtype=np.int64)
     while not grow_some(
-        table, rules, rows, grafts, space, bench, nodes, extents, stats, trials, sums, done
+        table, rules, rows, grafts, space, bench, nodes, extents, stats, trials, sums, rivals, done
     ):
-        trials, sums = (np.concatenate([array, np.empty_like(array)]) for array in (trials, sums))
+        trials, sums, rivals = (
+            np.concatenate([array, np.empty_like(array)]) for array in (trials, sums, rivals)
+        )
     n_nodes, n_cached = done[1:]
     return Grown(
-        nodes[:n_nodes], extents[:n_nodes], stats[:n_nodes], trials[:n_cached], sums[:n_cached]
+        nodes[:n_nodes],
+        extents[:n_nodes],
+        stats[:n_nodes],
+        trials[:n_cached],
+        sums[:n_cached],
+        rivals[:n_cached],
     )
 
 
 @entry
 def grow_some(
     table, rules, all_rows, grafts, space, bench, all_nodes, all_extents, all_stats, trials, sums,
-    done,
+    rivals, done,
 ):  # fmt: skip
     """Grow trees where there is room enough, except for caches.
 
@@ -266,7 +276,7 @@ def grow_some(
         As for :func:`grow`.
     space : Space
     bench : Bench
-    all_nodes, all_extents, all_stats, trials, sums : ndarray
+    all_nodes, all_extents, all_stats, trials, sums, rivals : ndarray
         What :func:`grow` returns is left in them.
     done : ndarray of shape (3,), int64
         How many trees, nodes and caches there are already; updated.
@@ -313,7 +323,7 @@ def grow_some(
                 total[k] = stats[node, k]
             if is_decided(here.targets, rules, mine, space.none, size, total, n_sums, depth):
                 continue
-            found, feature, threshold, has_missing = choose_split(
+            found, feature, threshold, has_missing, rival = choose_split(
                 here, rules, mine, size, key, space, np.bool_(False), size > CACHED
             )
             if not found:
@@ -326,6 +336,7 @@ def grow_some(
                     return False
                 copy_into(trials, n_cached, space.trials)
                 copy_into(sums, n_cached, space.sums)
+                rivals[n_cached] = rival
                 extents[node].cache = n_cached
                 n_cached += 1
             middle = divide(here, rows, start, stop, feature, threshold, has_missing, space.spare)

@@ -20,8 +20,10 @@ from skunlearn._kernels.forest.grow import (
     grow,
     is_decided,
 )
+from skunlearn._kernels.forest.split_ratings import merit
 from skunlearn._kernels.forest.splits import choose_split, space_for
 from skunlearn._kernels.forest.tree_parts import (
+    GINI,
     NUMBERS,
     TRIAL,
     Rules,
@@ -37,18 +39,25 @@ from skunlearn._kernels.forest.trees import Trees
 from skunlearn._kernels.lean import entry, part, spelled_out
 
 # A node on the path of the rows that keeps its split: which rows, in the order of `leaving`;
-# by which feature it divides from now on; the position of new sums, KEEP, or a mark for its cache.
+# by which feature it divides from now on; the position of new sums, KEEP, or a mark for its cache;
+# the merit that no other split exceeds, if it keeps its sums.
 VISIT = np.dtype(
     [
+        ("rival", np.float64),
         ("node", np.int32),
         ("tree", np.int32),
         ("first", np.int32),
         ("last", np.int32),
         ("feature", np.int32),
         ("fresh", np.int32),
-    ]
+    ],
+    align=True,
 )
 KEEP = -3
+
+# How much better than all others a split has to be, in terms of its merit, for rounding errors to
+# be of no account: those of the merits themselves, and of the bounds, which grow with each request.
+_ROUNDING = 1e-8
 
 # A node to go to: which of the leaving rows go there.
 STEP = np.dtype(
@@ -264,6 +273,75 @@ def know_without(table, rules, trees, cache, leaving, space):
     return known
 
 
+@part
+def is_ahead(table, rules, trees, node, cache, leaving, n_to_left, total, parts):
+    """Tell whether a node's split is certain to be the best without rows, its sums unread.
+
+    The merit of any split changes by no more than the weight of a row that leaves: Gini's is the
+    sum over both sides of ``sum(a ** 2) / sum(a)``, whose derivative by each weight of a class is
+    between -1 and 1.
+
+    Parameters
+    ----------
+    table : Table
+    rules : Rules
+    trees : Trees
+    node, cache : int
+        A node that has a cache.
+    leaving : ndarray, int32
+        First those that go left.
+    n_to_left : int
+    total : ndarray, int64
+        The node's sums without them.
+    parts : ndarray of shape (2, width), int64
+        Working space.
+
+    Returns
+    -------
+    certain : bool
+        False as well if the features to try, or their thresholds, may be others.
+    feature : int
+        By which it divides then: of sides without missing values, these go to the larger.
+    rival : float
+        Merit that no other split exceeds.
+    """
+    here, rival = trees.nodes[node], trees.rivals[cache]
+    feature, left = np.int64(here.feature), np.int64(here.left)
+    if rival == np.inf:
+        return False, feature, rival
+    n_left = trees.extents[left].size - n_to_left
+    n_right = trees.extents[left + 1].size - (leaving.size - n_to_left)
+    if min(n_left, n_right) < rules.min_samples_leaf:
+        return False, feature, rival
+    for k in range(total.size):
+        parts[0, k] = trees.stats[left, k]
+    for i in range(leaving.size):
+        code = table.labels[leaving[i]]
+        rival += table.class_weight[code]
+        parts[0, code] -= i < n_to_left
+    if not merit(parts, 0, total, total.size, GINI, table.class_weight) * (1.0 - _ROUNDING) > rival:
+        return False, feature, rival
+    by = feature if feature >= 0 else ~feature
+    for u in range(rules.max_features):
+        trial = trees.trials[cache, u]
+        f, low, high, number = trial.feature, trial.low, trial.high, trial.key & NUMBERS
+        if f < 0:
+            break
+        n_low, n_high, n_missing = trial.n_low, trial.n_high, trial.n_missing
+        for row in leaving:
+            v = table.values[row * table.row_step + f * table.column_step]
+            if table.is_categorical[f] and v == v:
+                v = np.float32(position_in_order(v, number))
+            n_low -= v == low
+            n_high -= v == high
+            n_missing -= v != v
+        if min(n_low, n_high) <= 0 or (low == high and n_missing == 0):
+            return False, feature, rival
+        if f == by and n_missing == 0:
+            feature = ~by if n_left >= n_right else by
+    return True, feature, rival
+
+
 @spelled_out
 def stays(here, is_leaf, found, feature, threshold, has_missing):
     """Tell whether a choice is the split that a node has, or none where it has none."""
@@ -325,25 +403,39 @@ def walk(
                 for i in range(first, last):
                     mine[n_mine + i - first] = leaving[i]
                 segment, mask, cache = mine[:size], space.none, NONE
+            middle = last
+            if not is_leaf:
+                by, has_missing = np.int64(here.feature), np.bool_(True)
+                middle = divide(
+                    table, leaving, first, last, by, here.threshold, has_missing, space.spare
+                )
             total[width - 1] = extent.size
             for k in range(n_sums):
                 total[k] = trees.stats[node, k]
             add_rows(total, table, leaving, first, last, sign)
             splits, feature, threshold, has_missing = False, np.int64(-1), np.float32(np.inf), False
+            rival = np.inf
             fresh = np.int64(KEEP)
             if cache != SETTLED and not is_decided(
                 table.targets, rules, segment, mask, size, total, n_sums, depth
             ):
-                known = know_without(table, rules, trees, cache, leaving[first:last], space)
-                if not known:
-                    kept_rows(segment, mask, mine)
-                splits, feature, threshold, has_missing = choose_split(
-                    table, rules, mine, size, key, space, known, not known and size > CACHED
-                )
-                if not splits and is_leaf and space.trials[0].feature < 0:
-                    fresh = np.int64(SETTLED)
-                elif splits and not known and size > CACHED:
-                    fresh = n_fresh
+                its = leaving[first:last]
+                if cache >= 0:
+                    splits, feature, rival = is_ahead(
+                        table, rules, trees, node, cache, its, middle - first, total, space.parts
+                    )
+                    threshold = here.threshold
+                if not splits:
+                    known = know_without(table, rules, trees, cache, its, space)
+                    if not known:
+                        kept_rows(segment, mask, mine)
+                    splits, feature, threshold, has_missing, rival = choose_split(
+                        table, rules, mine, size, key, space, known, not known and size > CACHED
+                    )
+                    if not splits and is_leaf and space.trials[0].feature < 0:
+                        fresh = np.int64(SETTLED)
+                    elif splits and not known and size > CACHED:
+                        fresh = n_fresh
             if not stays(here, is_leaf, splits, feature, threshold, has_missing):
                 if n_rows + size <= rows.size and n_grafts < grafts.size:
                     graft = grafts[n_grafts]
@@ -362,12 +454,10 @@ def walk(
             if n_visits < visits.size:
                 visit = visits[n_visits]
                 visit.node, visit.tree, visit.first, visit.last = node, tree, first, last
-                visit.feature, visit.fresh = feature, fresh
+                visit.feature, visit.fresh, visit.rival = feature, fresh, rival
             n_visits += 1
             if is_leaf:
                 continue
-            by, has_missing = np.int64(here.feature), np.bool_(True)
-            middle = divide(table, leaving, first, last, by, threshold, has_missing, space.spare)
             for side in range(1, -1, -1):
                 a, b = (first, middle) if side == 0 else (middle, last)
                 if a < b:

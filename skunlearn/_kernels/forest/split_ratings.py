@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skunlearn._kernels.forest.tree_parts import ENTROPY, GINI, SQUARED_ERROR
+from skunlearn._kernels.forest.tree_parts import ENTROPY, SQUARED_ERROR
 from skunlearn._kernels.lean import part, spelled_out
 
 
@@ -41,25 +41,46 @@ def is_perfect(parts, which, total, n_sums):
     return n_left <= 1 and n_right <= 1
 
 
+@spelled_out
+def largest(merits):
+    """Find the largest of merits, none of them NaN; -inf if none is zero or more.
+
+    Bits of such numbers are in the order of integers, of which many are compared at once.
+    """
+    bits = merits.view(np.int64)
+    most = np.int64(-1)
+    for j in range(bits.size):
+        most = max(most, bits[j])
+    return -np.inf if most < 0 else np.int64(most).view(np.float64)
+
+
 @part
-def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf, score):
-    """Find the best of the candidates of two classes without weights of rows.
+def rate_pairs(
+    sums, lefts, merits, total, by_class, class_weight, size, min_samples_leaf, score, keeps
+):
+    """Find the best of the candidates where two sums say all: without weights of rows.
 
     All are rated, those that divide nothing as well, which is faster than to tell them apart.
 
     Parameters
     ----------
     sums : ndarray of shape (>= 2 * n_candidates,)
-        Counts of both classes in each interval.
-    ratings : ndarray of shape (3, n_candidates), float64
+        Of each interval counts of both classes, or the sum of a target and the number of rows.
+    lefts : ndarray of shape (2, n_candidates), int64
+        Receives these sums of all that is on the left.
+    merits : ndarray of shape (n_candidates,), float64
         Overwritten.
     total : ndarray of shape (2,), int64
+    by_class : bool
     class_weight : ndarray of shape (2,), float64
+        Of no account for a target.
     size : int
         The node's number of rows.
     min_samples_leaf : int
     score : float
         What is to be exceeded.
+    keeps : bool
+        Whether the best of the others is wanted.
 
     Returns
     -------
@@ -67,29 +88,44 @@ def rate_two_classes(sums, ratings, total, class_weight, size, min_samples_leaf,
         Infinite if there is one class on each side.
     best : int
         The first of the best candidates, or -1.
+    rival : float
+        Merit of the best of the others, if wanted.
     """
-    lefts0, lefts1, merits = ratings[0], ratings[1], ratings[2]
-    w0, w1, n0, n1 = class_weight[0], class_weight[1], np.float64(total[0]), np.float64(total[1])
     a, b, best = np.int64(0), np.int64(0), np.int64(-1)
     for j in range(merits.size):
         more0, more1 = sums[2 * j], sums[2 * j + 1]
         a += more0
         b += more1
-        lefts0[j], lefts1[j], merits[j] = a, b, more0 + more1
-    least, most = np.float64(min_samples_leaf), np.float64(size - min_samples_leaf)
-    for j in range(merits.size):
-        l0, l1 = lefts0[j], lefts1[j]
-        a0, a1 = w0 * l0, w1 * l1
-        b0, b1 = w0 * (n0 - l0), w1 * (n1 - l1)
-        left, right = a0 + a1, b0 + b1
-        here = ((a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left) / (left * right)
-        here = np.inf if ((l0 == 0.0) | (l1 == 0.0)) & ((l0 == n0) | (l1 == n1)) else here
-        divides = (merits[j] > 0.0) & (l0 + l1 >= least) & (l0 + l1 <= most)
-        merits[j] = here if divides else -np.inf
-    for j in range(merits.size):
-        if merits[j] > score:
-            score, best = merits[j], j
-    return score, best
+        lefts[0, j], lefts[1, j] = a, b
+        merits[j] = more0 + more1 if by_class else more1
+    least, most = min_samples_leaf, size - min_samples_leaf
+    if by_class:
+        w0, w1, n0, n1 = class_weight[0], class_weight[1], total[0], total[1]
+        for j in range(merits.size):
+            l0, l1 = lefts[0, j], lefts[1, j]
+            a0, a1 = w0 * np.float64(l0), w1 * np.float64(l1)
+            b0, b1 = w0 * np.float64(n0 - l0), w1 * np.float64(n1 - l1)
+            left, right = a0 + a1, b0 + b1
+            here = ((a0 * a0 + a1 * a1) * right + (b0 * b0 + b1 * b1) * left) / (left * right)
+            here = np.inf if ((l0 == 0) | (l1 == 0)) & ((l0 == n0) | (l1 == n1)) else here
+            divides = (merits[j] > 0.0) & (l0 + l1 >= least) & (l0 + l1 <= most)
+            merits[j] = here if divides else -np.inf
+    else:
+        for j in range(merits.size):
+            a0, left = np.float64(lefts[0, j]), np.float64(lefts[1, j])
+            b0, right = np.float64(total[0] - lefts[0, j]), np.float64(total[1] - lefts[1, j])
+            here = (a0 * a0 * right + b0 * b0 * left) / (left * right)
+            divides = (merits[j] > 0.0) & (lefts[1, j] >= least) & (lefts[1, j] <= most)
+            merits[j] = here if divides else -np.inf
+    rival = largest(merits)
+    if rival > score:
+        score, best = rival, np.int64(0)
+        while merits[best] != score:
+            best += 1
+        if keeps:
+            merits[best] = -np.inf
+            rival = largest(merits)
+    return score, best, rival
 
 
 @part
@@ -100,10 +136,10 @@ def rate_any(table, rules, space, u, size, score):
     trial = space.trials[u]
     n_missing, varies = trial.n_missing, trial.low < trial.high
     n_grid, criterion, width = rules.n_candidates, rules.criterion, total.size
-    n_sums = width if plain else width - 1
+    n_sums = width - 1 if table.weights.size else width
     at = u * (n_grid + 2) * width
     end = at + (n_grid + 1) * width
-    best, nan_left, perfect = np.int64(-1), False, False
+    best, nan_left, perfect, rival = np.int64(-1), False, False, -np.inf
     for k in range(width):
         parts[0, k] = 0
     for j in range(0 if varies else n_grid, n_grid + 1):
@@ -129,24 +165,27 @@ def rate_any(table, rules, space, u, size, score):
                 for k in range(width):
                     n_left += parts[with_missing, k]
             else:
-                n_left += parts[with_missing, n_sums]
+                n_left += parts[with_missing, width - 1]
             if min(n_left, size - n_left) < rules.min_samples_leaf:
                 continue
             pure = criterion != SQUARED_ERROR and is_perfect(parts, with_missing, total, n_sums)
             here = merit(parts, with_missing, total, n_sums, criterion, class_weight)
             if here > score or pure:
+                rival = score if best >= 0 else rival
                 score, best = here, j
                 nan_left = with_missing == 1 if n_missing else 2 * n_left >= size
                 perfect = pure
+            else:
+                rival = max(rival, here)
             if perfect:
                 break
         if perfect:
             break
-    return score, best, nan_left, perfect
+    return score, best, nan_left, perfect, rival
 
 
 @spelled_out
-def rate(table, rules, space, u, size, score):
+def rate(table, rules, space, u, size, score, keeps):
     """Go through the candidates of a trial.
 
     Parameters
@@ -160,6 +199,8 @@ def rate(table, rules, space, u, size, score):
         The node's number of rows.
     score : float
         Merit of the best of other trials.
+    keeps : bool
+        Whether the best of the others is wanted.
 
     Returns
     -------
@@ -171,21 +212,26 @@ def rate(table, rules, space, u, size, score):
         Whether missing values go left with it.
     perfect : bool
         Whether it leaves one class on each side, so that nothing is better.
+    rival : float
+        Merit of the best of the trial's others, if wanted.
     """
-    width = space.total.size
+    by_class = rules.criterion != SQUARED_ERROR
     n_missing = space.trials[u].n_missing
-    if table.weights.size or width != 2 or rules.criterion != GINI or n_missing:
+    if table.weights.size or space.total.size != 2 or rules.criterion == ENTROPY or n_missing:
         return rate_any(table, rules, space, u, size, score)
-    here, j = rate_two_classes(
-        space.sums[u * (rules.n_candidates + 2) * width :],
-        space.ratings,
+    here, j, rival = rate_pairs(
+        space.sums[u * (rules.n_candidates + 2) * 2 :],
+        space.lefts,
+        space.merits,
         space.total,
+        by_class,
         table.class_weight,
         size,
         rules.min_samples_leaf,
         score,
+        keeps,
     )
     if j < 0:
-        return score, j, False, False
-    n_left = space.ratings[0, j] + space.ratings[1, j]
-    return here, j, 2.0 * n_left >= size, here == np.inf
+        return score, j, False, False, rival
+    n_left = space.lefts[1, j] + (space.lefts[0, j] if by_class else 0)
+    return here, j, 2 * n_left >= size, here == np.inf, rival

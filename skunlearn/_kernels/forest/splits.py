@@ -6,7 +6,9 @@ import numpy as np
 
 from skunlearn._kernels.forest.split_ratings import rate
 from skunlearn._kernels.forest.tree_parts import (
+    GINI,
     NUMBERS,
+    SQUARED_ERROR,
     TRIAL,
     Rules,
     count_in,
@@ -38,8 +40,11 @@ class Space(NamedTuple):
     trials : ndarray of shape (max_features,), TRIAL
     sums : ndarray of shape (max_features * (n_candidates + 2) * width,), int32 or int64
         For each trial and each interval between thresholds, and last for missing values.
-    ratings : ndarray of shape (3, n_candidates), float64
-        Of a trial's candidates: rows of two classes on the left, and merits.
+    lefts : ndarray of shape (2, n_candidates), int64
+        Sums of what is on the left of a trial's candidates.
+    merits : ndarray of shape (n_candidates,), float64
+    amounts : ndarray of shape (n_rows,) or (0,), int64
+        Targets as they are summed; not for classes.
     none : ndarray of shape (0,), bool
     """
 
@@ -52,7 +57,9 @@ class Space(NamedTuple):
     parts: np.ndarray
     trials: np.ndarray
     sums: np.ndarray
-    ratings: np.ndarray
+    lefts: np.ndarray
+    merits: np.ndarray
+    amounts: np.ndarray
     none: np.ndarray
 
 
@@ -69,7 +76,9 @@ def space_for(n_rows: int, n_features: int, rules: Rules, like: np.ndarray) -> S
         np.zeros((2, width), dtype=np.int64),
         np.empty(rules.max_features, dtype=TRIAL),
         np.empty(rules.max_features * (rules.n_candidates + 2) * width, dtype=like.dtype),
-        np.empty((3, rules.n_candidates)),
+        np.empty((2, rules.n_candidates), dtype=np.int64),
+        np.empty(rules.n_candidates),
+        np.empty(n_rows if rules.criterion == SQUARED_ERROR else 0, dtype=np.int64),
         np.zeros(0, dtype=bool),
     )
 
@@ -144,7 +153,8 @@ def sum_trial(table, rules, rows, size, space, u, f, drawn, keeps):
     Parameters
     ----------
     table, rules, rows, size, space, keeps
-        As for :func:`choose_split`; the space has the rows' labels in `codes` if these are counted.
+        As for :func:`choose_split`; the space has the rows' labels in `codes` if these are counted,
+        or their targets in `amounts` if there is one without weights.
     u : int
         Number of the trial, which is left in the space with its sums.
     f : int
@@ -163,6 +173,7 @@ def sum_trial(table, rules, rows, size, space, u, f, drawn, keeps):
     width, n_grid = space.total.size, rules.n_candidates
     stride = (n_grid + 2) * width
     plain = labels.size > 0 and weights.size == 0
+    single = labels.size == 0 and weights.size == 0 and width == 2
     column = table.values[f * table.column_step :]
     row_step = np.uint64(table.row_step)
     for i in range(size):
@@ -183,14 +194,20 @@ def sum_trial(table, rules, rows, size, space, u, f, drawn, keeps):
     if low < high:
         step, shift, first = lattice_of(low, high, drawn, n_grid)
         per_step = 1.0 / step
-    if plain:
+    if plain or single:
         for i in range(size):
             v = values[i]
             interval = interval_of(v, per_step, shift, first)
             interval = interval if v == v else n_grid + 1
-            positions[i] = interval * width + codes[i]
+            positions[i] = interval * width + (codes[i] if plain else 0)
+    if plain:
         for i in range(size):
             sums[np.uint64(at) + np.uint64(positions[i])] += 1
+    elif single:
+        for i in range(size):
+            to = np.uint64(at) + np.uint64(positions[i])
+            sums[to] += space.amounts[i]
+            sums[to + np.uint64(1)] += 1
     else:
         for i in range(size):
             v, to = values[i], end
@@ -234,13 +251,22 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
     -------
     found, feature, threshold, has_missing
         As in :func:`split_of`.
+    rival : float
+        Merit that no other candidate exceeds; infinite unless sums are known or wanted, rows have
+        no weights and the criterion is Gini's.
     """
     order, trials, n_features = space.order, space.trials, space.order.size
     n_used, n_drawn = np.int64(0), np.int64(0)
     score, best, candidate, nan_left, perfect = -np.inf, np.int64(-1), np.int64(0), False, False
+    keeps_rival = (known or keeps) and table.weights.size == 0 and rules.criterion == GINI
+    rival = -np.inf if keeps_rival else np.inf
     if table.labels.size and not table.weights.size and not known:
         for i in range(size):
             space.codes[i] = table.labels[np.uint32(rows[i])]
+    elif space.amounts.size and not known:
+        for i in range(size):
+            row = np.uint32(rows[i])
+            space.amounts[i] = np.int64(np.rint(table.targets[row, 0] * table.scales[0]))
     while n_used < rules.max_features and not (perfect and not keeps):
         if known:
             if trials[n_used].feature < 0:
@@ -256,8 +282,12 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
             if not sum_trial(table, rules, rows, size, space, n_used, f, drawn, keeps):
                 continue
         if not perfect:
-            here, j, missing_left, pure = rate(table, rules, space, n_used, size, score)
+            here, j, missing_left, pure, other = rate(
+                table, rules, space, n_used, size, score, keeps_rival
+            )
+            rival = max(rival, other)
             if j >= 0:
+                rival = np.inf if pure else max(rival, score)
                 score, best, candidate, nan_left, perfect = here, n_used, j, missing_left, pure
         n_used += 1
     if not known:
@@ -268,4 +298,7 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
             f = order[position]
             order[position] = order[i]
             order[i] = f
-    return split_of(rules, table.is_categorical, trials, best, candidate, nan_left)
+    found, feature, threshold, has_missing = split_of(
+        rules, table.is_categorical, trials, best, candidate, nan_left
+    )
+    return found, feature, threshold, has_missing, rival

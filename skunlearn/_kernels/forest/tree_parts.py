@@ -189,8 +189,8 @@ def goes_left(value, threshold, nan_left, is_categorical):
 def count_in(sums, at, width, row, labels, targets, weights, scales, sign):
     """Add a row to the sums that begin at a position, or with the opposite sign take it out.
 
-    They are as many as `width` tells; the last is the number of rows, unless classes are counted
-    without weights, which says as much.
+    They are as many as `width` tells; the last is the number of rows, unless there are no weights:
+    then what classes or the rows beside targets weigh says as much.
     """
     if labels.size and not weights.size:
         sums[at + labels[row]] += sign
@@ -205,7 +205,8 @@ def count_in(sums, at, width, row, labels, targets, weights, scales, sign):
             for o in range(n_outputs):
                 sums[at + o] += weight * np.int64(np.rint(targets[row, o] * scales[0]))
             sums[at + n_outputs] += weight
-        sums[at + width - 1] += sign
+        if weights.size:
+            sums[at + width - 1] += sign
 
 
 @part

@@ -15,7 +15,7 @@ class Trees(NamedTuple):
     ----------
     nodes, extents, stats : ndarray
         Of the nodes of all trees; `left` counts from the first of all.
-    trials, sums : ndarray
+    trials, sums, rivals : ndarray
         Caches.
     rows : ndarray of shape (n_rows_in_trees,), int32
         Slots of each tree's rows, those of a leaf together; -1 for none. Extents count from the
@@ -38,6 +38,7 @@ class Trees(NamedTuple):
     stats: np.ndarray
     trials: np.ndarray
     sums: np.ndarray
+    rivals: np.ndarray
     rows: np.ndarray
     roots: np.ndarray
     first_row: np.ndarray

@@ -105,7 +105,8 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
             raise ValueError("All rows have a weight of zero.")
         n_per_row = max(1, int(np.ceil(self.max_samples * self.n_estimators)))
         small = self._criterion() != SQUARED_ERROR and weight is None
-        like = np.zeros(self._n_sums() + (0 if small else 1), dtype=np.int32 if small else np.int64)
+        n_sums = self._n_sums() + (weight is not None)
+        like = np.zeros(n_sums, dtype=np.int32 if small else np.int64)
         mask = np.zeros(X.shape[1], dtype=bool)
         if self.is_categorical_ is not None:
             mask |= self.is_categorical_

@@ -197,7 +197,7 @@ def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
         changed["free"] = _longer(trees.free, size // 2 + 1)
     if n_caches > len(trees.trials) - used[N_CACHES] + used[N_FREE_CACHES]:
         size = len(trees.trials) + n_caches + int(_SPARE * len(trees.trials))
-        for name in ("trials", "sums", "free_caches"):
+        for name in ("trials", "sums", "rivals", "free_caches"):
             changed[name] = _longer(getattr(trees, name), size)
     return trees._replace(**changed) if changed else trees
 

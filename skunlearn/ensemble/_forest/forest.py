@@ -129,7 +129,7 @@ class Forest:
         )
         columns.fill(0.0)
         grown = [part for part, _ in parts]
-        nodes, extents, stats, trials, sums = (
+        nodes, extents, stats, trials, sums, rivals = (
             np.concatenate(arrays) for arrays in zip(*grown, strict=True)
         )
         n_nodes = np.concatenate([sizes for _, sizes in parts])
@@ -146,6 +146,7 @@ class Forest:
             stats,
             trials,
             sums,
+            rivals,
             in_trees,
             first_node[:-1].astype(np.int32),
             first,
@@ -352,6 +353,7 @@ class Forest:
             np.array(shape.stats),
             np.zeros(room, dtype=TRIAL),
             np.zeros((0, rules.max_features * (rules.n_candidates + 2) * like.size), like.dtype),
+            np.zeros(0),
             np.zeros(0, dtype=np.int32),
             first[:-1].astype(np.int32),
             np.zeros(self.n_trees + 1, dtype=np.int64),

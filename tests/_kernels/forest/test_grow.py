@@ -71,8 +71,8 @@ def squares(part, total):
 
 def compare(table, rules, reference, n, key):
     rows = np.arange(n, dtype=np.int32)
-    counts = table.labels.size and not table.weights.size
-    like = np.zeros(len(reference.stats[0]) + (0 if counts else 1), dtype=np.int64)
+    n_sums = len(reference.stats[0]) + (table.weights.size > 0)
+    like = np.zeros(n_sums, dtype=np.int64)
     root = np.zeros(1, dtype=GRAFT)
     root["key"], root["last_row"] = key, n
     space = space_for(n, table.is_categorical.size, rules, like)

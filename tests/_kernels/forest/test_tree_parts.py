@@ -85,7 +85,7 @@ def calls(rng):
     for regresses in (False, True):
         for weighted in (False, True):
             table = draw_table(rng, n, regresses, weighted)
-            width = 3 if not (regresses or weighted) else 4
+            width = 4 if weighted else 3
             columns = (table.labels, table.targets, table.weights, table.scales)
             for sign in (1, -1):
                 yield tree_parts.count_in, np.zeros(9, np.int64), 2, width, 5, *columns, sign
@@ -209,33 +209,51 @@ def test_rows_are_in_trees_by_their_ids_alone(n_per_row, global_random_seed):
     assert_array_equal(np.unique(chosen), np.arange(9))
 
 
+def plain_merit(left, total, weights):
+    """Rate a division; of None for weights, of targets' sums and numbers of rows."""
+    right = total - left
+    if weights is None:
+        (a, n_left), (b, n_right) = left.astype(float), right.astype(float)
+        return (a * a * n_right + b * b * n_left) / (n_left * n_right)
+    a, b = weights * left, weights * right
+    if (left == 0).any() and (right == 0).any():
+        return np.inf
+    return ((a @ a) * b.sum() + (b @ b) * a.sum()) / (a.sum() * b.sum())
+
+
 @pytest.mark.fast
 @given(st.data())
-def test_the_best_candidate_of_two_classes(data):
+def test_the_best_candidate_and_the_next(data):
     n_grid = data.draw(st.integers(1, 20))
+    weights = data.draw(st.sampled_from([None, [1.0, 1.0], [0.3, 2.0]]))
+    weights = None if weights is None else np.array(weights)
     counts = st.lists(st.integers(0, 3), min_size=2 * n_grid + 2, max_size=2 * n_grid + 2)
-    sums = np.array(data.draw(counts), dtype=np.int32)
+    sums = np.array(data.draw(counts), dtype=np.int32 if weights is not None else np.int64)
+    if weights is None:
+        sums[::2] -= 2 * sums[1::2]
+        sums[::2][sums[1::2] == 0] = 0
     total = sums.reshape(-1, 2).sum(axis=0).astype(np.int64)
-    weights = np.array(data.draw(st.sampled_from([[1.0, 1.0], [0.3, 2.0]])))
-    size, least = int(total.sum()), data.draw(st.integers(1, 3))
-    best, first = -np.inf, -1
+    size = int(total[1] if weights is None else total.sum())
+    least = data.draw(st.integers(1, 3))
+    merits = np.full(n_grid, -np.inf)
     for j in range(n_grid):
         left = sums[: 2 * j + 2].reshape(-1, 2).sum(axis=0)
-        right = total - left
-        if not sums[2 * j : 2 * j + 2].any() or min(left.sum(), right.sum()) < least:
-            continue
-        a, b = weights * left, weights * right
-        merit = ((a @ a) * b.sum() + (b @ b) * a.sum()) / (a.sum() * b.sum())
-        if (left == 0).any() and (right == 0).any():
-            merit = np.inf
-        if merit > best * (1.0 + 1e-12) if best > 0.0 else merit > best:
-            best, first = merit, j
-    rate = split_ratings.rate_two_classes
+        n_here, n_left = (c[1] if weights is None else c.sum() for c in (sums[2 * j :][:2], left))
+        if n_here and min(n_left, size - n_left) >= least:
+            merits[j] = plain_merit(left, total, weights)
+    first = int(np.argmax(merits)) if merits.max() > -np.inf else -1
+    others = np.delete(merits, first) if first >= 0 else merits
+    factors = np.zeros(0) if weights is None else weights
+    rate = split_ratings.rate_pairs
     for kernel in (compiled(rate), rate.py_func):
-        scratch = np.empty((3, n_grid))
+        lefts, found = np.empty((2, n_grid), dtype=np.int64), np.empty(n_grid)
+        arguments = (sums, lefts, found, total, weights is not None, factors, size, least)
         with np.errstate(invalid="ignore", divide="ignore"):
-            assert kernel(sums, scratch, total, weights, size, least, np.inf)[1] == -1
-            merit, j = kernel(sums, scratch, total, weights, size, least, -np.inf)
-        assert_allclose(merit, best)
+            merit, j, rival = kernel(*arguments, np.inf, True)
+            assert (merit, j) == (np.inf, -1)
+            assert_allclose(rival, merits.max())
+            merit, j, rival = kernel(*arguments, -np.inf, True)
+        assert_allclose(merit, merits.max())
+        assert_allclose(rival, max(others, default=-np.inf))
         if j != first:  # as good, but for rounding
-            assert_allclose(scratch[2, first], merit)
+            assert_allclose(merits[j], merit)
