@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._linalg.precision import EPS
-from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.centred_table import CentredTable
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn.linear_model._glm.extent import Extent, gradient_rounding, hessian_rounding
 from skunlearn.linear_model._glm.losses import GradientSums, blocks, n_terms
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, norm

@@ -16,8 +16,8 @@ from scipy import sparse
 
 from skunlearn._array_api import namespace, to_host
 from skunlearn._linalg.precision import EPS, heights_of, width_of
-from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.centred_table import CentredTable
+from skunlearn._samples.device_table import DeviceTable
 from skunlearn.linear_model._glm.losses import GradientSums, blocks, n_terms
 
 

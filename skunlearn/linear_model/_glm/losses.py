@@ -14,9 +14,9 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._kernels.glm import take_out
+from skunlearn._samples.centred_table import CentredTable
 from skunlearn._samples.device_table import DeviceTable
 from skunlearn._samples.tables import dense, for_kernel, take
-from skunlearn._samples.centred_table import CentredTable
 from skunlearn.linear_model._glm.pointwise_losses import MultinomialLoss, PointwiseLoss
 
 # Most rows of a block, and most bytes: a block that fits the cache is read from memory once.

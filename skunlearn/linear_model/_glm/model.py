@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
 from skunlearn._linalg.precision import EPS
+from skunlearn._samples.centred_table import Rows, centred, far_origin
 from skunlearn._samples.tables import dense, native, take
 from skunlearn._unlearning.commit import Removal, snapshot
 from skunlearn._unlearning.hand_over import HandOver
@@ -22,7 +23,6 @@ from skunlearn._unlearning.report import Guarantee
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import validate_data
 from skunlearn.exceptions import NotUnlearnableError
-from skunlearn._samples.centred_table import Rows, centred, far_origin
 from skunlearn.linear_model._glm.certificate import (
     Certificate,
     certify,
@@ -234,8 +234,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 return self._certified(problem, after, factor, found, counts)
         after, _, _, claim = polish_and_claim(problem, after)
         if self.unlearning != "polished":
-            found = _certify_reevaluated(problem, after)
-            return self._certified(problem, *found, counts, n_refitted=1)
+            after, factor, found = _certify_reevaluated(problem, after)
+            return self._certified(problem, after, factor, found, counts, n_refitted=1)
         guarantee = self._polished_guarantee(after, claim)
         if guarantee.kind != "numerical" and claim.stale:
             after, _, _, claim = polish_and_claim(problem, reevaluated(problem, after))
