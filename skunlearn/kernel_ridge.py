@@ -102,12 +102,12 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     The promise is 'numerical' with relative tolerance 1e-8. The error estimate is the condition
     number of the matrix, times machine epsilon and the rounding of the kernel, over the share of
     the inverse's diagonal that the removed rows leave; where it would pass the tolerance, as with a
-    tiny `alpha`, the system is solved anew for the remaining rows, as `fit` does, and where rounding
-    decides about more digits even then, the kind of the request is 'bounded'. The rbf kernel sees
-    rows less an origin amid them where columns are far from zero. The scope is 'output': `X_fit_`, `dual_coef_`
-    and predictions forget at once, but the inverse keeps kernel values of up to sqrt(n) removed
-    rows until it is next worked out in full or :meth:`purge` is called. It is never part of a copy
-    or a pickle. It takes n^2 numbers for each distinct value of `alpha`.
+    tiny `alpha`, the system is solved anew for the remaining rows, as `fit` does. If the estimate
+    is above the tolerance even then, the kind of the request is 'bounded'. The rbf kernel sees rows
+    less an origin amid them where columns are far from zero. The scope is 'output': `X_fit_`,
+    `dual_coef_` and predictions forget at once, but the inverse keeps kernel values of up to
+    sqrt(n) removed rows until it is next worked out in full or :meth:`purge` is called. It is never
+    part of a copy or a pickle. It takes n^2 numbers for each distinct value of `alpha`.
 
     References
     ----------

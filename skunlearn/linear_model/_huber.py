@@ -27,6 +27,7 @@ from skunlearn.linear_model._huber_solver import (
     State,
     cold,
     minimise,
+    spread,
     without,
 )
 
@@ -87,7 +88,9 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         Ids of the rows held.
 
     unlearning_report_ : UnlearningReport
-        Outcome of the last request; ``report.guarantee.error`` is the relative Newton decrement.
+        Outcome of the last request; ``report.guarantee.error`` is the relative Newton decrement, or
+        the error of the weights that rounding leaves. Where that is above the tolerance, the kind
+        of the request is 'bounded', and nothing is proved.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -225,7 +228,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
                 stacklevel=5,
             )
         outliers = self._outliers(problem, state)
-        return self._removal(state, outliers, error, refitted=True), n_steps
+        return self._removal(problem, state, outliers, error, refitted=True), n_steps
 
     def _outliers(self, problem: Problem, state: State) -> np.ndarray:
         sizes = np.abs(problem.y - problem.fitted(state.theta))
@@ -251,7 +254,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         if error <= TOLERANCE and unique:
             outliers = self._outliers(problem, state)[slots]
             state = replace(state, inside=state.inside[slots])
-            return self._removal(state, outliers, error, refitted=False)
+            return self._removal(problem, state, outliers, error, refitted=False)
         return self._solve(slots)[0]
 
     def _cost(self, rows: np.ndarray) -> Foretold:
@@ -263,9 +266,19 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         return replace(fit, n_parts_touched=0, seconds=_FROM_HERE * fit.seconds), None
 
     def _removal(
-        self, state: State, outliers: np.ndarray, error: float, *, refitted: bool
+        self,
+        problem: Problem,
+        state: State,
+        outliers: np.ndarray,
+        error: float,
+        *,
+        refitted: bool,
     ) -> Removal:
         theta = state.theta
+        error = max(error, spread(problem, state))
+        guarantee = Guarantee("numerical", "state", TOLERANCE, error)
+        if not error <= TOLERANCE:
+            guarantee = Guarantee("bounded", "state", bound=np.inf)
         attributes = {
             "_state": state,
             "coef_": theta[: self.n_features_in_].copy(),
@@ -273,8 +286,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
             "scale_": state.scale,
             "outliers_": outliers,
         }
-        kind = "numerical" if error <= TOLERANCE else "none"
-        return Removal(attributes, Guarantee(kind, "state", TOLERANCE, error), int(refitted))
+        return Removal(attributes, guarantee, int(refitted))
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.linalg import lapack
 
-from skunlearn._linalg.precision import EPS
+from skunlearn._linalg.precision import EPS, width_of
 from skunlearn._samples.tables import overwrite
 from skunlearn._statistics.column_moments import power_of_two_above
 from skunlearn.linear_model._glm.losses import SingleLoss
@@ -331,6 +331,43 @@ def minimise(problem: Problem, state: State, max_steps: int) -> tuple[State, flo
             inside = problem.inside(residuals, scale)
     unique = unique and problem.trusts(scale)
     return replace(state, theta=theta, scale=scale), max(error, EPS), unique, n_steps
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def spread(problem: Problem, state: State) -> float:
+    """Estimate the relative error of weights and intercept that rounding leaves.
+
+    It is what the gradient, and the rounding of its sums and of the residuals, come to by the
+    inverse of the curvature; infinite where that is not clearly definite.
+    """
+    theta, scale = state.theta, state.scale
+    ratios = problem.residuals(theta) / scale
+    bounded = np.clip(ratios, -problem.epsilon, problem.epsilon)
+    gradient = problem.penalty * theta
+    gradient -= problem.transposed_product((problem.weights * bounded)[:, np.newaxis])[:, 0]
+    norms = problem.norms[:, 0]
+    missed = (width_of(problem.X) + 4) * float(norms @ np.abs(theta)) / scale
+    terms = (problem.y.size + 8) * np.sqrt(problem.weights @ bounded**2) + missed
+    errors = np.abs(gradient) + EPS / 2 * (terms * norms + 4.0 * problem.penalty * np.abs(theta))
+    curvature = state.gram + np.diag(scale * problem.penalty)
+    root = np.sqrt(curvature.diagonal())
+    used = root > 0.0
+    unit = np.where(used, root, 1.0)
+    matrix = curvature / unit / unit[:, np.newaxis] + np.diag((~used).astype(np.float64))
+    factor, failed = lapack.dpotrf(matrix)
+    if failed:
+        return np.inf
+    inverse = np.abs(lapack.dpotrs(factor, np.diag(1.0 / unit))[0] / unit[:, np.newaxis])
+    peak = state.peak + scale * problem.penalty
+    off = EPS / 2 * (problem.y.size + 4 * theta.size + 16)
+    off *= float(np.sqrt(peak) @ inverse @ np.sqrt(peak))
+    if not off < 0.5:
+        return np.inf
+    apart = scale * (inverse @ errors) / (1.0 - off)
+    n_features = problem.X.shape[1]
+    size = float(np.abs(theta[:n_features]).max())
+    found = float(apart[:n_features].max()) / (size or 1.0)
+    return max(found, float(apart.max()) / (float(np.abs(theta).max()) or 1.0))
 
 
 def _direction(

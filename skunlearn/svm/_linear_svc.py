@@ -112,7 +112,9 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The promise is 'numerical' with relative tolerance 1e-9. The last Newton step is the least
+    The promise is 'numerical' with relative tolerance 1e-9; the error reported bounds the distance
+    to the exact minimum. Where that is above the tolerance, as for rows of very different size, the
+    kind of the request is 'bounded'. The last Newton step is the least
     squares solution on the rows that have a loss, from those rows alone, so that nothing of the
     former model is left in it.
 
@@ -295,11 +297,12 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
 
     def _settled(self, problem: Any, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Return a minimum and how far it can be from the exact one, by entry and in all."""
-        apart, whole, step = distances(*problem, w)
+        X, signs, cost = problem
+        apart, whole, step = distances(X, signs, cost, w)
         for _ in range(_MOST_REFINEMENTS):
             if self._relative(w, apart) <= TOLERANCE:
                 break
-            found = distances(*problem, w + step, sharply=True)
+            found = distances(X, signs, cost, w + step, sharply=True)
             if not found[1] < 0.5 * whole:
                 break
             w = w + step

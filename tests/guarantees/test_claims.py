@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.base import clone
 
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.kernel_ridge import KernelRidge
@@ -18,11 +20,14 @@ from skunlearn.linear_model import (
     PoissonRegressor,
     TweedieRegressor,
 )
+from skunlearn.linear_model._glm.losses import SingleLoss
 from skunlearn.svm import LinearSVC
 from tests.guarantees import exact_optima as exact
 
 # The full size is run by SKUNLEARN_TEST_SCALE=1.
 SCALE = float(os.environ.get("SKUNLEARN_TEST_SCALE", "0.06"))
+
+CASES = [pytest.param(3, id="few"), pytest.param(int(1400 * SCALE), marks=pytest.mark.long)]
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -164,16 +169,17 @@ def fitted_and_asked(rng, kind):
     return model, kind, X[kept], y[kept], weight[kept]
 
 
+@pytest.mark.parametrize("n_cases", CASES)
 @pytest.mark.parametrize("kind", GLMS)
-def test_claims_of_generalised_linear_models_hold(kind, global_random_seed):
+def test_claims_of_generalised_linear_models_hold(kind, n_cases, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     n_numerical = 0
-    for _ in range(int(40 * SCALE) + 4):
+    for _ in range(n_cases):
         case = fitted_and_asked(rng, kind)
         if case is not None:
             held(*case)
             n_numerical += case[0].unlearning_report_.guarantee.kind == "numerical"
-    assert n_numerical
+    assert n_numerical >= (n_cases > 50) * 0.2 * n_cases
 
 
 def draw_margin(rng):
@@ -220,10 +226,12 @@ def held_margin(rng):
     return guarantee.kind, ratio
 
 
-def test_claims_of_the_linear_margin_hold(global_random_seed):
+@pytest.mark.parametrize("n_cases", CASES)
+def test_claims_of_the_linear_margin_hold(n_cases, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
-    found = [held_margin(rng) for _ in range(int(400 * SCALE) + 4)]
-    assert "numerical" in [one[0] for one in found if one is not None]
+    found = [held_margin(rng) for _ in range(n_cases)]
+    kinds = [one[0] for one in found if one is not None]
+    assert kinds.count("numerical") >= (n_cases > 50) * 0.2 * n_cases
 
 
 def held_kernel(rng):
@@ -252,7 +260,83 @@ def held_kernel(rng):
 
 
 @pytest.mark.filterwarnings("ignore:The kernel matrix plus alpha is not positive definite")
-def test_claims_of_kernel_ridge_hold(global_random_seed):
+@pytest.mark.parametrize("n_cases", CASES)
+def test_claims_of_kernel_ridge_hold(n_cases, global_random_seed):
     rng = np.random.default_rng(global_random_seed)
-    found = [held_kernel(rng) for _ in range(int(200 * SCALE) + 4)]
-    assert "numerical" in [kind for kind, _ in found]
+    found = [held_kernel(rng) for _ in range(n_cases)]
+    kinds = [kind for kind, _ in found]
+    assert kinds.count("numerical") >= (n_cases > 50) * 0.2 * n_cases
+
+
+@pytest.mark.parametrize("kind", ["logistic", "multinomial", "poisson", "gamma", "normal"])
+@pytest.mark.parametrize("offset", [2.0**20, 2.0**30])
+def test_a_free_intercept_takes_up_what_columns_have_in_common(kind, offset, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X = np.round(rng.normal(size=(60, 3)) * 1024) / 1024  # so that sums with the offset are exact
+    score = X @ rng.normal(size=3) + rng.normal(size=60)
+    y = classes(rng, score, 3 if kind == "multinomial" else 2)
+    if kind in POWERS:
+        y = score if kind == "normal" else np.exp(0.3 * score)
+    near = GLMS[kind]().fit(X, y).unlearn(np.arange(12))
+    tables = [X + offset] if kind == "normal" else [X + offset, sparse.csr_array(X + offset)]
+    for table in tables:
+        far = GLMS[kind]().fit(table, y).unlearn(np.arange(12))
+        for model in (far, far.purge()):
+            assert model.unlearning_report_.guarantee.kind == "numerical"
+            size = np.abs(near.coef_).max()
+            np.testing.assert_allclose(model.coef_, near.coef_, rtol=0.0, atol=1e-10 * size)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_predictions_far_from_zero_are_those_of_a_refit(spread, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    X = rng.normal(size=(200, 4))
+    y = (X[:, 0] + rng.normal(size=200) > 0).astype(int)
+    X[:, 3] = 1.7e9 + spread * X[:, 3]
+    model = LogisticRegression().fit(X, y).unlearn([3, 10])
+    again = LogisticRegression().fit(np.delete(X, [3, 10], 0), np.delete(y, [3, 10]))
+    np.testing.assert_allclose(model.predict_proba(X), again.predict_proba(X), atol=1e-7)
+    if not spread:
+        assert model.coef_[0, 3] == 0.0
+
+
+def test_a_class_without_weight_has_no_claim():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.arange(60) % 3
+    model = LogisticRegression().fit(X, y, sample_weight=(y < 2).astype(float)).unlearn([0])
+    assert model.unlearning_report_.guarantee.kind == "bounded"
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(C=np.inf), PoissonRegressor(alpha=0.0)])
+def test_dependent_columns_without_penalty(model, global_random_seed, monkeypatch):
+    rng = np.random.default_rng(global_random_seed)
+    X = rng.integers(-3, 4, size=(3000, 2)).astype(float)
+    X = np.column_stack([X, X[:, 0], X @ [1.0, 1.0]])
+    y = rng.integers(0, 2, 3000)
+    model = clone(model).fit(X, y)
+    passes = []
+    plain = SingleLoss.gradient_sums
+    monkeypatch.setattr(
+        SingleLoss, "gradient_sums", lambda *a, **k: passes.append(0) or plain(*a, **k)
+    )
+    for row in range(20):
+        model.unlearn(row)
+    assert model.unlearning_report_.guarantee.kind == "bounded"
+    regular = clone(model).fit(X[:, :2], y)
+    n_dependent = len(passes)
+    passes.clear()
+    regular.fit(X[:, :2], y)
+    n_fit = len(passes)
+    for row in range(20):
+        regular.unlearn(row)
+    assert n_dependent <= len(passes) - n_fit + 20
+    again = clone(model).fit(X[20:], y[20:])
+    np.testing.assert_allclose(model.coef_, again.coef_, atol=1e-8)
+
+
+def test_the_rbf_kernel_sees_far_rows_from_near_by(global_random_seed):
+    X = np.round(np.random.default_rng(global_random_seed).normal(size=(40, 2)) * 1024) / 1024
+    near = KernelRidge(kernel="rbf", gamma=0.5).fit(X, X[:, 0]).unlearn([3])
+    far = KernelRidge(kernel="rbf", gamma=0.5).fit(X + 2.0**30, X[:, 0]).unlearn([3])
+    np.testing.assert_allclose(far.dual_coef_, near.dual_coef_, rtol=1e-10)
+    np.testing.assert_allclose(far.predict(X + 2.0**30), near.predict(X), rtol=1e-10)

@@ -266,8 +266,8 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 return self._certified(problem, after, factor, found, counts)
         after, _, _, claim = polish_and_claim(problem, after)
         if self.unlearning != "polished":
-            found = _certify_reevaluated(problem, after)
-            return self._certified(problem, *found, counts, n_refitted=1)
+            after, factor, found = _certify_reevaluated(problem, after)
+            return self._certified(problem, after, factor, found, counts, n_refitted=1)
         guarantee = self._polished_guarantee(after, claim)
         if guarantee.kind != "numerical" and claim.stale:
             after, _, _, claim = polish_and_claim(problem, reevaluated(problem, after))
