@@ -252,6 +252,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         self, state: State, outliers: np.ndarray, error: float, *, refitted: bool
     ) -> Removal:
         theta = state.theta
+        refuse_overflow(self, theta, state.scale)
         attributes = {
             "_state": state,
             "coef_": theta[: self.n_features_in_].copy(),

@@ -328,7 +328,9 @@ def hostile_machine(rng):
     n, spread = int(rng.integers(20, 40)), rng.choice([0.0, 0.5, 3.0])
     sign = np.where(np.arange(n) % 2, 1.0, -1.0)
     X = rng.normal(size=(n, int(rng.integers(1, 4)))) + spread * sign[:, None]
-    weight = rng.choice([np.ones(n), 10.0 ** rng.uniform(-12, 12, n), 10.0 ** rng.choice([0, 10], n)])
+    weight = rng.choice(
+        [np.ones(n), 10.0 ** rng.uniform(-12, 12, n), 10.0 ** rng.choice([0, 10], n)]
+    )
     kernel = rng.choice(["linear", "rbf", "poly"])
     C = rng.choice([1e-6, 1.0, 1e5, 1e9, 1e10, 1e12])
     params = {"kernel": kernel, "C": C, "gamma": 0.3, "coef0": 1.0, "max_iter": 50_000}
