@@ -275,6 +275,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         refitted: bool,
     ) -> Removal:
         theta = state.theta
+        refuse_overflow(self, theta, state.scale)
         error = max(error, spread(problem, state))
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         if not error <= TOLERANCE:

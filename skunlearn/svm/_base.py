@@ -226,7 +226,7 @@ class BaseSVM(UnlearnerMixin, BaseEstimator, ABC):
         return {
             "_kernel": kernel,
             "_machines": Machines(machines if complete else None, samples.n_slots),
-            "fit_status_": namesake.fit_status_,
+            "fit_status_": 0 if complete else namesake.fit_status_,
             **self._settings(namesake),
             **self._publish(slots, thetas, intercepts),
         }

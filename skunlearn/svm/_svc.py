@@ -93,7 +93,7 @@ class SVC(ClassifierMixin, BaseSVM):
         Coefficients of the support vectors, laid out as by scikit-learn.
 
     fit_status_ : int
-        0 if libsvm converged.
+        0 if the optimum was reached, or libsvm converged.
 
     intercept_ : ndarray of shape (n_pairs,)
         Constants of the decision functions.
@@ -135,8 +135,10 @@ class SVC(ClassifierMixin, BaseSVM):
     optimality residual times the norm of the inverse system of the rows on the margin. Where that
     passes the tolerance, where the optimum is not unique (equal rows on the margin), where many
     support vectors leave at once, or where `gamma`, a class weight or the classes change, the model
-    is fitted anew on the remaining rows, and the report says so. libsvm holds kernel values in
-    single precision, so that even with a small `tol` it agrees to six digits or so.
+    is fitted anew on the remaining rows, and the report says so. Where rounding hides the optimum,
+    as with coefficients of 1e12, libsvm's own solution stands, as in scikit-learn, and every
+    request fits anew. libsvm holds kernel values in single precision, so that even with a small
+    `tol` it agrees to six digits or so.
 
     The first request computes the kernel values of the rows on the margin and all rows; they are
     no part of copies and pickles, and :meth:`purge` drops them.

@@ -70,7 +70,7 @@ class SVR(RegressorMixin, BaseSVM):
         Coefficients of the support vectors.
 
     fit_status_ : int
-        0 if libsvm converged.
+        0 if the optimum was reached, or libsvm converged.
 
     intercept_ : ndarray of shape (1,)
         Constant of the regression function.
