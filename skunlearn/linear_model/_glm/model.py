@@ -254,7 +254,9 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         enough = TOLERANCE * found.size if polished else budget
         if not proved.bound <= enough:
             radius = longest_row(problem)
-            proved = certify_by_products(problem, found.curvature, found.theta, radius)
+            proved = certify_by_products(
+                problem, found.curvature, found.theta, radius, sharply=True
+            )
         if polished and proved.bound <= enough:
             error = proved.bound / found.size if found.size > 0.0 else 0.0
             guarantee = Guarantee("numerical", "output", TOLERANCE, error)
@@ -327,7 +329,8 @@ class GLM(FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         problem, state = self._problem(self._weights()), self._state
         if self._is_wide():
             here = curvature_at(problem, state.theta)
-            found = certify_by_products(problem, here, state.theta, state.radius)
+            radius = longest_row(problem)
+            found = certify_by_products(problem, here, state.theta, radius, sharply=True)
         else:
             found = certify(problem, state, Factor(problem.full(state.hessian)))
         return Guarantee("bounded", "output", bound=found.bound)
