@@ -127,9 +127,9 @@ class LogisticRegression(LogisticClassifierMixin, ClassifierMixin, GLM):
 
     With more than two classes and more than 800 parameters the Hessian is not formed. Newton's
     steps are found by conjugate gradients, with blocks of an earlier Hessian, one per class, as the
-    preconditioner: the model holds ``4 * n_classes * n_features ** 2`` bytes, and `fit` and requests
-    hold a float32 copy of the rows meanwhile. Bounds are as true but less tight, since only the
-    penalty bounds the Hessian from below.
+    preconditioner: the model holds ``4 * n_classes * n_features ** 2`` bytes, and `fit` and
+    requests a float32 copy of the rows meanwhile. Bounds are as true but less tight, since the
+    Hessian is bounded from below by the penalty and by what its rows have at least.
 
     Behind a :class:`skunlearn.preprocessing.StandardScaler` in a
     :class:`skunlearn.pipeline.Pipeline`, the rows stay as the scaler first made them, also until

@@ -14,6 +14,7 @@ from skunlearn.linear_model._glm.certificate import Certificate, distance
 from skunlearn.linear_model._glm.losses import n_terms
 from skunlearn.linear_model._glm.problem import Problem, norm
 from skunlearn.linear_model._glm.softmax_curvature import SoftmaxCurvature
+from skunlearn.linear_model._glm.softmax_curvature_array_api import scaled_rows
 
 # What rounding may take from sums of positive numbers that are never far from one another.
 _KEPT = 1.0 - 1e-6
@@ -21,7 +22,12 @@ _KEPT = 1.0 - 1e-6
 
 @np.errstate(over="ignore", invalid="ignore")
 def certify_by_products(
-    problem: Problem, curvature: SoftmaxCurvature, theta: np.ndarray, radius: float
+    problem: Problem,
+    curvature: SoftmaxCurvature,
+    theta: np.ndarray,
+    radius: float,
+    *,
+    sharply: bool = False,
 ) -> Certificate:
     """Bound the distance to the optimum as :func:`certify` does, by a bound of H from below.
 
@@ -37,6 +43,9 @@ def certify_by_products(
     theta : ndarray of shape (n_params,)
     radius : float
         Above the norm of every row.
+    sharply : bool, default=False
+        Whether to spend a Gram matrix on it, by which offsets and scales of columns do not matter.
+        Where there are weights without a penalty, nothing else would do.
 
     Returns
     -------
@@ -44,17 +53,66 @@ def certify_by_products(
     """
     sums = curvature.sums
     gradient = sums.gradient + problem.penalty * theta
-    terms = (n_terms(problem.X) + 8) * sums.magnitude
-    rounding = EPS / 2 * (radius * terms + 2 * norm(problem.penalty * theta))
+    terms = EPS / 2 * (n_terms(problem.X) + 8) * sums.magnitude
+    rounding = radius * terms + EPS * norm(problem.penalty * theta)
     predictors = EPS / 2 * (problem.X.shape[1] + 3) * radius * norm(theta)
     least = least_curvature(problem, curvature, radius)
-    if not least > 0.0:
-        return Certificate(np.inf, np.inf, gradient, rounding, loose=False)
-    nu = (norm(gradient) + rounding) / math.sqrt(least)
-    nu += 1.01 * predictors * math.sqrt(sums.curvature)
-    self_concordance = problem.loss.concordance * radius
-    bound, norm_ratio, _ = distance(self_concordance, 0.0, 1.0 / least, nu)
-    return Certificate(bound, norm_ratio, gradient, rounding, loose=False)
+    bound = np.inf
+    if least > 0.0:
+        nu = (norm(gradient) + rounding) / math.sqrt(least)
+        nu += 1.01 * predictors * math.sqrt(sums.curvature)
+        bound = distance(problem.loss.concordance * radius, 0.0, 1.0 / least, nu)[0]
+    if sharply or not least > 0.0:
+        bound = min(bound, _bound_by_gram(problem, curvature, theta, gradient, terms))
+    return Certificate(bound, 1.0, gradient, rounding, loose=False)
+
+
+def _bound_by_gram(
+    problem: Problem,
+    curvature: SoftmaxCurvature,
+    theta: np.ndarray,
+    gradient: np.ndarray,
+    terms: float,
+) -> float:
+    """Bound the distance by a Gram matrix A with ``H >= A`` for each class's parameters.
+
+    A row's S has no eigenvalue below its least probability p, but the one of constants, so that A
+    is the penalty plus the sum of ``w p z z'``. The rows z are centred and scaled, and gradient and
+    parameters are seen from there; the error of a sum of the rows' is seen so column by column.
+    """
+    n_classes = problem.loss.n_classes
+    penalty = problem.penalty.reshape(n_classes, -1)[0].copy()
+    table, right = theta.reshape(n_classes, -1), gradient.reshape(n_classes, -1).copy()
+    n_weights, n_each = problem.X.shape[1], penalty.size
+    rows = scaled_rows(problem.X)
+    center, scale = rows.fitting(problem.X, curvature.weights, curvature.fit_intercept)
+    largest = np.abs(center) + 1.0 / scale
+    sizes = np.abs(table[:, :n_weights]) @ largest
+    of_columns = np.ones(n_each)
+    of_columns[:n_weights] += 2.0 * scale * np.abs(center)
+    of_penalty = EPS * norm((scale * penalty[:n_weights] * table[:, :n_weights]).ravel())
+    if curvature.fit_intercept:
+        sizes += np.abs(table[:, -1])
+        right[:, :n_weights] -= right[:, -1:] * center
+    right[:, :n_weights] *= scale
+    penalty[:n_weights] *= scale**2
+    floors = curvature.weights * curvature.least_probabilities()
+    gram = curvature.gram(floors, center, scale)
+    gram.flat[:: n_each + 1] += penalty
+    if not (np.isfinite(gram).all() and np.isfinite(right).all()):
+        return np.inf
+    values, vectors = np.linalg.eigh(gram)
+    # from sums, predictors, centring, and from the eigenvalues
+    error = n_terms(problem.X) + 4 * n_each + 16 + 4.0 * float(of_columns.max())
+    values = values * _KEPT - EPS * error * float(np.trace(gram))
+    if not values[0] > 0.0:
+        return np.inf
+    nu = math.sqrt(float(((right @ vectors) ** 2 / values).sum()))
+    nu += (terms * norm(of_columns) + of_penalty) / math.sqrt(values[0])
+    predictors = EPS / 2 * (n_weights + 3) * norm(sizes)
+    nu += 1.01 * predictors * math.sqrt(curvature.sums.curvature)
+    self_concordance = problem.loss.concordance * math.sqrt(n_each) * (1.0 + 1e-9)
+    return distance(self_concordance, 0.0, 1.0 / float(values[0]), nu * (1.0 + 1e-8))[0]
 
 
 def least_curvature(problem: Problem, curvature: SoftmaxCurvature, radius: float) -> float:
@@ -71,18 +129,16 @@ def least_curvature(problem: Problem, curvature: SoftmaxCurvature, radius: float
     is at least the root of s times ``|b|``, with s the least eigenvalue of the sum of S, and of V
     alone at most ``L |V|``, with L^2 half the sum of weights times the rows' largest norm squared.
 
-    Either way the least eigenvalue is that of a matrix of two rows. Where weights are not
-    penalised, the first idea still bounds H by a weighted Gram matrix.
+    Either way the least eigenvalue is that of a matrix of two rows; zero where some weights are not
+    penalised.
     """
     n_each = problem.penalty.size // problem.loss.n_classes
     penalty = problem.penalty[:n_each]
     p, w = curvature.probabilities, curvature.weights
     floors = w * curvature.least_probabilities()
     n_weights = n_each - curvature.fit_intercept
-    if not penalty[:n_weights].all():
-        return _by_gram(problem, curvature, penalty, floors)
-    least = float(penalty[:n_weights].min(initial=np.inf)) * _KEPT
-    if not curvature.fit_intercept:
+    least = float(penalty[:n_weights].min()) * _KEPT
+    if not (curvature.fit_intercept and least > 0.0):
         return least
     center = curvature.center(floors)
     by_floors = _least_eigenvalue(least, float(center @ center), float(floors.sum()) * _KEPT)
@@ -101,13 +157,3 @@ def _least_eigenvalue(penalty: float, square: float, curvature: float) -> float:
     product = penalty * curvature
     root = math.sqrt(max(trace**2 - 4.0 * product, 0.0))
     return 2.0 * product / (trace + root) * _KEPT if product > 0.0 else 0.0
-
-
-def _by_gram(
-    problem: Problem, curvature: SoftmaxCurvature, penalty: np.ndarray, floors: np.ndarray
-) -> float:
-    """Bound the eigenvalues of H by those of the sum of ``w min(p) x x'``."""
-    gram = curvature.gram(floors)
-    gram.flat[:: penalty.size + 1] += penalty
-    terms = n_terms(problem.X) + 4 * penalty.size + 16
-    return float(np.linalg.eigvalsh(gram)[0]) - EPS * terms * float(np.trace(gram))

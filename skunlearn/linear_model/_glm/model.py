@@ -328,7 +328,8 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         for attempt in range(2):
             if attempt:
                 radius = longest_row(problem)
-            bound = certify_by_products(problem, curvature, theta, radius).bound
+            found = certify_by_products(problem, curvature, theta, radius, sharply=bool(attempt))
+            bound = found.bound
             if self.unlearning != "polished":
                 if bound <= self.bound_budget:
                     break

@@ -126,17 +126,18 @@ class SoftmaxCurvature:
         total = weights.sum()
         return np.asarray(weights @ self._X, dtype=np.float64) / (total if total > 0.0 else 1.0)
 
-    def gram(self, weights: np.ndarray) -> np.ndarray:
-        """Sum ``w x x'``, intercept included."""
+    def gram(self, weights: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """Sum ``w z z'`` over rows z that are shifted, scaled and, maybe, followed by a one."""
         n_features = self._X.shape[1]
         n_each = n_features + self.fit_intercept
         total = np.zeros((n_each, n_each))
         for span in spans(self._X, block_size(self._X)):
-            x = np.ones((weights[span].size, n_each))
+            z = np.ones((weights[span].size, n_each))
             part = self._X[span]
-            x[:, :n_features] = part.toarray() if sparse.issparse(part) else part
-            x *= np.sqrt(weights[span])[:, None]
-            total += x.T @ x
+            part = part.toarray() if sparse.issparse(part) else part
+            z[:, :n_features] = (part - center) * scale
+            z *= np.sqrt(weights[span])[:, None]
+            total += z.T @ z
         return total
 
 
@@ -166,7 +167,7 @@ class ScaledRows:
         self.fit_intercept = fit_intercept
         counts = weights != 0.0
         if center is None or scale is None:
-            center, scale = self._fitting(X, weights, counts)
+            center, scale = self.fitting(X, weights, fit_intercept)
         self.center, self.scale = center, scale
         if sparse.issparse(X):
             factors = counts[:, None] * 1.0
@@ -179,12 +180,13 @@ class ScaledRows:
             part[~counts[span]] = 0.0
             self._z[span] = part
 
-    def _fitting(
-        self, X: Any, weights: np.ndarray, counts: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    @staticmethod
+    def fitting(X: Any, weights: np.ndarray, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Find the center and scale that are used by default."""
+        counts = weights != 0.0
         center, largest = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-        if self.fit_intercept and not sparse.issparse(X):
-            center = (weights @ X) / weights.sum()
+        if fit_intercept and not sparse.issparse(X):
+            center = np.asarray(weights @ X, dtype=np.float64) / weights.sum()
         for span in spans(X, block_size(X)):
             part = X[span][counts[span]]
             if part.shape[0]:

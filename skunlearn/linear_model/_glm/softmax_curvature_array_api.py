@@ -78,11 +78,9 @@ class SoftmaxCurvatureOnDevice(SoftmaxCurvature):
         """Return the mean of rows weighted as given, shape (n_features,)."""
         return _mean_row(self._X, weights)
 
-    def gram(self, weights: np.ndarray) -> np.ndarray:
-        """Sum ``w x x'``, intercept included."""
-        n_features = self._X.shape[1]
-        whole = np.zeros(n_features), np.ones(n_features)
-        return _weighted_gram(self._X, np.sqrt(weights), *whole, self.fit_intercept)
+    def gram(self, weights: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """Sum ``w z z'`` over rows z that are shifted, scaled and, maybe, followed by a one."""
+        return _weighted_gram(self._X, np.sqrt(weights), center, scale, self.fit_intercept)
 
 
 class ScaledRowsOnDevice(ScaledRows):
@@ -99,15 +97,22 @@ class ScaledRowsOnDevice(ScaledRows):
         self.fit_intercept = fit_intercept
         self._X = X
         if center is None or scale is None:
-            center = _mean_row(X, weights) if fit_intercept else np.zeros(X.shape[1])
-            largest, there, counts = np.zeros(X.shape[1]), X.send(center), X.send(weights)
-            xp = namespace(there)
-            for span in X.spans():
-                sizes = xp.abs(X.block(span) - there)
-                sizes = xp.where(counts[span][:, None] != 0.0, sizes, xp.zeros_like(sizes))
-                np.maximum(largest, to_host(xp.max(sizes, axis=0)), out=largest)
-            scale = 1.0 / np.where(largest > 0.0, largest, 1.0)
+            center, scale = self.fitting(X, weights, fit_intercept)
         self.center, self.scale = center, scale
+
+    @staticmethod
+    def fitting(
+        X: DeviceTable, weights: np.ndarray, fit_intercept: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the center and scale that are used by default."""
+        center = _mean_row(X, weights) if fit_intercept else np.zeros(X.shape[1])
+        largest, there, counts = np.zeros(X.shape[1]), X.send(center), X.send(weights)
+        xp = namespace(there)
+        for span in X.spans():
+            sizes = xp.abs(X.block(span) - there)
+            sizes = xp.where(counts[span][:, None] != 0.0, sizes, xp.zeros_like(sizes))
+            np.maximum(largest, to_host(xp.max(sizes, axis=0)), out=largest)
+        return center, 1.0 / np.where(largest > 0.0, largest, 1.0)
 
     def product(self, curvature: SoftmaxCurvature, table: np.ndarray) -> np.ndarray:
         """Multiply the rows' part of H by a table of parameters."""
