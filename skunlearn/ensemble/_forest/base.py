@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -158,15 +158,15 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
                 part="tree",
                 replacements=tuple(replacements),
             )
-        with announcing_compilation(self):
-            table = self._table(samples)
-            change = self._forest.plan(table, samples, self._weighing(samples, rows))
+        forest, counted = self._forest, self._weighing(samples, rows)
+        with nullcontext() if forest.is_compiled else announcing_compilation(self):
+            change = forest.plan(self._table(samples), samples, counted)
         return Removal(
             described | {"_n_at_top": at_top},
             n_refitted=change.n_trees_changed,
             n_parts=self.n_estimators,
             part="tree",
-            replacements=(self._forest.replacement(change),),
+            replacements=(forest.replacement(change),),
         )
 
     def _regrow(self, X: Any, y: Any, weight: Any, sample_ids: np.ndarray) -> list[Replacement]:
