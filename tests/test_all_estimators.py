@@ -87,7 +87,6 @@ IN_PLACE = "fit fits the steps themselves, as sklearn.pipeline.Pipeline does"
 SCALE = "gamma='scale' does not weigh rows, as in scikit-learn"
 SHARDS = "without sample_ids a row repeated k times is k rows in k shards"
 TREES = "without sample_ids a row repeated k times is k rows in different trees"
-PURE = "classes weigh nothing in pure leaves, and there is no min_weight_fraction_leaf to set"
 WEIGHTS = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
@@ -117,7 +116,7 @@ EXPECTED = {
     "SVR": dict.fromkeys(WEIGHTS, SCALE),
     "SISAClassifier": dict.fromkeys(WEIGHTS, SHARDS),
     "SISARegressor": dict.fromkeys(WEIGHTS, SHARDS),
-    "UnlearningForestClassifier": {WEIGHTS[0]: TREES, "check_class_weight_classifiers": PURE},
+    "UnlearningForestClassifier": {WEIGHTS[0]: TREES},
     "UnlearningForestRegressor": {WEIGHTS[0]: TREES},
     "ColumnTransformer": dict.fromkeys(COLUMNS, "the columns are taken before rows are checked"),
     "FeatureUnion": {

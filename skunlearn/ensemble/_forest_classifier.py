@@ -39,17 +39,18 @@ class UnlearningForestClassifier(LogProbabilityMixin, ClassifierMixin, BaseFores
     min_samples_split : int or float, default=2
         Rows that a node must have to be split; as a float, a share of all rows.
 
-    min_samples_leaf : int or float, default=1
-        Rows that a leaf must have; as a float, a share of all rows.
+    min_samples_leaf : int or float, default=3
+        Rows that a leaf must have; as a float, a share of all rows. More make requests faster,
+        and forests of little data coarser.
 
     max_features : {'sqrt', 'log2'}, int, float or None, default='sqrt'
         Features that a node tries, of those that vary among its rows.
 
-    max_samples : float, default=0.3
+    max_samples : float, default=0.2
         Share of the trees that each row is in, chosen by its id. Less makes everything faster, and
         above all requests; 1 puts every row in every tree.
 
-    n_candidates : int, default=16
+    n_candidates : int, default=8
         Thresholds that are tried of each feature at most; of a categorical one, random subsets of
         its categories.
 
@@ -136,7 +137,8 @@ class UnlearningForestClassifier(LogProbabilityMixin, ClassifierMixin, BaseFores
 
     >>> import numpy as np
     >>> X = np.array([["ant", 1.0], ["bee", 2.0], ["ant", 3.0], ["cat", None]], dtype=object)
-    >>> model = UnlearningForestClassifier(max_samples=1.0, categorical_features=[0])
+    >>> options = {"min_samples_leaf": 1, "max_samples": 1.0, "categorical_features": [0]}
+    >>> model = UnlearningForestClassifier(**options, random_state=0)
     >>> model.fit(X, [0, 1, 0, 1], sample_ids="row numbers").unlearn(3).predict(X[:3])
     array([0, 1, 0])
     """
@@ -159,10 +161,10 @@ class UnlearningForestClassifier(LogProbabilityMixin, ClassifierMixin, BaseFores
         criterion: str = "gini",
         max_depth: int | None = None,
         min_samples_split: Any = 2,
-        min_samples_leaf: Any = 1,
+        min_samples_leaf: Any = 3,
         max_features: Any = "sqrt",
-        max_samples: float = 0.3,
-        n_candidates: int = 16,
+        max_samples: float = 0.2,
+        n_candidates: int = 8,
         categorical_features: Any = "from_dtype",
         class_weight: Any = None,
         n_jobs: int | None = None,
@@ -245,7 +247,7 @@ class UnlearningForestClassifier(LogProbabilityMixin, ClassifierMixin, BaseFores
     def _describe_without(self, rows: np.ndarray) -> dict[str, Any] | None:
         codes: Any = self._samples.y
         remaining = counts_without(self._n_per_class, codes[rows])
-        if not remaining.all() or self.class_weight == "balanced":
+        if self.class_weight == "balanced" or not all(remaining.tolist()):
             return None
         return {"_n_per_class": remaining}
 

@@ -34,8 +34,9 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
     min_samples_split : int or float, default=2
         Rows that a node must have to be split; as a float, a share of all rows.
 
-    min_samples_leaf : int or float, default=1
-        Rows that a leaf must have; as a float, a share of all rows.
+    min_samples_leaf : int or float, default=2
+        Rows that a leaf must have; as a float, a share of all rows. More make requests faster,
+        and forests of little data coarser.
 
     max_features : {'sqrt', 'log2'}, int, float or None, default=1.0
         Features that a node tries, of those that vary among its rows.
@@ -44,7 +45,7 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         Share of the trees that each row is in, chosen by its id. Less makes everything faster, and
         above all requests; 1 puts every row in every tree.
 
-    n_candidates : int, default=16
+    n_candidates : int, default=8
         Thresholds that are tried of each feature at most; of a categorical one, random subsets of
         its categories.
 
@@ -126,10 +127,10 @@ class UnlearningForestRegressor(MultiOutputMixin, RegressorMixin, BaseForest):
         criterion: str = "squared_error",
         max_depth: int | None = None,
         min_samples_split: Any = 2,
-        min_samples_leaf: Any = 1,
+        min_samples_leaf: Any = 2,
         max_features: Any = 1.0,
         max_samples: float = 0.3,
-        n_candidates: int = 16,
+        n_candidates: int = 8,
         categorical_features: Any = "from_dtype",
         n_jobs: int | None = None,
         random_state: Any = None,

@@ -11,6 +11,7 @@ from skunlearn._unlearning.first_use import announcing_compilation
 from skunlearn._unlearning.fit_task import fit_task
 from skunlearn.base import UnlearnerMixin
 from skunlearn.ensemble import UnlearningForestClassifier
+from skunlearn.ensemble._forest import change
 from skunlearn.ensemble._forest.forest import Forest
 
 
@@ -115,6 +116,7 @@ def test_forests_tell_it_in_fit_and_unlearn(monkeypatch):
 
     monkeypatch.setattr(Forest, "grow", compiling(Forest.grow))
     monkeypatch.setattr(Forest, "plan", compiling(Forest.plan))
+    monkeypatch.setattr(change, "_READY", set())
     rng = np.random.default_rng(0)
     model.fit(rng.normal(size=(50, 2)), np.arange(50) % 2, sample_ids="row numbers")
     assert listener.heard[:2] == [("begin", "fit"), ("begin", "compile")]

@@ -155,7 +155,7 @@ def test_rows_stay_in_their_trees_whatever_their_order(global_random_seed):
 @pytest.mark.parametrize("load", [load_breast_cancer, load_digits])
 def test_as_accurate_as_random_forests(load, max_samples):
     X, y = load(return_X_y=True)
-    ours = UnlearningForestClassifier(max_samples=max_samples, random_state=0)
+    ours = UnlearningForestClassifier(min_samples_leaf=1, max_samples=max_samples, random_state=0)
     namesake = sklearn.ensemble.RandomForestClassifier(random_state=0)
     assert (
         cross_val_score(ours, X, y, cv=3).mean()

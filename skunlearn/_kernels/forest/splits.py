@@ -288,7 +288,8 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
             rival = max(rival, other)
             if j >= 0:
                 rival = np.inf if pure else max(rival, score)
-                score, best, candidate, nan_left, perfect = here, n_used, j, missing_left, pure
+                score, best, candidate, nan_left = here, n_used, j, missing_left
+                perfect = pure or size == 2  # two rows are divided in one way only
         n_used += 1
     if not known:
         for u in range(n_used, rules.max_features):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -163,10 +163,9 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
 
     def _plan(self, rows: np.ndarray) -> Change:
         """Find out what changes in trees that do not all grow anew."""
-        samples = self._samples
-        with announcing_compilation(self):
-            table = self._table(samples)
-            return self._forest.plan(table, samples, self._weighing(samples, rows))
+        samples, forest = self._samples, self._forest
+        with nullcontext() if forest.is_compiled else announcing_compilation(self):
+            return forest.plan(self._table(samples), samples, self._weighing(samples, rows))
 
     def _outlined_without(self, rows: np.ndarray) -> tuple[dict[str, Any] | None, tuple[int, int]]:
         """Return attributes that describe targets, less rows, and what scales were chosen by.

@@ -179,11 +179,16 @@ class Change:
     def _get_ready(self) -> None:
         """Have the kernel compiled that carries out, which is no time to wait for the compiler."""
         kind = self.trees.stats.dtype
-        if kind not in _READY:
+        if not is_ready(kind):
             for part in self.plans[:1]:
                 nothing = part._replace(visits=part.visits[:0], grafts=part.grafts[:0])
                 carry_out(*self._arguments(nothing))
             _READY.add(kind)
+
+
+def is_ready(kind: np.dtype) -> bool:
+    """Tell whether all kernels that a request needs were used with sums over rows of a type."""
+    return kind in _READY
 
 
 def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:

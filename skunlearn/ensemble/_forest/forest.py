@@ -22,7 +22,7 @@ from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import NO_ROWS, overwrite, writable
 from skunlearn._unlearning.commit import Replacement
 from skunlearn.ensemble._forest import cuda
-from skunlearn.ensemble._forest.change import Change
+from skunlearn.ensemble._forest.change import Change, is_ready
 from skunlearn.ensemble._forest.read_write_lock import ReadWriteLock
 
 # Removed rows, counted in each of their trees, from which on a plan is made in threads.
@@ -155,6 +155,11 @@ class Forest:
             np.zeros(len(trials), dtype=np.int32),
             np.array([nodes.size, 0, len(trials), 0]),
         )
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether requests wait for no compiler."""
+        return is_ready(self.like.dtype)
 
     def _n_threads(self) -> int:
         with parallel_config(backend="threading"):

@@ -13,13 +13,20 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._array_api import is_cupy
 from skunlearn._kernels.forest.tree_parts import Rules, Table
 from skunlearn._samples.store import SampleStore
-from skunlearn._samples.tables import writable
 from skunlearn._validation import check_sample_weight, check_visitors, validate_data
 from skunlearn.base import UnlearnerMixin
 from skunlearn.ensemble._forest.categories import as_numbers, find_categorical
 from skunlearn.ensemble._forest.forest import Forest, rows_that_count
 
 _NO_LIMIT = int(np.iinfo(np.int32).max)
+
+# The first is asked first, which takes a tenth of the time.
+_WHOLE = (int, Integral)
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """Return an array, or a copy where it cannot be written: kernels are compiled for these."""
+    return array if array.flags.writeable else np.array(array)
 
 
 class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -67,12 +74,12 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
             wanted = int(np.log2(n_features))
         elif wanted is None:
             wanted = n_features
-        elif not isinstance(wanted, Integral):
+        elif not isinstance(wanted, _WHOLE):
             wanted = int(wanted * n_features)
         smallest, split = self.min_samples_leaf, self.min_samples_split
-        if not isinstance(smallest, Integral):
+        if not isinstance(smallest, _WHOLE):
             smallest = int(np.ceil(smallest * n_rows))
-        if not isinstance(split, Integral):
+        if not isinstance(split, _WHOLE):
             split = int(np.ceil(split * n_rows))
         return Rules(
             self._criterion(),
@@ -88,15 +95,15 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         labels, targets = self._targets(samples)
         weights = samples.sample_weight
         return Table(
-            writable(samples.X).reshape(-1),
+            _writable(samples.X).reshape(-1),
             samples.X.shape[1],
             1,
             self._forest.is_categorical,
-            writable(labels),
-            writable(targets),
-            np.zeros(0) if weights is None else writable(weights),
-            writable(self._class_factors()),
-            writable(self._scales),
+            _writable(labels),
+            _writable(targets),
+            np.zeros(0) if weights is None else _writable(weights),
+            _writable(self._class_factors()),
+            _writable(self._scales),
         )
 
     def _check_rows(
