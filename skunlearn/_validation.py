@@ -7,6 +7,7 @@ converted.
 
 from __future__ import annotations
 
+from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -126,7 +127,8 @@ class NotFinite(ValueError):
 def refuse_overflow(estimator: Any, *fitted: Any) -> None:
     """Raise `NotFinite` unless all fitted numbers are finite."""
     for values in fitted:
-        if not np.isfinite(values).all():
+        is_finite = isfinite(values) if isinstance(values, float) else np.isfinite(values).all()
+        if not is_finite:
             raise NotFinite(
                 f"No {type(estimator).__name__} can be fitted on these rows: values of X, y or "
                 "sample_weight are so large, or so small, that the result is not finite. Scale "

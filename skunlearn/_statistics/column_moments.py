@@ -62,14 +62,18 @@ def from_rows(X: Any, weights: np.ndarray | None, rows: np.ndarray) -> np.ndarra
     def per_column(entry: np.ndarray) -> np.ndarray:
         return np.bincount(part.indices, weights=entry, minlength=n_features)
 
-    total, outside = np.zeros((2, n_features))
-    for piece in _summing_exactly(w):
-        of_entry = np.repeat(piece, entries)
-        total += piece.sum() - per_column(np.where(absent, of_entry, 0.0))
-        outside += piece.sum() - per_column(of_entry)
-    counts = np.bincount(part.indices, minlength=n_features)
-    outside[counts == rows.size] = 0.0
-    total[np.bincount(part.indices[absent], minlength=n_features) == rows.size] = 0.0
+    n_stored = np.bincount(part.indices, minlength=n_features)
+    n_absent = np.bincount(part.indices[absent], minlength=n_features)
+    if weights is None:
+        total, outside = rows.size - n_absent.astype(np.float64), rows.size - n_stored
+    else:
+        total, outside = np.zeros((2, n_features))
+        for piece in _summing_exactly(w):
+            of_entry = np.repeat(piece, entries)
+            total += piece.sum() - per_column(np.where(absent, of_entry, 0.0))
+            outside += piece.sum() - per_column(of_entry)
+        outside[n_stored == rows.size] = 0.0
+        total[n_absent == rows.size] = 0.0
     share = np.divide(1.0, total, out=np.zeros(n_features), where=total != 0.0)
     mean = per_column(w_entry * values) * share
     gap = np.where(absent, 0.0, values - mean[part.indices])

@@ -248,7 +248,7 @@ def test_none_among_values(missing_values, keep_empty_features, global_random_se
         try:
             namesake.fit(X)
         except ValueError:
-            with pytest.raises(ValueError, match="missing_values|None|str|float|NaN"):
+            with pytest.raises(ValueError, match=r"missing_values|None|str|float|NaN"):
                 ours.fit(X)
             continue
         ours.fit(X, sample_ids="row numbers")
