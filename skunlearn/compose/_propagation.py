@@ -144,7 +144,6 @@ class Propagation:
 
     def _unlearner(self, name: str, step: UnlearnerMixin) -> tuple[str, tuple[StepReport, ...]]:
         store = step._check_samples()
-        store.make_writable()
         rows = self._rows_of(store)
         if rows.size == store.n_samples:
             raise NotUnlearnableError(
@@ -167,6 +166,7 @@ class Propagation:
 
     def _ask(self, step: Any, rows: np.ndarray) -> tuple[str, Removal | None]:
         """Let a step unlearn, and say which way; None if it has to be fitted anew."""
+        step._samples.make_writable()
         if self.step_input.changed:
             return "pushed through", step._follow_input(rows, self.step_input)
         if rows.size:

@@ -157,3 +157,15 @@ def test_what_cannot_be_carried_out_raises():
     for doing in (pipe.unlearning_cost, before.unlearn):
         with pytest.raises(NotUnlearnableError, match="class"):
             doing(lone)
+
+
+def test_rows_that_cannot_be_written_are_not_copied():
+    X, y = draw(0)
+    pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    pipe.fit(X, y, sample_ids=np.arange(120))
+    tables = [step._samples.X for _, step in pipe.steps]
+    for table in tables:
+        table.flags.writeable = False
+    pipe.unlearning_cost(3)
+    assert all(step._samples.X is X for (_, step), X in zip(pipe.steps, tables, strict=True))
+    assert pipe.unlearn(3).unlearning_report_.n_removed == 1
