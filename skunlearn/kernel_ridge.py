@@ -264,7 +264,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         if self.kernel in ("rbf", "sigmoid"):
             gamma = 1.0 / n_features if self.gamma is None else self.gamma
             X = self._near_zero(X, None)[0]
-            squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else (X * X).sum(axis=1)
+            squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else _row_squares(X)
             size += most_weight * gamma * float(to_host(squares).max())
         elif self.kernel in ("poly", "polynomial"):
             size *= max(float(self.degree), 1.0)
@@ -322,7 +322,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         if not error <= TOLERANCE:
             size = float(np.linalg.norm(to_host(attributes["dual_coef_"])))
             bound = size * error / (1.0 - error) if error < 0.5 else np.inf
-            guarantee = Guarantee("bounded", "state", bound=bound)
+            guarantee = Guarantee.within(bound, "state")
         return Removal(attributes, guarantee, n_refitted=1)
 
     def _cost(self, rows: np.ndarray) -> Foretold:
@@ -415,6 +415,10 @@ def _solve_on_device(matrix: Any, right: np.ndarray) -> tuple[np.ndarray, Device
     if factor.failed:
         warnings.warn(_NOT_DEFINITE, stacklevel=3)
     return factor.solve(right), factor
+
+
+def _row_squares(X: Any) -> Any:
+    return namespace(X).sum(X * X, axis=1)
 
 
 def _solve_symmetric(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, Factor]:

@@ -77,8 +77,8 @@ def n_terms(X: Any) -> float:
 
 def blocks(X: Any) -> list[slice]:
     """Divide rows into blocks to pass over."""
-    size = block_size(X)
-    return [slice(start, start + size) for start in range(0, X.shape[0], size)]
+    size, n_rows = block_size(X), X.shape[0]
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
 class SingleLoss:

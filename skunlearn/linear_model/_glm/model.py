@@ -33,7 +33,7 @@ from skunlearn.linear_model._glm.certificate import (
 )
 from skunlearn.linear_model._glm.cost import TellsPasses
 from skunlearn.linear_model._glm.extent import Extent, extent_of
-from skunlearn.linear_model._glm.least_curvature import certify_by_products, least_curvature
+from skunlearn.linear_model._glm.least_curvature import certify_by_products
 from skunlearn.linear_model._glm.newton import Claim, polish, polish_and_claim
 from skunlearn.linear_model._glm.newton_cg import WideState, curvature_at, newton_cg
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
@@ -220,7 +220,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         found = step_without_pass(problem, state, rows, parts)
         if found is None or not found[1] <= self.bound_budget:
             return None
-        return self._removal(found[0], counts, Guarantee("bounded", "output", bound=found[1]))
+        return self._removal(found[0], counts, Guarantee.within(found[1], "output"))
 
     def _unlearn_with_pass(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
         problem, state = self._problem(self._weights_without(rows)), self._state
@@ -283,7 +283,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         error = self._relative_error(state.theta, claim)
         if error <= TOLERANCE:
             return Guarantee("numerical", "output", TOLERANCE, error)
-        return Guarantee("bounded", "output", bound=claim.bound)
+        return Guarantee.within(claim.bound, "output")
 
     def _relative_error(self, theta: np.ndarray, claim: Claim) -> float:
         """Bound the error of predictors in the norm of H, of weights and of intercepts."""
@@ -325,6 +325,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         self, problem: Problem, curvature: SoftmaxCurvature, theta: np.ndarray, radius: float
     ) -> tuple[Guarantee, float]:
         """Return what is proved of a point, and the bound of rows' norms that it took."""
+        size = math.sqrt(curvature.square + float(problem.penalty @ theta**2))
         for attempt in range(2):
             if attempt:
                 radius = longest_row(problem)
@@ -334,26 +335,10 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 if bound <= self.bound_budget:
                     break
                 continue
-            error = self._relative_error_of_wide(problem, curvature, theta, radius, bound)
+            error = max(EPS, bound / size if size > 0.0 else bound)
             if error <= TOLERANCE:
                 return Guarantee("numerical", "output", TOLERANCE, error), radius
-        return Guarantee("bounded", "output", bound=bound), radius
-
-    def _relative_error_of_wide(
-        self,
-        problem: Problem,
-        curvature: SoftmaxCurvature,
-        theta: np.ndarray,
-        radius: float,
-        bound: float,
-    ) -> float:
-        """Bound the error of predictors in the norm of H, of weights and of intercepts."""
-        size = math.sqrt(curvature.square + float(problem.penalty @ theta**2))
-        if not math.isfinite(bound) or size == 0.0:
-            return bound
-        table = np.abs(theta.reshape(problem.loss.n_classes, -1))
-        spread = bound / math.sqrt(least_curvature(problem, curvature, radius))
-        return max(EPS, bound / size, spread / float(table[:, : self.n_features_in_].max()))
+        return Guarantee.within(bound, "output"), radius
 
     def _certified(
         self,
@@ -365,7 +350,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         n_refitted: int = 0,
     ) -> Removal:
         state = measured(problem, state, factor, found)
-        guarantee = Guarantee("bounded", "output", bound=found.bound)
+        guarantee = Guarantee.within(found.bound, "output")
         return self._removal(state, counts, guarantee, n_refitted)
 
     def _weights(self) -> np.ndarray:
@@ -421,7 +406,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             self.__dict__.update({"_state": state, **self._attributes(state.theta)})
             return self._polished_guarantee(state, claim)
         found = certify(problem, state, Factor(problem.full(state.hessian)))
-        return Guarantee("bounded", "output", bound=found.bound)
+        return Guarantee.within(found.bound, "output")
 
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian where the model stands, so that no former model is kept."""

@@ -83,6 +83,8 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
         if view is None:
             return None
         removal = view._unlearn(rows)
+        if removal.replacements:  # it was fitted anew, but in the place of the view
+            return None
         state = removal.attributes["_state"]
         if not state.penalty.any():
             # A column that has become constant has no weight of its own.
