@@ -29,6 +29,7 @@ from skunlearn._unlearning.fit_task import fit_task
 from skunlearn._unlearning.tags import UnlearningTags
 from skunlearn._validation import check_weights, validate_data
 from skunlearn.base import Guarantee, Removal, UnlearnerMixin, reads_one_version
+from skunlearn.exceptions import NotUnlearnableError
 
 __all__ = ["KernelRidge"]
 
@@ -314,6 +315,10 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return attributes, worst
 
     def _unlearn(self, rows: np.ndarray) -> Removal:
+        samples = self._samples
+        weight = samples.sample_weight
+        if weight is not None and not weight[samples.slots_without(rows)].any():
+            raise NotUnlearnableError("All remaining rows would have a sample_weight of zero.")
         removal = self._downdate(rows)
         if removal is not None:
             return removal

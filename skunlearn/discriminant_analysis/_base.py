@@ -112,9 +112,12 @@ class DiscriminantAnalysis(UnlearnerMixin, ClassifierMixin, BaseEstimator, ABC):
         if None in moments:
             keep = np.array([part is not None for part in moments])
             return self._refitted(rows, narrowed(classes[keep]))
-        attributes, error, n_refitted = self._derive(
-            tuple(moments), classes, touched, lambda: self._samples.slots_without(rows), False
-        )
+        try:
+            attributes, error, n_refitted = self._derive(
+                tuple(moments), classes, touched, lambda: self._samples.slots_without(rows), False
+            )
+        except ValueError:  # of moments that may be worn
+            return self._refitted(rows, classes)
         tolerance = self._tolerance
         if error > tolerance:
             return self._refitted(rows, classes)

@@ -196,6 +196,12 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
             return None
         if "_encoder" in self.__dict__ and np.array_equal(self.n_bins_, n_bins):
             return self._encoder
+        empty = np.flatnonzero(n_bins < 1)
+        if empty.size:
+            raise ValueError(
+                f"Feature {empty[0]} has no bin that is wider than 1e-8. Rescale it, or use "
+                "encode='ordinal'."
+            )
         return sklearn.preprocessing.OneHotEncoder(
             categories=[np.arange(n) for n in n_bins],
             sparse_output=self.encode == "onehot",

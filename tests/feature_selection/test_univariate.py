@@ -253,12 +253,20 @@ def test_kernel_equals_its_python_function(global_random_seed):
     assert_allclose(ours, gap @ (X[rows] - mean), rtol=1e-12, atol=1e-12)
 
 
+NOTHING_TO_COUNT = "chi2 of a column that adds up to zero is NaN, in scikit-learn silently as well"
+
+
 @parametrize_with_unlearning_checks(
     [
         SelectKBest(f_regression, k=1),
         SelectKBest(chi2, k=1),
         GenericUnivariateSelect(mode="k_best", param=2),
-    ]
+    ],
+    expected_failed_checks=lambda model: (
+        dict.fromkeys(("check_hostile_data_columns", "check_hostile_data_scales"), NOTHING_TO_COUNT)
+        if model.score_func is chi2
+        else {}
+    ),
 )
 def test_unlearning_contract_of_other_scores(estimator, check):
     check(estimator)
