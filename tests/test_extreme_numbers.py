@@ -89,6 +89,7 @@ PUBLISHED_SO = {
     "Lasso": {"dual_gap_"},
     "NearestCentroid": {"deviations_"},
     "PCA": {"explained_variance_ratio_"},
+    "RidgeCV": {"best_score_"},
     "StandardScaler": {"scale_", "var_"},
     "VarianceThreshold": {"variances_"},
 }

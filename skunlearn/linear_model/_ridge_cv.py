@@ -209,7 +209,8 @@ class RidgeCV(MultiOutputMixin, RegressorMixin, BaseRidge):
             scores, chosen = self._by_folds(samples, moments, rows(), affine_map, alphas), {}
         best = scores.argmax(axis=0)
         score = scores.max(axis=0)
-        refuse_overflow(self, score)
+        # Minus infinity is a score: the errors' squares overflow, or a row has a leverage of one.
+        refuse_overflow(self, np.exp(np.minimum(score, 0.0)))
         if self.alpha_per_target and n_targets == 1:
             best, score = best[0], score[0] if self._single else score
         penalty = alphas[best]
