@@ -227,8 +227,8 @@ class ChiSquareScorer(_OfClasses):
         counts = np.zeros((2, classes.size), dtype=np.int64)
         totals, counts = _counted(totals, counts, X, labels, rows, 1)
         part = X[rows]
-        largest = part.max(axis=0).toarray() if sparse.issparse(X) else part.max(axis=0)
-        _refuse_tiny(totals, np.asarray(np.ravel(largest) > 0.0))
+        largest: Any = part.max(axis=0).toarray() if sparse.issparse(X) else part.max(axis=0)
+        _refuse_tiny(totals, largest.ravel() > 0.0)
         return cls(classes, totals, counts)
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:

@@ -254,8 +254,10 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
             "scale_": state.scale,
             "outliers_": outliers,
         }
-        kind = "numerical" if error <= TOLERANCE else "none"
-        return Removal(attributes, Guarantee(kind, "state", TOLERANCE, error), int(refitted))
+        guarantee = Guarantee("numerical", "state", TOLERANCE, error)
+        if not error <= TOLERANCE:
+            guarantee = Guarantee("bounded", "state", bound=np.inf)
+        return Removal(attributes, guarantee, int(refitted))
 
     @reads_one_version
     def predict(self, X: Any) -> np.ndarray:
