@@ -327,7 +327,7 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         if not error <= TOLERANCE:
             size = float(np.linalg.norm(to_host(attributes["dual_coef_"])))
             bound = size * error / (1.0 - error) if error < 0.5 else np.inf
-            guarantee = Guarantee.within(bound, "state")
+            guarantee = Guarantee("bounded", "state", bound=bound)
         return Removal(attributes, guarantee, n_refitted=1)
 
     def _cost(self, rows: np.ndarray) -> Foretold:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,11 +78,6 @@ class Guarantee:
     n_releases: int | None = None
     composed_epsilon: float | None = None
     assumptions: str | None = None
-
-    @classmethod
-    def within(cls, bound: float, scope: str) -> Guarantee:
-        """Return what a bound of the distance to the retrained optimum promises, if finite."""
-        return cls("bounded", scope, bound=bound) if math.isfinite(bound) else cls("none", scope)
 
     def __str__(self) -> str:
         extras = [

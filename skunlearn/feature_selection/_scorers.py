@@ -42,6 +42,8 @@ _FEW = 1e-6
 # Entries of X that can be summed exactly, as in the naive Bayes classifiers of counts.
 _LARGEST = 2.0**40
 _LARGEST_SUM = 2.0**62
+# Sums drop what is finer than 2**-80.
+_LEAST_SUM = 2.0**-40
 
 Scores = tuple[np.ndarray, np.ndarray]
 
@@ -223,12 +225,17 @@ class ChiSquareScorer(_OfClasses):
         classes, labels = np.unique(y[rows], return_inverse=True)
         totals = np.zeros((3, classes.size, X.shape[1] + 1), dtype=np.int64)
         counts = np.zeros((2, classes.size), dtype=np.int64)
-        return cls(classes, *_counted(totals, counts, X, labels, rows, 1))
+        totals, counts = _counted(totals, counts, X, labels, rows, 1)
+        part = X[rows]
+        largest: Any = part.max(axis=0).toarray() if sparse.issparse(X) else part.max(axis=0)
+        _refuse_tiny(totals, largest.ravel() > 0.0)
+        return cls(classes, totals, counts)
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
         """Make the scorer without the given rows."""
         labels = self._labels(y[rows])
         totals, counts = _counted(self.totals, self.counts, X, labels, rows, -1)
+        _refuse_tiny(totals, totals[:, :, :-1].any(axis=(0, 1)))
         keep = counts[0] > 0
         return ChiSquareScorer(self.classes[keep], totals[:, keep], counts[:, keep])
 
@@ -255,6 +262,16 @@ class ChiSquareScorer(_OfClasses):
         """Overwrite the state, when another takes its place."""
         overwrite(self.classes)
         overwrite(self.totals, self.counts)
+
+
+def _refuse_tiny(totals: np.ndarray, positive: np.ndarray) -> None:
+    """Refuse columns with entries above zero whose sums drop too many digits."""
+    tiny = positive & (to_floats(totals)[0].sum(axis=0) < _LEAST_SUM)
+    if tiny.any():
+        raise ValueError(
+            "chi2 adds up entries of X exactly, for which columns must be zero or add up to 2**-40 "
+            f"(9.1e-13); {int(tiny.sum())} of them do not. Rescale X."
+        )
 
 
 def _counted(

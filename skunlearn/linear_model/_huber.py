@@ -279,7 +279,7 @@ class HuberRegressor(RegressorMixin, UnlearnerMixin, BaseEstimator):
         error = max(error, spread(problem, state))
         guarantee = Guarantee("numerical", "state", TOLERANCE, error)
         if not error <= TOLERANCE:
-            guarantee = Guarantee.within(np.inf, "state")
+            guarantee = Guarantee("bounded", "state", bound=np.inf)
         attributes = {
             "_state": state,
             "coef_": theta[: self.n_features_in_].copy(),

@@ -293,7 +293,7 @@ class LinearSVC(UnlearnerMixin, ClassifierMixin, BaseEstimator):
         }
         if error <= TOLERANCE:
             return attributes, self._guarantee(error)
-        return attributes, Guarantee.within(bound, "state")
+        return attributes, Guarantee("bounded", "state", bound=bound)
 
     def _settled(self, problem: Any, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Return a minimum and how far it can be from the exact one, by entry and in all."""

@@ -220,7 +220,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         found = step_without_pass(problem, state, rows, parts)
         if found is None or not found[1] <= self.bound_budget:
             return None
-        return self._removal(found[0], counts, Guarantee.within(found[1], "output"))
+        return self._removal(found[0], counts, Guarantee("bounded", "output", bound=found[1]))
 
     def _unlearn_with_pass(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
         problem, state = self._problem(self._weights_without(rows)), self._state
@@ -283,7 +283,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         error = self._relative_error(state.theta, claim)
         if error <= TOLERANCE:
             return Guarantee("numerical", "output", TOLERANCE, error)
-        return Guarantee.within(claim.bound, "output")
+        return Guarantee("bounded", "output", bound=claim.bound)
 
     def _relative_error(self, theta: np.ndarray, claim: Claim) -> float:
         """Bound the error of predictors in the norm of H, of weights and of intercepts."""
@@ -338,7 +338,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             error = max(EPS, bound / size if size > 0.0 else bound)
             if error <= TOLERANCE:
                 return Guarantee("numerical", "output", TOLERANCE, error), radius
-        return Guarantee.within(bound, "output"), radius
+        return Guarantee("bounded", "output", bound=bound), radius
 
     def _certified(
         self,
@@ -350,7 +350,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         n_refitted: int = 0,
     ) -> Removal:
         state = measured(problem, state, factor, found)
-        guarantee = Guarantee.within(found.bound, "output")
+        guarantee = Guarantee("bounded", "output", bound=found.bound)
         return self._removal(state, counts, guarantee, n_refitted)
 
     def _weights(self) -> np.ndarray:
@@ -406,7 +406,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             self.__dict__.update({"_state": state, **self._attributes(state.theta)})
             return self._polished_guarantee(state, claim)
         found = certify(problem, state, Factor(problem.full(state.hessian)))
-        return Guarantee.within(found.bound, "output")
+        return Guarantee("bounded", "output", bound=found.bound)
 
     def _purge(self) -> dict[str, Any]:
         """Evaluate the Hessian where the model stands, so that no former model is kept."""
