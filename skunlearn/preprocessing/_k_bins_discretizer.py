@@ -215,7 +215,8 @@ class KBinsDiscretizer(NamesMixin, InverseMixin, NamesakeTransformer):
     def _by_namesake(self, X: Any, weight: np.ndarray | None = None) -> dict[str, Any]:
         """Have scikit-learn find the bins of some rows."""
         parameters = {name: getattr(self, name) for name in _PARAMETERS}
-        namesake = _NAMESAKE(**parameters | {"subsample": None, "random_state": None})
+        alone = {"encode": "ordinal", "subsample": None, "random_state": None}
+        namesake = _NAMESAKE(**parameters | alone)
         with threadpool_limits(1, user_api="openmp"):  # k-means adds up in the order of threads
             namesake.fit(X, sample_weight=weight)
         return self._attributes(namesake.bin_edges_, namesake.n_bins_)

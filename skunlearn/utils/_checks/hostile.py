@@ -241,19 +241,19 @@ def _unlearn_in_two(name: str, estimator: Any, model: Any, case: Case) -> None:
 
 def _try_to_fit(
     name: str, estimator: Any, rows: Rows, circumstance: str
-) -> tuple[Any, ValueError | None, set[type[Warning]]]:
+) -> tuple[Any, ValueError | TypeError | None, set[type[Warning]]]:
     """Return a model or the error with which it was refused, and the categories of warnings."""
     model = refusal = None
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
             model = fitted(estimator, rows)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             refusal = error
         except Exception as error:
             raise AssertionError(
-                f"{name}: what fit cannot take ({circumstance}) it must refuse by a ValueError; "
-                f"it raised {error!r}."
+                f"{name}: what fit cannot take ({circumstance}) it must refuse by a ValueError or "
+                f"a TypeError; it raised {error!r}."
             ) from error
     return model, refusal, _categories(seen)
 
