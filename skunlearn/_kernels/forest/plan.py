@@ -20,10 +20,8 @@ from skunlearn._kernels.forest.grow import (
     grow,
     is_decided,
 )
-from skunlearn._kernels.forest.split_ratings import merit
 from skunlearn._kernels.forest.splits import choose_split, space_for
 from skunlearn._kernels.forest.tree_parts import (
-    GINI,
     NUMBERS,
     TRIAL,
     Rules,
@@ -274,7 +272,7 @@ def know_without(table, rules, trees, cache, leaving, space):
 
 
 @part
-def is_ahead(table, rules, trees, node, cache, leaving, n_to_left, total, parts):
+def is_ahead(table, rules, trees, node, cache, leaving, n_to_left, total, to_left):
     """Tell whether a node's split is certain to be the best without rows, its sums unread.
 
     The merit of any split changes by no more than the weight of a row that leaves: Gini's is the
@@ -293,7 +291,7 @@ def is_ahead(table, rules, trees, node, cache, leaving, n_to_left, total, parts)
     n_to_left : int
     total : ndarray, int64
         The node's sums without them.
-    parts : ndarray of shape (2, width), int64
+    to_left : ndarray of shape (width,), int64
         Working space.
 
     Returns
@@ -314,12 +312,19 @@ def is_ahead(table, rules, trees, node, cache, leaving, n_to_left, total, parts)
     if min(n_left, n_right) < rules.min_samples_leaf:
         return False, feature, rival
     for k in range(total.size):
-        parts[0, k] = trees.stats[left, k]
+        to_left[k] = 0
     for i in range(leaving.size):
         code = table.labels[leaving[i]]
         rival += table.class_weight[code]
-        parts[0, code] -= i < n_to_left
-    if not merit(parts, 0, total, total.size, GINI, table.class_weight) * (1.0 - _ROUNDING) > rival:
+        to_left[code] += i < n_to_left
+    a, b, squares_a, squares_b = 0.0, 0.0, 0.0, 0.0
+    for k in range(total.size):
+        weight, n = table.class_weight[k], trees.stats[left, k] - to_left[k]
+        a += weight * n
+        b += weight * (total[k] - n)
+        squares_a += (weight * n) ** 2
+        squares_b += (weight * (total[k] - n)) ** 2
+    if not (squares_a / a + squares_b / b) * (1.0 - _ROUNDING) > rival:
         return False, feature, rival
     by = feature if feature >= 0 else ~feature
     for u in range(rules.max_features):
@@ -422,7 +427,7 @@ def walk(
                 its = leaving[first:last]
                 if cache >= 0:
                     splits, feature, rival = is_ahead(
-                        table, rules, trees, node, cache, its, middle - first, total, space.parts
+                        table, rules, trees, node, cache, its, middle - first, total, space.parts[0]
                     )
                     threshold = here.threshold
                 if not splits:

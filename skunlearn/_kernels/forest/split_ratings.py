@@ -175,8 +175,8 @@ def rate_any(table, rules, space, u, size, score):
                 score, best = here, j
                 nan_left = with_missing == 1 if n_missing else 2 * n_left >= size
                 perfect = pure
-            else:
-                rival = max(rival, here)
+            elif here > rival:
+                rival = here
             if perfect:
                 break
         if perfect:
