@@ -229,7 +229,7 @@ class ChiSquareScorer(_OfClasses):
         part: Any = X[rows]
         largest = part.max(axis=0)
         largest = largest.toarray().ravel() if sparse.issparse(X) else largest
-        _refuse_tiny(totals, np.asarray(largest > 0.0))
+        _refuse_tiny(totals, np.greater(largest, 0.0))
         return cls(classes, totals, counts)
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:

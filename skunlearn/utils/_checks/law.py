@@ -71,7 +71,7 @@ def _assert_forgets(
 
 
 def assert_refused(
-    name: str, model: Any, requests: list[list[Any]], circumstance: str, refusal: ValueError
+    name: str, model: Any, requests: list[list[Any]], circumstance: str, refusal: Exception
 ) -> None:
     before = copy.deepcopy(public_attributes(model))
     complaint = "nothing was raised"
