@@ -226,10 +226,8 @@ class ChiSquareScorer(_OfClasses):
         totals = np.zeros((3, classes.size, X.shape[1] + 1), dtype=np.int64)
         counts = np.zeros((2, classes.size), dtype=np.int64)
         totals, counts = _counted(totals, counts, X, labels, rows, 1)
-        part: Any = X[rows]
-        largest = part.max(axis=0)
-        largest = largest.toarray().ravel() if sparse.issparse(X) else largest
-        _refuse_tiny(totals, np.greater(largest, 0.0))
+        n_positive = np.asarray((X[rows] > 0.0).sum(axis=0)).ravel()
+        _refuse_tiny(totals, n_positive > 0)
         return cls(classes, totals, counts)
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
