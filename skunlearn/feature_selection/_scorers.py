@@ -227,7 +227,7 @@ class ChiSquareScorer(_OfClasses):
         counts = np.zeros((2, classes.size), dtype=np.int64)
         totals, counts = _counted(totals, counts, X, labels, rows, 1)
         n_positive = np.asarray((X[rows] > 0.0).sum(axis=0)).ravel()
-        _refuse_tiny(totals, n_positive > 0)
+        _refuse_tiny(totals, n_positive.astype(bool))
         return cls(classes, totals, counts)
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
