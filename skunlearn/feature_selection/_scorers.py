@@ -234,7 +234,7 @@ class ChiSquareScorer(_OfClasses):
         """Make the scorer without the given rows."""
         labels = self._labels(y[rows])
         totals, counts = _counted(self.totals, self.counts, X, labels, rows, -1)
-        _refuse_tiny(totals, totals[:, :, :-1].any(axis=(0, 1)))
+        _refuse_tiny(totals, np.asarray(totals[:, :, :-1].any(axis=(0, 1))))
         keep = counts[0] > 0
         return ChiSquareScorer(self.classes[keep], totals[:, keep], counts[:, keep])
 
