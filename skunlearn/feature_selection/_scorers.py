@@ -226,8 +226,8 @@ class ChiSquareScorer(_OfClasses):
         totals = np.zeros((3, classes.size, X.shape[1] + 1), dtype=np.int64)
         counts = np.zeros((2, classes.size), dtype=np.int64)
         totals, counts = _counted(totals, counts, X, labels, rows, 1)
-        n_positive = np.asarray((X[rows] > 0.0).sum(axis=0)).ravel()
-        _refuse_tiny(totals, n_positive.astype(bool))
+        positive = (X[rows] > 0.0).sum(axis=0) > 0
+        _refuse_tiny(totals, np.asarray(positive))
         return cls(classes, totals, counts)
 
     def without(self, X: Any, y: np.ndarray, rows: np.ndarray) -> ChiSquareScorer:
