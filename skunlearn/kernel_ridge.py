@@ -258,10 +258,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     def _kernel_error(self, X: Any, gram: Any, most_weight: float) -> float:
         """Estimate what the kernel's own rounding adds to the weighted matrix, as a norm."""
         n_rows, n_features = X.shape
-        diagonal = (
-            to_host(namespace(gram).linalg.diagonal(gram)) if is_foreign(gram) else np.diag(gram)
-        )
-        size = float(np.abs(diagonal).max())
+        xp = namespace(gram)
+        size = float(xp.max(xp.abs(xp.linalg.diagonal(gram))))
         if self.kernel in ("rbf", "sigmoid"):
             gamma = 1.0 / n_features if self.gamma is None else self.gamma
             X = self._near_zero(X, None)[0]

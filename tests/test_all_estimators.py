@@ -168,7 +168,12 @@ def test_unlearning_contract(estimator, check):
 
 # Failures that not every seed has.
 ROUNDED = "float moments of columns that differ much in size give scores, hence alphas, few digits"
-SOMETIMES = {"RidgeCV": {"check_hostile_data_scales": ROUNDED}}
+TIES = "scores of integers beyond 2^53 are ties, which rounding decides"
+SOMETIMES = {
+    "RidgeCV": {"check_hostile_data_scales": ROUNDED},
+    "LogisticRegression": {"check_hostile_data_dtypes": TIES},
+    "Pipeline": {"check_hostile_data_dtypes": TIES},
+}
 
 
 @pytest.mark.long

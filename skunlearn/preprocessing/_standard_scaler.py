@@ -150,7 +150,7 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
             raise ValueError(_SPARSE_CENTRING)
         weighs = self.with_mean or self.with_std or sparse.issparse(X)
         weight = check_weights(self, sample_weight, X) if weighs else None
-        if weight is not None and weight.min() < 0.0 and not weight.sum() > 0.0:
+        if weight is not None and not weight.sum() > 0.0:
             raise ValueError("The sum of sample_weight must be positive.")
         self._hold_samples(
             X, None, weight, sources=(source, None, sample_weight), sample_ids=sample_ids

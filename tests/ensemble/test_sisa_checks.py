@@ -49,11 +49,16 @@ def test_sklearn_compatible(estimator, check):
 
 @parametrize_with_unlearning_checks(
     [
-        SISAClassifier(LinearSVC(), n_shards=2, voting="hard"),
+        SISAClassifier(LinearSVC(dual=True, max_iter=50), n_shards=2, voting="hard"),
         SISAClassifier(GaussianNB()),
         SISARegressor(random_state=0),
         SISARegressor(Ridge()),
-    ]
+    ],
+    expected_failed_checks=lambda model: (
+        {"check_hostile_data_dtypes": "scikit-learn's GaussianNB predicts NaN without a variance"}
+        if isinstance(model.estimator, GaussianNB)
+        else {}
+    ),
 )
 @pytest.mark.long
 def test_keeps_the_contract(estimator, check):

@@ -82,7 +82,8 @@ def softmax_loss(X, y, weight, strength, fit_intercept, n_classes):
 
     def at(theta):
         table = theta.reshape(n_classes, -1)
-        raised = _exp((x @ table.T).ravel()).reshape(len(x), -1)
+        eta = x @ table.T
+        raised = _exp((eta - eta.max(axis=1)[:, None]).ravel()).reshape(eta.shape)
         mean = raised / raised.sum(axis=1)[:, None]
         gradient, hessian = penalty * table, np.zeros((n_classes, n_each) * 2, dtype=object)
         for a in range(n_classes):

@@ -232,7 +232,6 @@ def same(left, right):
     return all(a is b or a == b or (a != a and b != b) for a, b in pairs)
 
 
-@pytest.mark.fast
 @pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
 @pytest.mark.parametrize("missing_values", [np.nan, None, "a"], ids=str)
 @pytest.mark.parametrize("keep_empty_features", [True, False])

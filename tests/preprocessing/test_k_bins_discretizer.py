@@ -132,7 +132,6 @@ def test_unlearning_contract(estimator, check):
 DTYPES = [*"bhilBHIL", ">i2", ">u4", ">i8", ">f4", ">f8", "e", "g"]
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(
     ("dtype", "strategy"),
     [

@@ -285,6 +285,7 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
             return Guarantee("numerical", "output", TOLERANCE, error)
         return Guarantee("bounded", "output", bound=claim.bound)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _relative_error(self, theta: np.ndarray, claim: Claim) -> float:
         """Bound the error of predictors in the norm of H, of weights and of intercepts."""
         n_features = self.n_features_in_
@@ -305,7 +306,8 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 )
                 intercepts = intercepts + (weights_spread + rounded) @ np.abs(path)
             pairs.append((float(intercepts.max()), max(float(table[:, -1].max()), size)))
-        return max([EPS, *(part / whole if whole > 0.0 else part for part, whole in pairs)])
+        errors = [EPS, *(part / whole if whole > 0.0 else part for part, whole in pairs)]
+        return float(np.nan_to_num(np.max(errors), nan=np.inf, posinf=np.inf))
 
     def _unlearn_wide(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
         """Take Newton steps by conjugate gradients, and prove where they ended."""

@@ -90,7 +90,8 @@ class FollowsTransformer(FollowsMap, UnlearnerMixin, metaclass=ABCMeta):
             # A column that has become constant has no weight of its own.
             problem = view._problem(self._weights())
             factor = Factor(problem.full(state.hessian))
-            if not hessian_error(problem, state) * factor.inverse_norm < _SINGULAR:
+            error = hessian_error(problem, state) * factor.inverse_norm
+            if factor.empty.any() or not error < _SINGULAR:
                 return None
         removal.attributes["_map"] = view._map
         if self._base is None:
