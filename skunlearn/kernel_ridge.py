@@ -259,7 +259,8 @@ class KernelRidge(UnlearnerMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         """Estimate what the kernel's own rounding adds to the weighted matrix, as a norm."""
         n_rows, n_features = X.shape
         xp = namespace(gram)
-        size = float(xp.max(xp.abs(xp.linalg.diagonal(gram))))
+        diagonal = xp.linalg.diagonal(gram) if is_foreign(gram) else gram.diagonal()
+        size = float(xp.max(xp.abs(diagonal)))
         if self.kernel in ("rbf", "sigmoid"):
             gamma = 1.0 / n_features if self.gamma is None else self.gamma
             X = self._near_zero(X, None)[0]
