@@ -38,6 +38,7 @@ from skunlearn._unlearning.report import (
     table_html,
 )
 from skunlearn._unlearning.step import Step
+from skunlearn._unlearning.stopwatch import Seconds
 from skunlearn._unlearning.tags import UnlearningTags, with_unlearning_tags
 from skunlearn._unlearning.warning import warn_of_row_numbers
 from skunlearn._validation import NotFinite, validate_data
@@ -405,9 +406,17 @@ class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
         twin.__dict__.update(copy.deepcopy(private))
         return twin
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy(copy.copy(self).__dict__, memo))
+        return twin
+
     def __getstate__(self) -> Any:
         # Of a copy, since a request may come in before all of the state is pickled.
-        return super(UnlearnerMixin, copy.copy(self)).__getstate__()
+        state = super(UnlearnerMixin, copy.copy(self)).__getstate__()
+        # Times are of this machine, and would make pickles of equal models differ.
+        return {name: value for name, value in state.items() if not isinstance(value, Seconds)}
 
     def __sklearn_tags__(self) -> Any:
         return with_unlearning_tags(super().__sklearn_tags__(), self._unlearning_tags)

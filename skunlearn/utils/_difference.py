@@ -132,7 +132,10 @@ def _differences(ours: Any, theirs: Any, where: str, how: _How, seen: dict) -> I
         return
     seen[id(ours), id(theirs)] = (ours, theirs)  # keeps both alive, so that ids stay theirs
     if isinstance(ours, dict) and type(ours).__reduce__ is object.__reduce__:
-        ours, theirs = dict(ours), dict(theirs)
+        ours, theirs = (
+            {key: value for key, value in one.items() if not isinstance(value, Seconds)}
+            for one in (ours, theirs)
+        )
         if ours.keys() != theirs.keys():
             added = [str(key) for key in ours if key not in theirs]
             lost = [str(key) for key in theirs if key not in ours]

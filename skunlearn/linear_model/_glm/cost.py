@@ -34,7 +34,7 @@ class TellsPasses(TellsCost):
     Hessian changes, hence what the step misses and how fast the steps after it contract.
     """
 
-    _seconds_per_pass: Seconds
+    _seconds_per_pass = Seconds("nan")
 
     @np.errstate(over="ignore", invalid="ignore")
     def _cost(self: Any, rows: np.ndarray) -> Foretold:
