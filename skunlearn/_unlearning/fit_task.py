@@ -46,7 +46,9 @@ def fit_task(*, prefer_skip_nested_validation: bool, max_subtasks: int = 0) -> C
             with Stopwatch() as watch:
                 result = fit(self, *args, **kwargs)
             if "_samples" in self.__dict__:
-                self._seconds_per_row = Seconds(watch.seconds / self._samples.n_samples)
+                # A composition of steps that learn nothing can be fitted on no rows.
+                n_rows = max(1, self._samples.n_samples)
+                self._seconds_per_row = Seconds(watch.seconds / n_rows)
             context.call_on_fit_task_end(**task, reconstruction_attributes=dict)
             return result
 

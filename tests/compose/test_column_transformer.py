@@ -288,6 +288,18 @@ def test_nothing_but_dropped_columns():
 
 
 @pytest.mark.fast
+def test_steps_that_learn_nothing_need_no_rows():
+    X = np.empty((0, 2))
+    for columns in (
+        ColumnTransformer([("kept", "passthrough", [0, 1])]),
+        FeatureUnion([("kept", "passthrough")]),
+    ):
+        theirs = sklearn.compose.ColumnTransformer([("kept", "passthrough", [0, 1])])
+        assert_array_equal(columns.fit_transform(X), theirs.fit_transform(X))
+        assert columns.sample_ids_.size == 0
+
+
+@pytest.mark.fast
 def test_frames_select_columns_by_name_and_dtype(table):
     pd = pytest.importorskip("pandas")
     X, _ = table
