@@ -121,6 +121,23 @@ def test_kernels_equal_their_python(global_random_seed):
                 assert_array_equal(a, b, err_msg=kernel.__name__)
 
 
+@pytest.mark.parametrize("has_missing", [False, True])
+@pytest.mark.parametrize("feature", [0, ~0])
+def test_rows_on_a_threshold_go_left(feature, has_missing, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    table = draw_table(rng, 40, False, False)
+    column = table.values[:40]
+    column[:] = np.round(3.0 * rng.random(40))
+    rows, spare = rng.permutation(40).astype(np.int32), np.empty(40, np.int32)
+    for threshold in np.unique(column):
+        ours = rows.copy()
+        middle = compiled(grow.divide)(table, ours, 3, 37, feature, threshold, has_missing, spare)
+        left = column[rows[3:37]] <= threshold
+        assert middle == 3 + left.sum()
+        assert_array_equal(ours[3:37], np.r_[rows[3:37][left], rows[3:37][~left]])
+        assert_array_equal(np.r_[ours[:3], ours[37:]], np.r_[rows[:3], rows[37:]])
+
+
 @pytest.mark.fast
 @given(st.lists(FLOATS, min_size=2, max_size=30), st.integers(0, 2**64 - 1), st.integers(1, 64))
 def test_intervals_are_those_of_the_thresholds(values, key, n_candidates):
