@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skunlearn._kernels.forest.splits import Space, choose_split
+from skunlearn._kernels.forest.splits import Space, choose_split, put_in_order
 from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
@@ -154,6 +154,10 @@ def divide(table, rows, start, stop, feature, threshold, has_missing, spare):
     return middle
 
 
+# Types of what a bench consists of, but for what it shares with the table.
+_BENCH = (np.float32, np.int32, np.float64, np.float64, np.int32, SPROUT)
+
+
 class Bench(NamedTuple):
     """Where trees of up to a number of rows grow, next to the space for their nodes.
 
@@ -174,18 +178,27 @@ class Bench(NamedTuple):
 def bench_for(n_rows: int, table: Table) -> Bench:
     """Allocate a bench for trees of up to a number of rows."""
     n = min(n_rows, COPIED)
+    shapes = (
+        n * table.is_categorical.size,
+        n if table.labels.size else 0,
+        (n if table.targets.size else 0, table.targets.shape[1]),
+        n if table.weights.size else 0,
+        n,
+        n_rows + 2,
+    )
+    values, labels, targets, weights, slots, stack = map(np.empty, shapes, _BENCH)
     close = Table(
-        np.empty(n * table.is_categorical.size, dtype=np.float32),
+        values,
         1,
         n,
         table.is_categorical,
-        np.empty(n if table.labels.size else 0, dtype=np.int32),
-        np.empty((n if table.targets.size else 0, table.targets.shape[1])),
-        np.empty(n if table.weights.size else 0),
+        labels,
+        targets,
+        weights,
         table.class_weight,
         table.scales,
     )
-    return Bench(close, np.empty(n, dtype=np.int32), np.empty(n_rows + 2, dtype=SPROUT))
+    return Bench(close, slots, stack)
 
 
 class Grown(NamedTuple):
@@ -240,11 +253,19 @@ def grow(
     n_most = 2 * rows.size + grafts.size
     width, kind = space.total.size, space.sums.dtype
     n_sums = width - 1 if table.weights.size else width
-    nodes, extents = np.empty(n_most, dtype=NODE), np.empty(n_most, dtype=EXTENT)
-    stats = np.empty((n_most, n_sums), dtype=kind)
     room = _CACHES + _CACHES_PER_NODE * (rows.size // CACHED) if longest > CACHED else 0
-    trials = np.empty((room, rules.max_features), dtype=TRIAL)
-    sums, rivals = np.empty((room, space.sums.size), dtype=kind), np.empty(room)
+    nodes, extents, stats, trials, sums, rivals = map(
+        np.empty,
+        (
+            n_most,
+            n_most,
+            (n_most, n_sums),
+            (room, rules.max_features),
+            (room, space.sums.size),
+            room,
+        ),
+        (NODE, EXTENT, kind, TRIAL, kind, np.float64),
+    )
     done = np.zeros(3, dtype=np.int64)
     while not grow_some(
         table, rules, rows, grafts, space, bench, nodes, extents, stats, trials, sums, rivals, done
@@ -288,6 +309,7 @@ def grow_some(
     """
     close, slots, stack, total = bench.close, bench.slots, bench.stack, space.total
     width, n_sums = total.size, all_stats.shape[1]
+    put_in_order(space)
     for number in range(done[0], grafts.size):
         graft, first = grafts[number], done[1]
         rows = all_rows[graft.first_row : graft.last_row]
@@ -324,7 +346,7 @@ def grow_some(
             if is_decided(here.targets, rules, mine, space.none, size, total, n_sums, depth):
                 continue
             found, feature, threshold, has_missing, rival = choose_split(
-                here, rules, mine, size, key, space, np.bool_(False), size > CACHED
+                here, rules, mine, size, key, space, np.bool_(False), np.bool_(True), size > CACHED
             )
             if not found:
                 if space.trials[0].feature < 0:

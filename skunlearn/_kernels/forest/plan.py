@@ -20,7 +20,7 @@ from skunlearn._kernels.forest.grow import (
     grow,
     is_decided,
 )
-from skunlearn._kernels.forest.splits import choose_split, space_for
+from skunlearn._kernels.forest.splits import choose_split, is_stale, put_in_order, space_for
 from skunlearn._kernels.forest.tree_parts import (
     NUMBERS,
     TRIAL,
@@ -71,7 +71,7 @@ STEP = np.dtype(
 
 # Room for what is found: visits and rows of new subtrees for each leaving row, and at least so many
 # rows and new caches.
-_VISITS, _ROWS_EACH, _ROWS, _CACHES = 32, 128, 1 << 14, 16
+_VISITS, _ROWS_EACH, _ROWS, _CACHES = 32, 128, 1 << 14, 256
 
 
 class Plan(NamedTuple):
@@ -150,14 +150,20 @@ def plan(
     ends = trees.first_row[some.start : some.stop + 1]
     longest = int((ends[1:] - ends[:-1]).max()) + n
     space = space_for(longest, table.is_categorical.size, rules, like)
-    mine, stack = np.empty(longest, dtype=np.int32), np.empty(leaving.size + 2, dtype=STEP)
-    found = Found(
-        np.empty(_VISITS * n, dtype=VISIT),
-        np.empty((_CACHES, rules.max_features), dtype=TRIAL),
-        np.empty((_CACHES, space.sums.size), dtype=like.dtype),
-        np.empty(n, dtype=GRAFT),
-        np.empty(_ROWS + _ROWS_EACH * n, dtype=np.int32),
+    mine, stack, *room = map(
+        np.empty,
+        (
+            longest,
+            leaving.size + 2,
+            _VISITS * n,
+            (_CACHES, rules.max_features),
+            (_CACHES, space.sums.size),
+            n,
+            _ROWS + _ROWS_EACH * n,
+        ),
+        (np.int32, STEP, VISIT, TRIAL, like.dtype, GRAFT, np.int32),
     )
+    found = Found(*room)
     done, needed = np.zeros((2, 6), dtype=np.int64)
     done[0] = some.start
     while not walk(
@@ -193,16 +199,9 @@ def _with_room(found: Found, needed: np.ndarray) -> Found:
 
 @part
 def take_from_cache(table, row, trials, sums, width, n_grid):
-    """Take a row out of a node's sums.
-
-    Returns
-    -------
-    holds : bool
-        False if the range of a feature changes, so that the sums are of no more use.
-    """
+    """Take a row out of a node's sums; those of a feature whose range changes are of no use then."""
     labels, targets = table.labels, table.targets
     weights, scales = table.weights, table.scales
-    holds = True
     for u in range(trials.size):
         trial = trials[u]
         f, low, high = trial.feature, trial.low, trial.high
@@ -222,9 +221,6 @@ def take_from_cache(table, row, trials, sums, width, n_grid):
                 step, shift, first = lattice_of(low, high, trial.key, n_grid)
                 at += interval_of(v, 1.0 / step, shift, first) * width
         count_in(sums, at, width, row, labels, targets, weights, scales, np.int64(-1))
-        holds &= trial.n_low > 0 and trial.n_high > 0
-        holds &= low < high or trial.n_missing > 0
-    return holds
 
 
 @part
@@ -256,19 +252,22 @@ def know_without(table, rules, trees, cache, leaving, space):
     Returns
     -------
     known : bool
-        Whether there is a cache that is of use still.
+        Whether there is a cache.
+    stale : bool
+        Whether there are trials whose sums are of no more use.
     """
-    known = cache >= 0
+    known, stale = cache >= 0, False
     if known:
-        for u in range(space.trials.size):
-            space.trials[u] = trees.trials[cache, u]
+        trials = space.trials
+        for u in range(trials.size):
+            trials[u] = trees.trials[cache, u]
         for i in range(space.sums.size):
             space.sums[i] = trees.sums[cache, i]
         for row in leaving:
-            known &= take_from_cache(
-                table, row, space.trials, space.sums, space.total.size, rules.n_candidates
-            )
-    return known
+            take_from_cache(table, row, trials, space.sums, space.total.size, rules.n_candidates)
+        for u in range(trials.size):
+            stale |= trials[u].feature >= 0 and is_stale(trials[u])
+    return known, stale
 
 
 @part
@@ -388,6 +387,7 @@ def walk(
     """
     width, n_sums, total = space.total.size, trees.stats.shape[1], space.total
     visits, grafts, rows = found.visits, found.grafts, found.rows
+    put_in_order(space)
     for tree in range(done[0], stop):
         n_visits, n_fresh, n_grafts, n_rows = done[1], done[2], done[3], done[4]
         longest = done[5]
@@ -431,15 +431,17 @@ def walk(
                     )
                     threshold = here.threshold
                 if not splits:
-                    known = know_without(table, rules, trees, cache, its, space)
-                    if not known:
+                    known, anew = know_without(table, rules, trees, cache, its, space)
+                    known &= size > CACHED or not anew
+                    anew |= not known
+                    if anew:
                         kept_rows(segment, mask, mine)
                     splits, feature, threshold, has_missing, rival = choose_split(
-                        table, rules, mine, size, key, space, known, not known and size > CACHED
+                        table, rules, mine, size, key, space, known, anew, anew and size > CACHED
                     )
                     if not splits and is_leaf and space.trials[0].feature < 0:
                         fresh = np.int64(SETTLED)
-                    elif splits and not known and size > CACHED:
+                    elif splits and anew and size > CACHED:
                         fresh = n_fresh
             if not stays(here, is_leaf, splits, feature, threshold, has_missing):
                 if n_rows + size <= rows.size and n_grafts < grafts.size:

@@ -1,6 +1,7 @@
 """Numba kernels: the sums that a node's split rests on, and the choice of the split."""
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,22 +66,39 @@ class Space(NamedTuple):
 
 def space_for(n_rows: int, n_features: int, rules: Rules, like: np.ndarray) -> Space:
     """Allocate space for nodes of up to a number of rows and sums like others."""
-    width = like.size
-    return Space(
-        np.arange(n_features, dtype=np.int32),
-        np.empty(n_rows, dtype=np.float32),
-        np.empty(n_rows, dtype=np.int32),
-        np.empty(n_rows, dtype=np.int32),
-        np.empty(n_rows, dtype=np.int32),
-        np.zeros(width, dtype=np.int64),
-        np.zeros((2, width), dtype=np.int64),
-        np.empty(rules.max_features, dtype=TRIAL),
-        np.empty(rules.max_features * (rules.n_candidates + 2) * width, dtype=like.dtype),
-        np.empty((2, rules.n_candidates), dtype=np.int64),
-        np.empty(rules.n_candidates),
-        np.empty(n_rows if rules.criterion == SQUARED_ERROR else 0, dtype=np.int64),
-        np.zeros(0, dtype=bool),
-    )
+    return Space(*map(np.empty, *_space(n_rows, n_features, rules, like.size, like.dtype)))
+
+
+@lru_cache
+def _space(
+    n_rows: int, n_features: int, rules: Rules, width: int, kind: Any
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the shapes of what space consists of, and its types."""
+    n_grid = rules.n_candidates
+    parts: list[tuple[Any, Any]] = [
+        (n_features, np.int32),
+        (n_rows, np.float32),
+        (n_rows, np.int32),
+        (n_rows, np.int32),
+        (n_rows, np.int32),
+        (width, np.int64),
+        ((2, width), np.int64),
+        (rules.max_features, TRIAL),
+        (rules.max_features * (n_grid + 2) * width, kind),
+        ((2, n_grid), np.int64),
+        (n_grid, np.float64),
+        (n_rows if rules.criterion == SQUARED_ERROR else 0, np.int64),
+        (0, np.bool_),
+    ]
+    shapes, kinds = zip(*parts, strict=True)
+    return shapes, kinds
+
+
+@part
+def put_in_order(space):
+    """List features in their own order, from which each node's is made, and which it leaves."""
+    for f in range(space.order.size):
+        space.order[f] = f
 
 
 @spelled_out
@@ -144,6 +162,13 @@ def range_of(values, size):
         np.int32(ordered(most)).view(np.float32),
         n_missing,
     )
+
+
+@spelled_out
+def is_stale(trial):
+    """Tell whether the last row at an end of a trial's range is gone, or the last that misses."""
+    n_fewest = min(trial.n_low, trial.n_high)
+    return n_fewest <= 0 or (trial.low == trial.high and trial.n_missing == 0)
 
 
 @spelled_out
@@ -227,7 +252,7 @@ def sum_trial(table, rules, rows, size, space, u, f, drawn, keeps):
 
 
 @part
-def choose_split(table, rules, rows, size, key, space, known, keeps):
+def choose_split(table, rules, rows, size, key, space, known, anew, keeps):
     """Choose the best split of a node; of equally good ones the first.
 
     Parameters
@@ -235,7 +260,7 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
     table : Table
     rules : Rules
     rows : ndarray of shape (>= size,), int32
-        The node's rows; of no account if sums are known.
+        The node's rows, if any are to be looked at.
     size : int
         How many they are.
     key : uint64
@@ -244,6 +269,8 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
         With the node's sums in `total`; trials and their sums are left in it.
     known : bool
         Whether trials and their sums are there already.
+    anew : bool
+        Whether not all of them are, or not all of use.
     keeps : bool
         Whether all sums are wanted, even those of trials that can not be better.
 
@@ -260,10 +287,10 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
     score, best, candidate, nan_left, perfect = -np.inf, np.int64(-1), np.int64(0), False, False
     keeps_rival = (known or keeps) and table.weights.size == 0 and rules.criterion == GINI
     rival = -np.inf if keeps_rival else np.inf
-    if table.labels.size and not table.weights.size and not known:
+    if table.labels.size and not table.weights.size and anew:
         for i in range(size):
             space.codes[i] = table.labels[np.uint32(rows[i])]
-    elif space.amounts.size and not known:
+    elif space.amounts.size and anew:
         for i in range(size):
             row = np.uint32(rows[i])
             space.amounts[i] = np.int64(np.rint(table.targets[row, 0] * table.scales[0]))
@@ -271,16 +298,22 @@ def choose_split(table, rules, rows, size, key, space, known, keeps):
         if known:
             if trials[n_used].feature < 0:
                 break
+            f, drawn = np.int64(trials[n_used].feature), trials[n_used].key
         else:
             if n_drawn == n_features:
                 break
             drawn, position = position_of_feature(key, n_drawn, n_features)
-            f = order[position]
+            f = np.int64(order[position])
             order[position] = order[n_drawn]
             order[n_drawn] = f
             n_drawn += 1
-            if not sum_trial(table, rules, rows, size, space, n_used, f, drawn, keeps):
-                continue
+        if (not known or (anew and is_stale(trials[n_used]))) and not sum_trial(
+            table, rules, rows, size, space, n_used, f, drawn, keeps
+        ):
+            if known:  # another feature takes its place: all over again
+                known, n_used, score, best, perfect = False, 0, -np.inf, np.int64(-1), False
+                rival = -np.inf if keeps_rival else np.inf
+            continue
         if not perfect:
             here, j, missing_left, pure, other = rate(
                 table, rules, space, n_used, size, score, keeps_rival

@@ -124,13 +124,14 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
 
     def _at_top_without(self, rows: np.ndarray) -> tuple[int, int]:
         """Return how many rows are left that have the size by which scales were chosen."""
-        if not any(self._n_at_top):
+        n_targets, n_weights = self._n_at_top
+        if not n_targets and not n_weights:
             return self._n_at_top
-        scales, (n_targets, n_weights) = self._choose_scales(self._samples, rows)
-        same = scales == self._scales
+        scales, (n_fewer_targets, n_fewer_weights) = self._choose_scales(self._samples, rows)
+        same_targets, same_weights = (scales == self._scales).tolist()
         return (
-            self._n_at_top[0] - (n_targets if same[0] else 0),
-            self._n_at_top[1] - (n_weights if same[1] else 0),
+            n_targets - (n_fewer_targets if same_targets else 0),
+            n_weights - (n_fewer_weights if same_weights else 0),
         )
 
     def _n_subtasks(self, rows: np.ndarray) -> int:
@@ -176,7 +177,7 @@ class BaseForest(ForestRows, metaclass=ABCMeta):
         described = self._describe_without(rows)
         weight = samples.sample_weight
         n_remaining = samples.n_samples - rows.size
-        if weight is not None or not self._class_factors().all():
+        if weight is not None or not all(self._class_factors().tolist()):
             n_remaining = self._weighing(samples, samples.slots_without(rows)).size
             if not n_remaining:
                 raise NotUnlearnableError("All remaining rows would have a weight of zero.")

@@ -123,11 +123,11 @@ class Change:
         self.first_leaving = first_leaving
         self._done: list[None] = []
         self.width = width
-        self.trees = _with_room(
-            trees,
-            sum(part.grown.nodes.size for part in plans),
-            sum(len(part.grown.trials) + len(part.fresh_trials) for part in plans),
-        )
+        n_nodes, n_caches = 0, 0
+        for part in plans:
+            n_nodes += part.grown.nodes.size
+            n_caches += len(part.grown.trials) + len(part.fresh_trials)
+        self.trees = _with_room(trees, n_nodes, n_caches)
         self._get_ready()
 
     @property
@@ -164,17 +164,11 @@ class Change:
         self._done.extend(starmap(carry_out, arguments))
 
     def _arguments(self, part: Plan) -> tuple[Any, ...]:
-        return (
-            self.table,
-            self.trees,
-            part,
-            self.gone,
-            self.sign,
-            np.zeros(self.trees.trials.shape[1], dtype=TRIAL),
-            np.empty(self.width, dtype=np.int64),
-            np.empty(self.trees.nodes.size, dtype=np.int32),
-            np.empty(part.grown.nodes.size, dtype=np.int32),
-        )
+        n_features, n_nodes = self.trees.trials.shape[1], part.grown.nodes.size
+        nothing = np.zeros(n_features, dtype=TRIAL)
+        sizes = (self.width, self.trees.nodes.size, n_nodes)
+        space = map(np.empty, sizes, (np.int64, np.int32, np.int32))
+        return (self.table, self.trees, part, self.gone, self.sign, nothing, *space)
 
     def _get_ready(self) -> None:
         """Have the kernel compiled that carries out, which is no time to wait for the compiler."""
@@ -193,7 +187,7 @@ def is_ready(kind: np.dtype) -> bool:
 
 def _with_room(trees: Trees, n_nodes: int, n_caches: int) -> Trees:
     """Return trees with room for new nodes and caches; others if there was none."""
-    used, changed = trees.used, {}
+    used, changed = trees.used.tolist(), {}
     spare = trees.nodes.size - used[N_NODES] + 2 * used[N_FREE]
     if n_nodes > spare:
         size = trees.nodes.size + n_nodes + int(_SPARE * trees.nodes.size)

@@ -378,7 +378,7 @@ def rows_that_count(
     """Return those of the rows that have a weight; arguments are as in :class:`Table`."""
     if weights.size:
         rows = rows[weights[rows] > 0.0]
-    if not class_weight.all():
+    if not all(class_weight.tolist()):
         rows = rows[class_weight[labels[rows]] > 0.0]
     return rows
 

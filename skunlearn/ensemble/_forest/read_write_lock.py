@@ -60,6 +60,8 @@ class ReadWriteLock:
 
     def wait_for_readers(self) -> None:
         """Wait until no other thread reads."""
+        if not self._readers:
+            return
         while self.threads() - {threading.get_ident()}:
             time.sleep(_PAUSE)
         self._readers = {

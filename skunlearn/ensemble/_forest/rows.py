@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABCMeta, abstractmethod
 from numbers import Integral
 from typing import Any, ClassVar
@@ -170,10 +171,14 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
         tables = (targets[rows] if targets.size else None, None if weight is None else weight[rows])
         for position, (table, n_bits) in enumerate(zip(tables, bits, strict=True)):
             if table is not None:
-                sizes = np.abs(table).reshape(len(table), -1).max(axis=1)
-                exponent = int(np.frexp(sizes.max())[1])
+                sizes = np.abs(table)
+                if sizes.ndim > 1:
+                    sizes = sizes.max(axis=1)
+                largest = float(sizes.max())
+                exponent = math.frexp(largest)[1]
                 scales[position] = 2.0 ** (n_bits - exponent)
-                counts[position] = int((np.frexp(sizes)[1] == exponent).sum())
+                least = math.ldexp(1.0, exponent - 1) if largest else 0.0
+                counts[position] = np.count_nonzero(sizes >= least)
         return scales, (counts[0], counts[1])
 
     def _check_queries(self, X: Any) -> Any:
