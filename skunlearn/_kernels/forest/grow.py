@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skunlearn._kernels.forest.splits import Space, choose_split, put_in_order
+from skunlearn._kernels.forest.splits import Space, choose_split, empty_arrays, put_in_order
 from skunlearn._kernels.forest.tree_parts import (
     SQUARED_ERROR,
     TRIAL,
@@ -186,7 +186,7 @@ def bench_for(n_rows: int, table: Table) -> Bench:
         n,
         n_rows + 2,
     )
-    values, labels, targets, weights, slots, stack = map(np.empty, shapes, _BENCH)
+    values, labels, targets, weights, slots, stack = empty_arrays(shapes, _BENCH)
     close = Table(
         values,
         1,
@@ -254,8 +254,7 @@ def grow(
     width, kind = space.total.size, space.sums.dtype
     n_sums = width - 1 if table.weights.size else width
     room = _CACHES + _CACHES_PER_NODE * (rows.size // CACHED) if longest > CACHED else 0
-    nodes, extents, stats, trials, sums, rivals = map(
-        np.empty,
+    nodes, extents, stats, trials, sums, rivals = empty_arrays(
         (
             n_most,
             n_most,

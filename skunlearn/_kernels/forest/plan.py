@@ -20,7 +20,13 @@ from skunlearn._kernels.forest.grow import (
     grow,
     is_decided,
 )
-from skunlearn._kernels.forest.splits import choose_split, is_stale, put_in_order, space_for
+from skunlearn._kernels.forest.splits import (
+    choose_split,
+    empty_arrays,
+    is_stale,
+    put_in_order,
+    space_for,
+)
 from skunlearn._kernels.forest.tree_parts import (
     NUMBERS,
     TRIAL,
@@ -150,8 +156,7 @@ def plan(
     ends = trees.first_row[some.start : some.stop + 1]
     longest = int((ends[1:] - ends[:-1]).max()) + n
     space = space_for(longest, table.is_categorical.size, rules, like)
-    mine, stack, *room = map(
-        np.empty,
+    mine, stack, *room = empty_arrays(
         (
             longest,
             leaving.size + 2,
@@ -199,7 +204,7 @@ def _with_room(found: Found, needed: np.ndarray) -> Found:
 
 @part
 def take_from_cache(table, row, trials, sums, width, n_grid):
-    """Take a row out of a node's sums; those of a feature whose range changes are of no use then."""
+    """Take a row out of a node's sums, of no use then for a feature whose range changes."""
     labels, targets = table.labels, table.targets
     weights, scales = table.weights, table.scales
     for u in range(trials.size):

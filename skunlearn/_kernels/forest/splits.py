@@ -1,5 +1,6 @@
 """Numba kernels: the sums that a node's split rests on, and the choice of the split."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -66,7 +67,12 @@ class Space(NamedTuple):
 
 def space_for(n_rows: int, n_features: int, rules: Rules, like: np.ndarray) -> Space:
     """Allocate space for nodes of up to a number of rows and sums like others."""
-    return Space(*map(np.empty, *_space(n_rows, n_features, rules, like.size, like.dtype)))
+    return Space(*empty_arrays(*_space(n_rows, n_features, rules, like.size, like.dtype)))
+
+
+def empty_arrays(shapes: Iterable[Any], kinds: Iterable[Any]) -> list[np.ndarray]:
+    """Allocate arrays of some shapes and types."""
+    return [np.empty(shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
 
 
 @lru_cache

@@ -178,7 +178,7 @@ class ForestRows(UnlearnerMixin, BaseEstimator, metaclass=ABCMeta):
                 exponent = math.frexp(largest)[1]
                 scales[position] = 2.0 ** (n_bits - exponent)
                 least = math.ldexp(1.0, exponent - 1) if largest else 0.0
-                counts[position] = np.count_nonzero(sizes >= least)
+                counts[position] = int(np.count_nonzero(sizes >= least))
         return scales, (counts[0], counts[1])
 
     def _check_queries(self, X: Any) -> Any:
