@@ -58,15 +58,17 @@ class CommitLock(ForkSafeRLock):
         _COMMIT_LOCKS.add(self)
 
 
-def holding(locks: Sequence[AbstractContextManager[Any]], action: Callable[[], T]) -> T:
+def holding(
+    locks: Sequence[AbstractContextManager[Any]], action: Callable[..., T], *args: Any
+) -> T:
     """Return what a function returns that is called while all of the locks are held.
 
     Nested `with` statements, unlike an `ExitStack`, leave no lock locked when a signal arrives.
     """
     if not locks:
-        return action()
+        return action(*args)
     with locks[0]:
-        return holding(locks[1:], action)
+        return holding(locks[1:], action, *args) if len(locks) > 1 else action(*args)
 
 
 _LOCKS: weakref.WeakSet[ForkSafeRLock] = weakref.WeakSet()

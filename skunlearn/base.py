@@ -227,7 +227,7 @@ class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
         self._check_samples()
         announced = "_skl_callbacks" in self.__dict__
         request = self._unlearn_with_callbacks if announced else self._unlearn_ids
-        return holding(self._locks(), lambda: request(sample_ids))
+        return holding(self._locks(), request, sample_ids)
 
     @with_callbacks
     def _unlearn_with_callbacks(self, sample_ids: Any) -> Self:
@@ -243,15 +243,9 @@ class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
         started = perf_counter()
         self._samples.make_writable()
         n_ids, rows, removal = self._work_out(sample_ids, announce)
-        n_remaining = self._samples.n_samples - rows.size
-        report = self._report(started, n_ids, rows.size, n_remaining, removal)
-        commit(
-            [
-                Replacement(self, removal.attributes, rows),
-                *removal.replacements,
-                Replacement(self, {"unlearning_report_": report}, NO_ROWS),
-            ]
-        )
+        report = self._report(started, n_ids, rows.size, removal)
+        attributes = removal.attributes | {"unlearning_report_": report}
+        commit([*removal.replacements, Replacement(self, attributes, rows)])
         return self
 
     def _work_out(self, sample_ids: Any, announce: bool) -> tuple[int, np.ndarray, Removal]:
@@ -283,20 +277,21 @@ class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
         return n_ids, rows
 
     def _report(
-        self, started: float, n_ids: int, n_removed: int, n_remaining: int, removal: Removal
+        self, started: float, n_ids: int, n_removed: int, removal: Removal
     ) -> UnlearningReport:
+        samples = self._samples
         return UnlearningReport(
             type(self).__name__,
             n_ids,
             n_removed,
-            n_remaining,
+            samples.n_samples - n_removed,
             perf_counter() - started,
             removal.guarantee or self._static_guarantee(),
             removal.n_refitted,
             removal.n_parts,
             removal.part,
             removal.steps,
-            self._samples.id_source,
+            samples.id_source,
         )
 
     def find_samples(self, X: Any, y: Any = None) -> np.ndarray:
@@ -392,7 +387,6 @@ class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
 
     def _locks(self) -> list[AbstractContextManager[Any]]:
         """Return what a request holds: the lock of the rows, if there are any."""
-        finish_interrupted()
         samples = self.__dict__.get("_samples")
         return [] if samples is None else [samples.lock]
 
@@ -447,6 +441,7 @@ class UnlearnerMixin(TellsCost, Step, CallbackSupportMixin):
 
     def _last_request(self) -> tuple[int | None, str, UnlearningReport | None]:
         """Return how many rows are held, if any, by what ids, and what the last request told."""
+        finish_interrupted()
         samples = self.__dict__.get("_samples")
         held = (None, "") if samples is None else (samples.n_samples, samples.id_source)
         return *held, self.__dict__.get("unlearning_report_")

@@ -135,6 +135,8 @@ def as_keys(ids: Any, *, tuples: bool = False) -> list[Any]:
     """
     if type(ids) is int or type(ids) is str:
         return [ids]
+    if type(ids) is np.ndarray and ids.ndim == 1 and ids.dtype.kind in "iuU":
+        return ids.tolist()
     if not isinstance(ids, Iterable) or isinstance(ids, str | bytes):
         return [canonical_key(ids)]
     if isinstance(ids, tuple) and tuples and not all(isinstance(part, tuple) for part in ids):
@@ -143,11 +145,9 @@ def as_keys(ids: Any, *, tuples: bool = False) -> list[Any]:
     if isinstance(values, np.ndarray):
         if values.ndim == 0:
             return [canonical_key(values[()])]
-        if values.dtype.kind in "iuU":
-            return values.tolist()
         if values.dtype.kind in "mM":
             return _times(values)
-        values = values.tolist() if values.dtype.kind in "bfSO" else list(values)
+        values = values.tolist() if values.dtype.kind in "biufUSO" else list(values)
     if set(map(type, values)) <= {int, str}:
         return list(values)
     return [canonical_key(value) for value in values]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from skunlearn._samples.ids import as_keys, is_tuple_id
-from skunlearn._samples.tables import NO_ROWS, take, wipe_array
+from skunlearn._samples.tables import NO_ROWS, take, wipe_arrays
 
 # In search of an id that needs the dtype of all, so many are looked at one by one, as most often
 # all do; then so many at once.
@@ -17,24 +17,9 @@ _FEW = 8
 _STRETCH = 4096
 
 
-class Found(NamedTuple):
-    """What a look-up found.
-
-    Parameters
-    ----------
-    n_ids : int
-        Number of distinct ids found.
-
-    rows : ndarray of dtype intp
-        Their slots, sorted.
-
-    unknown : list
-        Canonical keys of the distinct ids that are not held.
-    """
-
-    n_ids: int
-    rows: np.ndarray
-    unknown: list[Any]
+# What a look-up found: the number of distinct ids; their slots, sorted; and the canonical keys of
+# the distinct ids that are not held.
+Found = tuple[int, np.ndarray, list[Any]]
 
 
 class RowIds(ABC):
@@ -96,21 +81,22 @@ class RowNumbers(RowIds):
 
     def find(self, request: Any, alive: np.ndarray | None) -> Found:
         """Look up a request among the slots that hold a row."""
-        if isinstance(request, np.ndarray) and request.dtype.kind in "iu" and request.ndim == 1:
+        many = isinstance(request, np.ndarray) and request.ndim == 1 and request.size > 1
+        if many and request.dtype.kind in "iu":
             rows = self._in_use(np.unique(request), alive)
             if rows is not None:
-                return Found(rows.size, rows, [])
+                return rows.size, rows, []
         keys = as_keys(request)
         if len(keys) > 1:
             keys = list(dict.fromkeys(keys))
         rows = self._slots(keys, alive)
         if rows is not None:
-            return Found(len(keys), rows, [])
+            return len(keys), rows, []
         unknown = [key for key in keys if self._slots([key], alive) is None]
         gone = set(unknown)
         rows = np.array([key for key in keys if key not in gone], dtype=np.intp)
         rows.sort()
-        return Found(rows.size, rows, unknown)
+        return rows.size, rows, unknown
 
     def _slots(self, keys: list[Any], alive: np.ndarray | None) -> np.ndarray | None:
         """Return keys as sorted slots if every one of them is a slot in use."""
@@ -194,11 +180,7 @@ class IdArray(RowIds):
         keys = as_keys(request, tuples=positions.n_tuples > 0)
         if len(keys) > 1:
             keys = list(dict.fromkeys(keys))
-        unknown = [key for key in keys if key not in positions]
-        if unknown:
-            gone = set(unknown)
-            keys = [key for key in keys if key not in gone]
-        return Found(len(keys), positions.slots(keys), unknown)
+        return positions.find(keys)
 
     def removal(self, rows: np.ndarray) -> tuple[RowIds, Callable[[], None]]:
         """Return what is to take the place of these ids, and what overwrites those of rows then."""
@@ -214,7 +196,7 @@ class IdArray(RowIds):
 
         def wipe_rows() -> None:
             discard()
-            wipe_array(after.values, rows)
+            wipe_arrays([after.values], rows)
             after._witness = witness
             if after is not self:
                 self.wipe()
@@ -245,7 +227,7 @@ class IdArray(RowIds):
     def _narrowed(self, rows: np.ndarray) -> np.ndarray:
         """Copy the ids, none of which but those of `rows` needs the dtype."""
         values = self.values.copy()
-        wipe_array(values, rows)
+        wipe_arrays([values], rows)
         if values.dtype.kind == "O":
             return np.array([0 if value is None else value for value in values], dtype=np.int64)
         width = max(1, int(np.char.str_len(values).max()))
@@ -265,7 +247,7 @@ class IdArray(RowIds):
 
     def wipe(self) -> None:
         """Overwrite all ids."""
-        wipe_array(self.values, np.arange(self.values.size))
+        wipe_arrays([self.values], np.arange(self.values.size))
         self._positions = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -320,32 +302,40 @@ class Positions:
     def __contains__(self, key: Any) -> bool:
         return key in self._slots
 
-    def slots(self, keys: list[Any]) -> np.ndarray:
-        """Return the sorted slots of all the keys, each of which must be held."""
-        table = self._slots
-        found: list[Any] = [table[key] for key in keys]
-        if list in set(map(type, found)):
+    def find(self, keys: list[Any]) -> Found:
+        """Look up distinct keys."""
+        if len(keys) == 1 and type(slot := self._slots.get(keys[0])) is int:  # mostly
+            return 1, np.array([slot], dtype=np.intp), []
+        found = [*map(self._slots.get, keys)]
+        unknown = []
+        if None in found:
+            unknown = [key for key, slot in zip(keys, found, strict=True) if slot is None]
+            found = [slot for slot in found if slot is not None]
+        n_ids = len(found)
+        if list in map(type, found):
             found = [s for f in found for s in (f if type(f) is list else (f,))]
-        slots = np.array(found, dtype=np.intp)
-        if slots.size > 1:
-            slots.sort()
-        return slots
+        rows = np.array(found, dtype=np.intp)
+        if rows.size > 1:
+            rows.sort()
+        return n_ids, rows, unknown
 
     def removal(self, keys: list[Any], slots: list[int]) -> Callable[[], None]:
         """Prepare to forget that each key stood for its slot, which may be done repeatedly."""
         gone = set(slots)
-        left: dict[Any, Any] = {}
-        for key in dict.fromkeys(keys):
+        left: dict[Any, Any] = dict.fromkeys(keys)
+        for key in left:
             held = self._slots[key]
-            rest = [s for s in held if s not in gone] if type(held) is list else []
-            left[key] = rest[0] if len(rest) == 1 else rest  # as if there had never been a twin
+            if type(held) is list:
+                rest = [slot for slot in held if slot not in gone]
+                # As if there had never been a twin.
+                left[key] = rest[0] if len(rest) == 1 else rest or None
         n_tuples = self.n_tuples
         if n_tuples:
-            n_tuples -= sum(is_tuple_id(key) for key, rest in left.items() if rest == [])
+            n_tuples -= sum(is_tuple_id(key) for key, rest in left.items() if rest is None)
 
         def remove() -> None:
             for key, rest in left.items():
-                if rest == []:
+                if rest is None:
                     self._slots.pop(key, None)
                 else:
                     self._slots[key] = rest

@@ -21,7 +21,7 @@ from skunlearn._samples.tables import (
     rows_equal,
     take,
     wipe,
-    wipe_array,
+    wipe_arrays,
     writable,
 )
 from skunlearn.exceptions import UnknownSampleError
@@ -55,6 +55,9 @@ class SampleStore:
 
     id_source : {'sample_ids', 'index', 'row numbers'}
         Where the ids came from.
+
+    ids_are_doubtful : bool
+        Whether ids are row numbers that nobody said are meant.
     """
 
     def __init__(
@@ -73,8 +76,8 @@ class SampleStore:
         self.n_removed = 0
         self.id_source = source
         self._ids: RowIds = RowNumbers(self.n_slots) if ids is None else IdArray(ids)
-        self._acknowledged = acknowledged
-        self.has_warned = False  # that ids are doubtful
+        self.ids_are_doubtful = source == ROW_NUMBERS and not acknowledged
+        self.has_warned = False  # that they are
         self._alive: np.ndarray | None = None
         self._by_value: Positions | None = None
         self._id_hashes: np.ndarray | None = None
@@ -160,16 +163,10 @@ class SampleStore:
         ValueError
             If the request is no collection of ids.
         """
-        found = self._ids.find(sample_ids, self._alive)
-        if found.unknown and strict:
-            n_requested = found.n_ids + len(found.unknown)
-            raise UnknownSampleError(map(shown, found.unknown), n_requested, self.id_source)
-        return found.n_ids, found.rows
-
-    @property
-    def ids_are_doubtful(self) -> bool:
-        """Whether ids are row numbers that nobody said are meant."""
-        return self.id_source == ROW_NUMBERS and not self._acknowledged
+        n_ids, rows, unknown = self._ids.find(sample_ids, self._alive)
+        if unknown and strict:
+            raise UnknownSampleError(map(shown, unknown), n_ids + len(unknown), self.id_source)
+        return n_ids, rows
 
     def publish(self, values: Any) -> Any:
         """Return fitted values as the user gets them: where the rows came from."""
@@ -200,7 +197,7 @@ class SampleStore:
         for at, key in enumerate(hash_rows(X).tolist()):
             if key not in self._by_value:
                 continue
-            rows = self._by_value.slots([key])
+            rows = self._by_value.find([key])[1]
             rows = rows[rows_equal(self.X, rows, X, at)]
             if y is not None and self.y is not None:
                 rows = rows[[bool(np.all(self.y[row] == y[at])) for row in rows]]
@@ -213,7 +210,7 @@ class SampleStore:
             return
         self.X = writable(self.X)
         self._ids = self._ids.writable()
-        if not all(array.flags.writeable for array in self._arrays()):
+        if not all(array is None or array.flags.writeable for array in self._arrays()):
             self.y, self.sample_weight = writable(self.y), writable(self.sample_weight)
             self.extras = {name: writable(values) for name, values in self.extras.items()}
         if self._alive is not None:
@@ -236,19 +233,22 @@ class SampleStore:
         wipe_rows : callable
             Overwrites them, when that state is in force; may be called repeatedly.
         """
-        X, wipe_table = tables.removal(self.X, rows)
+        X = self.X
+        alive = np.ones(self.n_slots, dtype=bool) if self._alive is None else self._alive
+        arrays = [alive, *self._arrays()]
         ids, wipe_ids = self._ids.removal(rows)
-        wipes = [wipe_table, wipe_ids]
+        wipes = [wipe_ids]
+        if isinstance(X, np.ndarray):
+            arrays.append(X)
+        else:
+            X, wipe_table = tables.removal(X, rows)
+            wipes.append(wipe_table)
         if self._by_value is not None:
             hashes = hash_rows(take(self.X, rows)).tolist()
             wipes.append(self._by_value.removal(hashes, rows.tolist()))
-        arrays = self._arrays()
-        alive = np.ones(self.n_slots, dtype=bool) if self._alive is None else self._alive
 
         def wipe_rows() -> None:
-            alive[rows] = False
-            for array in arrays:
-                wipe_array(array, rows)
+            wipe_arrays(arrays, rows)
             for wipe_part in wipes:
                 wipe_part()
 
@@ -256,10 +256,9 @@ class SampleStore:
         state = {"X": X, "_ids": ids, "_alive": alive, "n_removed": n_removed}
         return self.__dict__ | state, wipe_rows
 
-    def _arrays(self) -> list[np.ndarray]:
-        """List what is held per row beside the table and the ids."""
-        arrays = (self.y, self.sample_weight, self._id_hashes, *self.extras.values())
-        return [array for array in arrays if array is not None]
+    def _arrays(self) -> tuple[np.ndarray | None, ...]:
+        """Return what is held per row beside the table and the ids."""
+        return self.y, self.sample_weight, self._id_hashes, *self.extras.values()
 
     def compact_if_sparse(self) -> None:
         """Squeeze out the empty slots if they are a quarter of all and there is memory for it."""
@@ -303,7 +302,7 @@ class SampleStore:
     def take_id_source(self, former: SampleStore) -> None:
         """Know of the ids what a former store of the same rows knew."""
         self.id_source = former.id_source
-        self._acknowledged = former._acknowledged
+        self.ids_are_doubtful = former.ids_are_doubtful
         self.has_warned = former.has_warned
 
     def extended(

@@ -10,7 +10,7 @@ are left.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -274,12 +274,15 @@ def wipe(table: Any, rows: np.ndarray) -> None:
     rebuilt, and never in a pickle: moving all entries behind it would make each request as slow as
     the table is large.
     """
-    wipe_array(table, rows)
+    wipe_arrays([table], rows)
 
 
-def wipe_array(array: np.ndarray, rows: np.ndarray) -> None:
-    """Overwrite the given rows of an array of NumPy in place."""
-    array[rows] = _BLANKS.get(array.dtype.kind, 0)
+def wipe_arrays(arrays: Iterable[np.ndarray | None], rows: np.ndarray) -> None:
+    """Overwrite the given rows of arrays of NumPy in place (None is left alone)."""
+    where = rows.item() if rows.size == 1 else rows  # NumPy is far quicker with a number
+    for array in arrays:
+        if array is not None:
+            array[where] = _BLANKS.get(array.dtype.kind, 0)
 
 
 @wipe.register(type(None))
@@ -336,11 +339,6 @@ def removal(table: Any, rows: np.ndarray) -> tuple[Any, Callable[[], None]]:
         Overwrites the rows, when that is in force; may be called repeatedly.
     """
     return table, functools.partial(wipe, table, rows)
-
-
-@removal.register
-def _(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, Callable[[], None]]:
-    return table, functools.partial(wipe_array, table, rows)
 
 
 @functools.singledispatch

@@ -11,7 +11,6 @@ raised meanwhile, and that is raised afterwards.
 from __future__ import annotations
 
 import functools
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from itertools import repeat
@@ -119,58 +118,97 @@ class Removal(NamedTuple):
 
 
 class _Journal:
-    """What a commit has to do once the new states are in force.
+    """One commit: the new states, and what is to be done once they are in force.
 
     Parameters
     ----------
-    objects : list of object
-        Whose states change.
+    replacements : iterable of Replacement
+        Nothing of them is in force yet.
 
-    states : list of dict
-        What their attributes will be.
+    Attributes
+    ----------
+    locks : list of context manager
+        To be held while it is carried out.
 
-    actions : list of callable
-        Each may be called again if it was interrupted.
+    stores : list of SampleStore
+        Those that lose rows.
     """
 
-    def __init__(
-        self, objects: list[Any], states: list[dict[str, Any]], actions: list[Callable[[], None]]
-    ) -> None:
-        self._objects = objects
-        self._states = states
-        self._actions = deque(actions)
+    __slots__ = ("_actions", "_objects", "_states", "_waits", "locks", "stores")
 
-    def switch(self) -> None:
-        """Put all new states in force, by one call of compiled code that allocates nothing."""
-        set_all = map(object.__setattr__, self._objects, repeat("__dict__"), self._states)
-        with _SWITCH:
-            deque(set_all, maxlen=0)
+    def __init__(self, replacements: Iterable[Replacement]) -> None:
+        objects: dict[int, Any] = {}
+        states: dict[int, dict[str, Any]] = {}
+        removed: list[dict[str, Any]] = []
+        wipes: list[Callable[[], None]] = []
+        self.locks: list[AbstractContextManager[Any]] = []
+        self.stores: list[Any] = []
+        self._waits: list[Callable[[], None]] = []
+        # Each may be called again if it was interrupted.
+        self._actions: list[Callable[[], None]] = []
+        for estimator, attributes, rows, edit, lock, wait in replacements:
+            key = id(estimator)
+            objects[key] = estimator
+            if rows is None:
+                states[key] = dict(attributes)
+            else:
+                states[key] = states.get(key, estimator.__dict__) | attributes
+                if rows.size:
+                    store = attributes.get("_samples", estimator._samples)
+                    state, wipe_rows = store.remove(rows)
+                    self.stores.append(store)
+                    removed.append(state)
+                    wipes.append(wipe_rows)
+            if edit is not None:
+                self._actions.append(edit)
+            if lock is not None:
+                self.locks.append(lock)
+            if wait is not None:
+                self._waits.append(wait)
+        self._actions += wipes
+        for key, target in objects.items():
+            self._actions += _overwriting_replaced(target, states[key])
+        self._objects = [*objects.values(), *self.stores]
+        self._states = [*states.values(), *removed]
 
-    @property
-    def is_in_force(self) -> bool:
-        """Whether the new states are in force."""
-        return self._objects[-1].__dict__ is self._states[-1]
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether something is to be done yet."""
-        return self.is_in_force and bool(self._actions)
+    def carry_out(self) -> None:
+        """Put the new states in force and do what is to be done then."""
+        for wait in self._waits:
+            wait()
+        with _FINISHING:
+            try:
+                _JOURNALS.append(self)
+                setting = map(object.__setattr__, self._objects, repeat("__dict__"), self._states)
+                with _SWITCH:
+                    any(setting)  # one call of compiled code, which sets all as none returns True
+            finally:
+                self.finish()
 
     def finish(self) -> None:
-        """Go through the actions to the end; an error among them is raised when all are done."""
+        """Do what is still to be done, if the new states are in force.
+
+        An error is raised when all else is done.
+        """
+        actions = self._actions
         raised: BaseException | None = None
         n_failed = 0
-        while self._actions:
-            try:
-                self._actions[0]()
-                self._actions.popleft()
-                n_failed = 0
-            except BaseException as error:
-                raised = error
-                n_failed += 1
-                if n_failed == _ATTEMPTS and isinstance(error, Exception):
-                    self._actions.popleft()
+        try:
+            if self._objects[-1].__dict__ is not self._states[-1]:
+                actions.clear()
+            while actions:
+                try:
+                    actions[0]()
+                    actions.pop(0)
                     n_failed = 0
+                except BaseException as error:
+                    raised = error
+                    n_failed += 1
+                    if n_failed == _ATTEMPTS and isinstance(error, Exception):
+                        actions.pop(0)
+                        n_failed = 0
+        finally:
+            if not actions and self in _JOURNALS:
+                _JOURNALS.remove(self)
         if raised is not None:
             raise raised
 
@@ -184,36 +222,10 @@ def commit(replacements: Iterable[Replacement]) -> None:
         The new state of each estimator involved. Until all are in force, an error leaves all
         estimators as they were; afterwards it is raised when everything else is done.
     """
-    replacements = list(replacements)
-    journal, stores = _prepare(replacements)
-    locks = [part.lock for part in replacements if part.lock is not None]
-    waits = [part.wait for part in replacements if part.wait is not None]
-    holding(locks, functools.partial(_carry_out, journal, waits))
-    for store in stores:
+    journal = _Journal(replacements)
+    holding(journal.locks, journal.carry_out)
+    for store in journal.stores:
         store.compact_if_sparse()
-
-
-def _carry_out(journal: _Journal, waits: list[Callable[[], None]]) -> None:
-    for wait in waits:
-        wait()
-    holding([_FINISHING], functools.partial(_put_in_force, journal))
-
-
-def _put_in_force(journal: _Journal) -> None:
-    try:
-        _JOURNALS.append(journal)
-        journal.switch()
-    finally:
-        _finish(journal)
-
-
-def _finish(journal: _Journal) -> None:
-    try:
-        if journal.is_in_force:
-            journal.finish()
-    finally:
-        if journal in _JOURNALS and not journal.is_pending:
-            _JOURNALS.remove(journal)
 
 
 def finish_interrupted() -> None:
@@ -221,43 +233,9 @@ def finish_interrupted() -> None:
     if _JOURNALS and _FINISHING.acquire(blocking=False):  # else they are under way
         try:
             for journal in list(_JOURNALS):
-                _finish(journal)
+                journal.finish()
         finally:
             _FINISHING.release()
-
-
-def _prepare(replacements: list[Replacement]) -> tuple[_Journal, list[Any]]:
-    """Make the new states and the journal; nothing is changed yet.
-
-    Returns
-    -------
-    journal : _Journal
-    stores : list of SampleStore
-        Those that lose rows.
-    """
-    objects: dict[int, Any] = {}
-    states: dict[int, dict[str, Any]] = {}
-    edits: list[Callable[[], None]] = []
-    removals: list[Callable[[], None]] = []
-    stores = []
-    for part in replacements:
-        estimator, attributes, rows = part.estimator, part.attributes, part.rows
-        key = id(estimator)
-        former = states.get(key, estimator.__dict__)
-        objects[key] = estimator
-        states[key] = dict(attributes) if rows is None else former | attributes
-        if part.edit is not None:
-            edits.append(part.edit)
-        if rows is not None and rows.size:
-            store = attributes.get("_samples", estimator._samples)
-            state, wipe_rows = store.remove(rows)
-            objects[id(store)], states[id(store)] = store, state
-            removals.append(wipe_rows)
-            stores.append(store)
-    actions = [*edits, *removals]
-    for target, state in zip(objects.values(), states.values(), strict=True):
-        actions += _overwriting_replaced(target, state)
-    return _Journal(list(objects.values()), list(states.values()), actions), stores
 
 
 @functools.cache
@@ -273,27 +251,22 @@ def _overwriting_replaced(target: Any, state: dict[str, Any]) -> list[Callable[[
     for name in overwritten_attributes(target.__class__):
         old, new = former.get(name), state.get(name)
         if old is not new:
-            actions += [functools.partial(_overwrite, buffer) for buffer in _let_go(old, new)]
+            actions += _letting_go(old, new)
     return actions
 
 
-def _let_go(old: Any, new: Any) -> list[Any]:
-    """List what has to be overwritten when `new` takes the place of `old`.
+def _letting_go(old: Any, new: Any) -> list[Callable[[], None]]:
+    """List actions that overwrite what is left when `new` takes the place of `old`.
 
     Of a tuple these are the moments in it that the new tuple does not share; arrays in a tuple are
     the public ones of another estimator.
     """
-    if not isinstance(old, tuple):
-        return [old] if isinstance(old, np.ndarray) or hasattr(old, "wipe") else []
-    kept = set(map(id, new)) if isinstance(new, tuple) else set()
-    return [part for part in old if hasattr(part, "wipe") and id(part) not in kept]
-
-
-def _overwrite(buffer: Any) -> None:
-    if isinstance(buffer, np.ndarray):
-        overwrite(buffer)
-    else:
-        buffer.wipe()
+    if isinstance(old, np.ndarray):
+        return [functools.partial(overwrite, old)]
+    if isinstance(old, tuple):
+        kept = set(map(id, new)) if isinstance(new, tuple) else set()
+        return [part.wipe for part in old if hasattr(part, "wipe") and id(part) not in kept]
+    return [old.wipe] if hasattr(old, "wipe") else []
 
 
 def snapshot(estimator: Any) -> Any:

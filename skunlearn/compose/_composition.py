@@ -136,13 +136,12 @@ class Composition(UnlearnerMixin, metaclass=ABCMeta):
         UnknownSampleError, NotUnlearnableError, ValueError
             What :meth:`unlearn` would raise.
         """
-        samples = self._check_samples()
+        self._check_samples()
 
         def explain() -> UnlearningReport:
             started = perf_counter()
             n_ids, rows, removal = self._work_out(sample_ids, announce=False)
-            n_remaining = samples.n_samples - rows.size
-            return self._report(started, n_ids, rows.size, n_remaining, removal)
+            return self._report(started, n_ids, rows.size, removal)
 
         return holding(self._locks(), explain)
 

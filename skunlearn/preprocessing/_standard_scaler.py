@@ -188,7 +188,8 @@ class StandardScaler(UnlearnerMixin, OneToOneFeatureMixin, TransformerMixin, Bas
         n_updates = self._n_updates + 1
         error = rounding(loss, n_updates)
         # Weights that are the same but for rounding are one number if they are summed anew.
-        if error <= column_moments.TOLERANCE and not nearly_uniform(left, column_moments.TOLERANCE):
+        anew = samples.sample_weight is not None and nearly_uniform(left, column_moments.TOLERANCE)
+        if error <= column_moments.TOLERANCE and not anew:
             return Removal(self._attributes(left, n_updates), self._guarantee(error))
         kept = samples.slots_without(rows)
         if samples.sample_weight is not None and not samples.sample_weight[kept].any():

@@ -201,7 +201,7 @@ def test_what_was_left_is_finished_by_whoever_comes_next(monkeypatch):
         def struck(journal):
             raise Struck
 
-        patched.setattr(commit_module, "_finish", struck)
+        patched.setattr(commit_module._Journal, "finish", struck)
         with pytest.raises(Struck):
             model.unlearn([4, 7])
     assert np.isin([4, 7], model.sample_ids_).sum() == 0
