@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skunlearn._compat import StrOptions, num_samples
 from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import as_table, like, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
@@ -148,6 +149,8 @@ class Pipeline(Composition, sklearn.pipeline.Pipeline):
         """Fit by one of scikit-learn's methods and return what it returns."""
         n_samples = num_samples(X)
         ids = check_sample_ids(sample_ids, X, n_samples)
+        if isinstance(y, np.ndarray):
+            y = narrowed(y)  # what parts other than ours are given again at a request
         unlearners = [name for name, step in self.steps if isinstance(step, UnlearnerMixin)]
         for name in unlearners:
             if f"{name}__sample_ids" in params:

@@ -6,8 +6,7 @@ import inspect
 
 import pytest
 import sklearn
-import sklearn.linear_model
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+import sklearn.linear_model as theirs
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -52,11 +51,11 @@ def instances():
         if not required:
             made.append(cls(**PARAMETERS.get(name, {})))
     made.append(make_pipeline(StandardScaler(), Ridge()))
-    made.append(make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(), on_memory="refit"))
+    made.append(make_pipeline(StandardScaler(), theirs.LogisticRegression(), on_memory="refit"))
     made.append(ColumnTransformer([("scale", StandardScaler(), [0, 1])]))
     made.append(FeatureUnion([("scale", StandardScaler())]))
-    made.append(InfluenceUnlearner(sklearn.linear_model.LogisticRegression()))
-    made.append(InfluenceUnlearner(sklearn.linear_model.PoissonRegressor(), order=2))
+    made.append(InfluenceUnlearner(theirs.LogisticRegression()))
+    made.append(InfluenceUnlearner(theirs.PoissonRegressor(), order=2))
     made.append(InfluenceUnlearner(Ridge(), order=2))
     made.append(SISAClassifier(DecisionTreeClassifier(max_features=2), n_shards=3))
     made.append(CountVectorizer(min_df=2))
@@ -103,8 +102,6 @@ COLUMNS = (
 )
 DIRECT = {"check_non_transformer_estimators_n_iter": "n_iter_ is None for direct solvers"}
 NEGATIVE = "the check makes negative sparse rows, which are refused, as in scikit-learn"
-ALIKE = "scikit-learn's LDA, the last step, raises an IndexError where rows are all alike"
-HOSTILE_TO_LDA = ("check_hostile_data_columns", "check_hostile_data_dtypes")
 EXPECTED = {
     "QuantileTransformer": dict.fromkeys(
         ("check_law_sparse", "check_nothing_stays_behind"), NEGATIVE
@@ -136,10 +133,7 @@ if parse_version(sklearn.__version__) < parse_version("1.7"):
 
 
 def expected_failures(estimator):
-    expected = EXPECTED.get(type(estimator).__name__, {})
-    if getattr(estimator, "on_memory", None) == "refit":
-        return expected | dict.fromkeys(HOSTILE_TO_LDA, ALIKE)
-    return expected
+    return EXPECTED.get(type(estimator).__name__, {})
 
 
 def takes_tables(estimator):
@@ -168,12 +162,7 @@ def test_unlearning_contract(estimator, check):
 
 # Failures that not every seed has.
 ROUNDED = "float moments of columns that differ much in size give scores, hence alphas, few digits"
-TIES = "scores of integers beyond 2^53 are ties, which rounding decides"
-SOMETIMES = {
-    "RidgeCV": {"check_hostile_data_scales": ROUNDED},
-    "LogisticRegression": {"check_hostile_data_dtypes": TIES},
-    "Pipeline": {"check_hostile_data_dtypes": TIES},
-}
+SOMETIMES = {"RidgeCV": {"check_hostile_data_scales": ROUNDED}}
 
 
 @pytest.mark.long

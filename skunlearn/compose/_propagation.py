@@ -18,6 +18,7 @@ from skunlearn._array_api import is_foreign
 from skunlearn._compat import column_names, safe_indexing
 from skunlearn._samples.ids import as_keys
 from skunlearn._samples.store import SampleStore
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import as_table, native, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.report import most_expensive, weakest
@@ -204,7 +205,7 @@ class Propagation:
         fresh = clone(step)
         kept = self.whole.slots_without(self.rows)
         ids = self.whole.ids_of(kept)
-        rows, y = self._rows_now(name, ids), take(self.whole.y, kept)
+        rows, y = self._rows_now(name, ids), narrowed(take(self.whole.y, kept))
         if hasattr(step, "transform"):
             makes = getattr(fresh, "fit_transform", lambda X, y: fresh.fit(X, y).transform(X))
             outputs = _shown_to(name, step, makes, rows, y)

@@ -14,6 +14,7 @@ from scipy import sparse
 from skunlearn._compat import num_samples, wrap_output
 from skunlearn._locks import holding
 from skunlearn._samples.ids import check_sample_ids
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import like, native
 from skunlearn._unlearning.affine_map import AffineMap
 from skunlearn._unlearning.commit import snapshot
@@ -139,6 +140,8 @@ class StackedTransformers(Composition):
         refuse_arrays(self, X)
         n_samples = num_samples(X)
         ids = check_sample_ids(sample_ids, X, n_samples)
+        if isinstance(y, np.ndarray):
+            y = narrowed(y)  # what parts other than ours are given again at a request
         routed = sklearn.get_config()["enable_metadata_routing"]
         templates = self._templates()
         for_parts = ids.for_parts()

@@ -179,10 +179,13 @@ class SISAClassifier(BaseSISA, ClassifierMixin, BaseEstimator):
         if self.voting == "soft" and not hasattr(base, "predict_proba"):
             raise ValueError(f"voting='soft' needs predict_proba, which {name} lacks: use 'hard'.")
 
+    def _asked(self) -> str:
+        return "predict_proba" if self.voting == "soft" else "predict"
+
     def _check_targets(self, y: Any, base: Any) -> np.ndarray:
         y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
         check_classification_targets(y)
-        return y
+        return narrowed(y)
 
     def _describe(self, y: np.ndarray) -> dict[str, Any]:
         classes, counts = np.unique(y, return_counts=True)

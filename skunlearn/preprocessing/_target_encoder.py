@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._array_api import to_host
 from skunlearn._compat import Interval, StrOptions, check_feature_names_in, check_y, wrap_output
 from skunlearn._samples.hashing import hash_rows_for, mix64
+from skunlearn._samples.strings import narrowed
 from skunlearn._samples.tables import NO_ROWS, take
 from skunlearn._unlearning.commit import Replacement
 from skunlearn._unlearning.fit_task import fit_task
@@ -213,7 +214,6 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
                 "shuffle=False cuts folds by the position of rows, which changes when rows are "
                 "forgotten. Use shuffle=True and an integer random_state."
             )
-        self._list_given = not hasattr(y, "dtype")
         y = to_host(y)
         check_consistent_length(X, y)
         samples = self._learn(X, sample_ids, "ignore")
@@ -235,12 +235,12 @@ class TargetEncoder(OneToOneFeatureMixin, CategoryEncoder):
         self, table: ColumnTable, slots: np.ndarray, categories: list[np.ndarray]
     ) -> dict[str, Any]:
         """Learn from the given rows alone."""
-        y = self._samples.y[slots]
+        y = narrowed(self._samples.y[slots])
         kind = _type_of(y) if self.target_type == "auto" else self.target_type
         classes = None
         if kind != "continuous":
             classes = distinct(y)
-            if classes.dtype.kind in "OUS" and (self._list_given or kind == "multiclass"):
+            if classes.dtype.kind == "O" and kind == "multiclass":
                 classes = np.array(classes.tolist())  # as wide as the longest
             if kind == "binary" and classes.size > 2:
                 raise ValueError(

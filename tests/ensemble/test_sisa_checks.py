@@ -53,12 +53,7 @@ def test_sklearn_compatible(estimator, check):
         SISAClassifier(GaussianNB()),
         SISARegressor(random_state=0),
         SISARegressor(Ridge()),
-    ],
-    expected_failed_checks=lambda model: (
-        {"check_hostile_data_dtypes": "scikit-learn's GaussianNB predicts NaN without a variance"}
-        if isinstance(model.estimator, GaussianNB)
-        else {}
-    ),
+    ]
 )
 @pytest.mark.long
 def test_keeps_the_contract(estimator, check):

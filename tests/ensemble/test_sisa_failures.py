@@ -6,10 +6,11 @@ import threading
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -82,6 +83,22 @@ def test_a_failed_fit_says_which_shard():
         SISARegressor(base, random_state=0).fit(X, y)
     assert not isinstance(caught.value, NotUnlearnableError)
     assert "While fitting shard" in caught.value.__notes__[0]
+
+
+@pytest.mark.fast
+def test_a_shard_that_cannot_predict_is_refused(global_random_seed):
+    X = np.random.default_rng(global_random_seed).normal(size=(40, 2))
+    y, gone = np.arange(40) % 2, np.arange(5, 40)
+    X[:5] = X[0]
+    model = SISAClassifier(GaussianNB(), n_shards=1).fit(X, y)
+    with pytest.raises(NotUnlearnableError, match="GaussianNB is not finite for a row"):
+        model.unlearn(gone)
+    with pytest.raises(ValueError, match="GaussianNB is not finite for a row"):
+        clone(model).fit(np.delete(X, gone, 0), np.delete(y, gone))
+    neighbors = SISARegressor(KNeighborsRegressor(), n_shards=1).fit(X, y)
+    with pytest.raises(NotUnlearnableError, match="n_neighbors"):
+        neighbors.unlearn(np.arange(36))
+    assert np.isfinite(neighbors.unlearn(np.arange(35)).predict(X)).all()
 
 
 @pytest.mark.fast

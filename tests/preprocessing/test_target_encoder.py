@@ -13,6 +13,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import KFold
 
 from skunlearn._kernels import exact_sums
+from skunlearn._samples.strings import narrowed
 from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model import Ridge
 from skunlearn.pipeline import make_pipeline
@@ -87,7 +88,7 @@ def test_fit_and_transform_equal_scikit_learn_before_and_after(draw, smooth, glo
         kept = np.setdiff1d(kept, part)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # few rows for so many classes
-            namesake.fit(pick(X, kept), y[kept])
+            namesake.fit(pick(X, kept), narrowed(y[kept]))
             again = TargetEncoder(smooth=smooth).fit(pick(X, kept), y[kept], sample_ids=kept)
         assert_same_encoder(ours, namesake, 1e-12)
         assert_same_encoder(ours, again, 0)
@@ -121,6 +122,21 @@ def test_law_for_any_rows_targets_ids_and_order(data):
             if gone is not None and gone.shape == expected.shape:
                 assert_array_equal(outputs_without(model, []), expected)
             model = pickle.loads(pickle.dumps(model)) if rng.random() < 0.3 else model
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("dtype", ["<U20", object])
+@pytest.mark.parametrize("pickled", [True, False])
+def test_names_of_classes_are_as_wide_as_those_of_a_refit(dtype, pickled):
+    X, y = object_array(np.random.default_rng(0), 30), np.resize(["no", "yes", "ultramarine"], 30)
+    model = TargetEncoder().fit(X, y.astype(dtype))
+    model = pickle.loads(pickle.dumps(model)) if pickled else model
+    for gone in ([0, 2], np.arange(5, 30, 3), [1, 4]):
+        model.unlearn(gone)
+        kept = model.sample_ids_
+        again = TargetEncoder().fit(X[kept], y[kept].astype(dtype))
+        assert_same_values(model.classes_, again.classes_, "classes_")
+    assert model.classes_.dtype == (np.dtype("U3") if dtype == "<U20" else object)
 
 
 def outputs_without(model, ids):

@@ -87,6 +87,10 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         """Return an unfitted estimator for these targets, and the weights that its fit takes."""
         return clone(base), sample_weight
 
+    def _asked(self) -> str:
+        """Name the method of the shards' estimators that predictions are made of."""
+        return "predict"
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, sample_ids: Any) -> Self:
         validate_data(self, X, y, skip_check_array=True)
         check_consistent_length(X, y)
@@ -176,7 +180,7 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
             estimator, weights = self._for_shard(base, y, weights)
             _set_seeds(estimator, seed, shard)
             where = f"shard {shard}, {rows[shard].size} rows"
-            return delayed(_fit_one)(estimator, X, y, weights, where)
+            return delayed(_fit_one)(estimator, X, y, weights, self._asked(), where)
 
         # No memory maps: rows would lie on disk, and a base would see arrays it cannot write to.
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator", max_nbytes=None)
@@ -311,14 +315,29 @@ def _set_seeds(estimator: Any, seed: int, shard: int) -> None:
 
 
 def _fit_one(
-    estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, where: str
+    estimator: Any, X: Any, y: np.ndarray, sample_weight: Any, method: str, where: str
 ) -> tuple[Any, Seconds]:
     """Fit one shard's estimator, perhaps in another process; returns the time per row as well."""
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     try:
         with Stopwatch() as watch:
             fitted = estimator.fit(native(X), y, **weights)
+        _try_out(fitted, native(take(X, np.array([0]))), method)
         return fitted, Seconds(watch.seconds / y.shape[0])
     except Exception as error:
         error.add_note(f"While fitting {where}.")
         raise
+
+
+def _try_out(estimator: Any, X: Any, method: str) -> None:
+    """Raise ValueError where an estimator cannot tell of rows that it was fitted on.
+
+    One of many would make all predictions NaN, of which a vote makes the first class.
+    """
+    with np.errstate(all="ignore"):
+        outputs = np.asarray(getattr(estimator, method)(X))
+    if outputs.dtype.kind == "f" and not np.isfinite(outputs).all():
+        raise ValueError(
+            f"{method} of {type(estimator).__name__} is not finite for a row that it was fitted "
+            "on. Do the rows of this shard vary?"
+        )
