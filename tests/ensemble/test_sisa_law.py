@@ -79,7 +79,10 @@ def problems(draw):
     [
         lambda soft, **k: SISAClassifier(voting="soft" if soft else "hard", **k),
         lambda soft, **k: SISAClassifier(
-            SGDClassifier(loss="log_loss"), voting="soft" if soft else "hard", **k
+            # As many epochs as needed would be too many for some rows, of which it warns.
+            SGDClassifier(loss="log_loss", tol=None, max_iter=20),
+            voting="soft" if soft else "hard",
+            **k,
         ),
         lambda soft, **k: SISARegressor(DecisionTreeRegressor(max_features=1), **k),
         lambda soft, **k: SISARegressor(LinearRegression(), **k),
