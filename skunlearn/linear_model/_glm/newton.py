@@ -6,10 +6,12 @@ Notation as in :mod:`skunlearn.linear_model._glm.problem`.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import power_of_two_above
@@ -24,6 +26,9 @@ from skunlearn.linear_model._glm.problem import Factor, Problem, State
 
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12
+
+# Relative error to the optimum that a polished model keeps below.
+TOLERANCE = 1e-9
 
 # Up to here knowing the change of predictors exactly may save a pass when a model is polished.
 _WORTH_A_LOOK = 0.01
@@ -236,3 +241,14 @@ def step_length(
             break
         length *= 0.5
     return length
+
+
+def warn_unless_solved(error: float, stacklevel: int) -> None:
+    """Warn of a fit that ended too early."""
+    if not error <= TOLERANCE:
+        warnings.warn(
+            f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
+            "columns, or penalise more if a hyperplane separates the classes.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
