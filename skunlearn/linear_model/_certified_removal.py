@@ -33,11 +33,10 @@ from skunlearn.linear_model._certified_noise import (
     shortened,
     sums_of_squares,
 )
-from skunlearn.linear_model._glm.certificate import certify
+from skunlearn.linear_model._glm.certificate import certify, longest_row
 from skunlearn.linear_model._glm.model import (
     LONGEST_STEP,
     MOST_HESSIAN_ERROR,
-    longest_row,
     reevaluated,
 )
 from skunlearn.linear_model._glm.newton import polish

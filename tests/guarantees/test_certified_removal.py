@@ -73,31 +73,17 @@ def test_the_budget_is_never_below_the_true_residual(strength, global_random_see
     assert refits < 0.5 * (n - len(model.sample_ids_))
 
 
-def is_accepted(model, X, y):
-    try:
-        model.fit(X, y)
-    except ValueError:
-        return False
-    return True
-
-
 def test_what_a_lazy_solver_leaves_is_in_the_budget(global_random_seed):
     rng = np.random.default_rng(global_random_seed)
     X, y = draw_rows(rng, 500, 4)
-    lazy = {"mechanism": "guo2020", "max_norm": 1.0, "random_state": 0}
-    model = CertifiedLogisticRegression(bound_budget=5e3, **lazy)
-    for max_iter in (3, 4, 5):  # the fewest passes that this budget covers
-        model.set_params(max_iter=max_iter)
-        with pytest.warns(match="max_iter"):
-            accepted = is_accepted(model, X, y)
-        if accepted:
-            break
-    lazy["max_iter"] = model.max_iter
+    lazy = {"mechanism": "guo2020", "max_norm": 1.0, "max_iter": 3, "random_state": 0}
     with pytest.warns(match="max_iter"), pytest.raises(ValueError, match="the noise covers"):
         CertifiedLogisticRegression(bound_budget=1e-3, **lazy).fit(X, y)
+    with pytest.warns(match="max_iter"):
+        model = CertifiedLogisticRegression(C=0.01, bound_budget=200.0, **lazy).fit(X, y)
     left = residual_of(model)
-    assert left > 1e-4
-    assert model.budget_spent_ >= left + 50
+    assert left > 1e-2
+    assert model.budget_spent_ >= left + 2
     for row in range(20):
         assert residual_of(model.unlearn(row)) <= model.budget_spent_
 

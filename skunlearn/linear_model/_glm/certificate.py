@@ -206,6 +206,12 @@ def largest_norm(problem: Problem) -> float:
     return float(np.sqrt(squares.max() + problem.loss.fit_intercept)) * (1.0 + 1e-6)
 
 
+def longest_row(problem: Problem) -> float:
+    """Return a power of two above the norm of every row that weighs."""
+    largest = largest_norm(problem)
+    return float(2.0 ** np.ceil(np.log2(largest))) if largest > 0.0 else 1.0
+
+
 def _row_squares(X: Any) -> np.ndarray:
     squares = X.multiply(X).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", X, X)
     return np.asarray(squares, dtype=np.float64).ravel()

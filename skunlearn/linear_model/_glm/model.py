@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from abc import ABCMeta, abstractmethod
 from copy import copy
 from dataclasses import replace
@@ -12,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._array_api import to_host
 from skunlearn._linalg.precision import EPS
@@ -28,21 +25,22 @@ from skunlearn.exceptions import NotUnlearnableError
 from skunlearn.linear_model._glm.certificate import (
     Certificate,
     certify,
-    largest_norm,
     log_hessian_change,
+    longest_row,
 )
 from skunlearn.linear_model._glm.cost import TellsPasses
 from skunlearn.linear_model._glm.extent import Extent, extent_of
-from skunlearn.linear_model._glm.least_curvature import certify_by_products
-from skunlearn.linear_model._glm.newton import Claim, polish, polish_and_claim
-from skunlearn.linear_model._glm.newton_cg import WideState, curvature_at, newton_cg
+from skunlearn.linear_model._glm.newton import (
+    TOLERANCE,
+    Claim,
+    polish,
+    polish_and_claim,
+    warn_unless_solved,
+)
+from skunlearn.linear_model._glm.newton_cg import WideState, curvature_at
 from skunlearn.linear_model._glm.no_pass_step import measured, step_without_pass
 from skunlearn.linear_model._glm.problem import Factor, Problem, State, state_at
-from skunlearn.linear_model._glm.push_through import FollowsTransformer
-from skunlearn.linear_model._glm.softmax_curvature import SoftmaxCurvature
-
-# Relative error to the optimum that a polished model keeps below.
-TOLERANCE = 1e-9
+from skunlearn.linear_model._glm.wide_model import SolvesByProducts
 
 # Relative error of a downdated Hessian from which on it is evaluated anew.
 MOST_HESSIAN_ERROR = 1e-9
@@ -57,7 +55,7 @@ _NEAR = 1e-4
 _LEAST_STEP = 8
 
 
-class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
+class GLM(TellsPasses, SolvesByProducts, BaseEstimator, metaclass=ABCMeta):
     """A penalised generalised linear model that holds its rows.
 
     Subclasses name the loss and the penalty. The rows' weights are always an array, in which a
@@ -132,31 +130,12 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
                 problem, near, max_passes=max(self.max_iter - n_near, 0)
             )
         self._seconds_per_pass = Seconds(watch.seconds / max(n_passes, 1))
-        _warn_unless_solved(error, stacklevel=6)
+        warn_unless_solved(error, stacklevel=6)
         self.__dict__.update(
             {
                 "_state": self._measured(problem, state),
                 "n_iter_": self._as_n_iter(n_near + n_passes),
                 **self._attributes(state.theta),
-            }
-        )
-
-    def _solve_wide(self, problem: Problem) -> None:
-        """Find the optimum where the Hessian is too large to hold."""
-        former, radius = self._taken_over.start, longest_row(problem)
-        theta = self._guess(problem)
-        if former is not None and former.size == theta.size and problem.penalty.any():
-            theta = former
-        with Stopwatch() as watch:
-            found = newton_cg(problem, theta, radius, max_passes=max(self.max_iter, 1))
-        self._seconds_per_pass = Seconds(watch.seconds / found.n_passes)
-        _warn_unless_solved(found.error, stacklevel=7)
-        self.__dict__.update(
-            {
-                "_state": WideState(found.theta, problem.penalty, radius),
-                "_blocks": found.blocks,
-                "n_iter_": self._as_n_iter(found.n_passes),
-                **self._attributes(found.theta),
             }
         )
 
@@ -309,39 +288,6 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         errors = [EPS, *(part / whole if whole > 0.0 else part for part, whole in pairs)]
         return float(np.nan_to_num(np.max(errors), nan=np.inf, posinf=np.inf))
 
-    def _unlearn_wide(self, rows: np.ndarray, counts: dict[str, Any]) -> Removal:
-        """Take Newton steps by conjugate gradients, and prove where they ended."""
-        problem, state = self._problem(self._weights_without(rows)), self._state
-        budget = 0.0 if self.unlearning == "polished" else self.bound_budget
-        found = newton_cg(problem, state.theta, state.radius, self._blocks, budget=budget)
-        guarantee, radius = self._proved_wide(problem, found.curvature, found.theta, state.radius)
-        attributes = {
-            "_state": WideState(found.theta, problem.penalty, radius),
-            "_blocks": found.blocks,
-            **counts,
-            **self._attributes(found.theta),
-        }
-        return Removal(attributes, guarantee, n_refitted=int(found.n_passes > 2))
-
-    def _proved_wide(
-        self, problem: Problem, curvature: SoftmaxCurvature, theta: np.ndarray, radius: float
-    ) -> tuple[Guarantee, float]:
-        """Return what is proved of a point, and the bound of rows' norms that it took."""
-        size = math.sqrt(curvature.square + float(problem.penalty @ theta**2))
-        for attempt in range(2):
-            if attempt:
-                radius = longest_row(problem)
-            found = certify_by_products(problem, curvature, theta, radius, sharply=bool(attempt))
-            bound = found.bound
-            if self.unlearning != "polished":
-                if bound <= self.bound_budget:
-                    break
-                continue
-            error = max(EPS, bound / size if size > 0.0 else bound)
-            if error <= TOLERANCE:
-                return Guarantee("numerical", "output", TOLERANCE, error), radius
-        return Guarantee("bounded", "output", bound=bound), radius
-
     def _certified(
         self,
         problem: Problem,
@@ -472,16 +418,6 @@ class GLM(TellsPasses, FollowsTransformer, BaseEstimator, metaclass=ABCMeta):
         return tags
 
 
-def _warn_unless_solved(error: float, stacklevel: int) -> None:
-    if not error <= TOLERANCE:
-        warnings.warn(
-            f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
-            "columns, or penalise more if a hyperplane separates the classes.",
-            ConvergenceWarning,
-            stacklevel=stacklevel,
-        )
-
-
 def reevaluated(problem: Problem, state: State) -> State:
     """Evaluate the Hessian where the model stands."""
     here = state_at(problem, state.theta, state.radius)
@@ -513,9 +449,3 @@ def _certify_reevaluated(problem: Problem, state: State) -> tuple[State, Factor,
     state = replace(reevaluated(problem, state), radius=longest_row(problem), extent=extent)
     factor = Factor(problem.full(state.hessian))
     return state, factor, certify(problem, state, factor, sharply=True)
-
-
-def longest_row(problem: Problem) -> float:
-    """Return a power of two above the norm of every row that weighs."""
-    largest = largest_norm(problem)
-    return float(2.0 ** np.ceil(np.log2(largest))) if largest > 0.0 else 1.0

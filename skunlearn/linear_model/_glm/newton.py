@@ -6,10 +6,12 @@ Notation as in :mod:`skunlearn.linear_model._glm.problem`.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skunlearn._linalg.precision import EPS
 from skunlearn._statistics.column_moments import power_of_two_above
@@ -25,9 +27,15 @@ from skunlearn.linear_model._glm.problem import Factor, Problem, State
 # Relative Newton decrement at which a solution counts as exact.
 TARGET = 1e-12
 
+# Relative error to the optimum that a polished model keeps below.
+TOLERANCE = 1e-9
+
 # Up to here knowing the change of predictors exactly may save a pass when a model is polished.
 _WORTH_A_LOOK = 0.01
 
+# Logarithm of the change of H in one step from which on its factor no longer serves: it might
+# contract, and still take a pass more than another factor would.
+_FAR = 2.0
 
 # Relative change of a Hessian from which on another one would bound the distance better.
 _STALE = 0.1
@@ -95,7 +103,7 @@ def polish_and_claim(
     theta, reference, hessian = state.theta.copy(), state.reference.copy(), state.hessian
     factor = Factor(problem.full(hessian))
     before = error = np.inf
-    n_passes = 0
+    n_passes, moved = 0, 0.0
     direction = reference - theta
     factors, weight_change = state.factors, log_weight_change(problem, state)
     # H at theta differs from the factor's by at most exp(log_change), and from there on by what
@@ -119,7 +127,8 @@ def polish_and_claim(
             ended = theta, sums, step, log_change + hessian_change(theta - anchor)
             theta = theta - step
             break
-        if decrement > 0.2 * before and (weight_change or not np.array_equal(theta, reference)):
+        stale = decrement > 0.2 * before or moved > _FAR
+        if stale and (weight_change or not np.array_equal(theta, reference)):
             reference, hessian = theta.copy(), problem.hessian(theta)
             factors, weight_change = problem.loss.class_weight, 0.0
             factor = Factor(problem.full(hessian))
@@ -127,7 +136,8 @@ def polish_and_claim(
             decrement = float(np.sqrt(max(gradient @ step, 0.0)))
             anchor, log_change = theta, 0.0
         here = theta
-        length = 1.0 if hessian_change(step) < 0.5 else step_length(problem, theta, step, gradient)
+        moved = hessian_change(step)
+        length = 1.0 if moved < 0.5 else step_length(problem, theta, step, gradient)
         theta = theta - length * step
         whole = log_change + hessian_change(theta - anchor)
         # A step with a factor that is off by this ratio leaves at most this share of the error,
@@ -236,3 +246,14 @@ def step_length(
             break
         length *= 0.5
     return length
+
+
+def warn_unless_solved(error: float, stacklevel: int) -> None:
+    """Warn of a fit that ended too early."""
+    if not error <= TOLERANCE:
+        warnings.warn(
+            f"The solver stopped at a relative error of {error:.1g}: raise max_iter, scale the "
+            "columns, or penalise more if a hyperplane separates the classes.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
