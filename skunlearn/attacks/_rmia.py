@@ -122,7 +122,8 @@ class RMIA(ShadowAttack):
             within = _mean(chances, inside | ~some)
             average = 0.5 * (without + np.where(some, within, without))
         tiny = np.finfo(np.float64).tiny
-        return np.log(np.maximum(own, tiny)) - np.log(np.maximum(average, tiny))
+        ratios = np.log(np.maximum(own, tiny)) - np.log(np.maximum(average, tiny))
+        return np.round(ratios, 12)  # rows of equal ratios would be told apart by rounding
 
     def _scale(self, logits: np.ndarray, inside: np.ndarray) -> float | None:
         """Return the variance of a regressor's errors; None for a classifier."""

@@ -15,6 +15,8 @@ from skunlearn.attacks._table_encoder import TableEncoder
 # Rows that are enough to see a shift, or among which neighbours are looked for.
 _ENOUGH = 2000
 
+_MOST_FOLDS = 3
+
 
 def shift_between(X: Any, truth: np.ndarray) -> Auc:
     """Tell how well a classifier that sees rows only tells members from non-members.
@@ -32,10 +34,10 @@ def shift_between(X: Any, truth: np.ndarray) -> Auc:
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(truth.size)[:_ENOUGH])
     Z, kind = TableEncoder().fit_transform(X)[rows], truth[rows]
-    n_folds = min(5, int(kind.sum()), int((~kind).sum()))
+    n_folds = min(_MOST_FOLDS, int(kind.sum()), int((~kind).sum()))
     if n_folds < 2:
         return Auc(0.5, 0.5, np.inf, 1.0)
-    classifier = RandomForestClassifier(50, min_samples_leaf=5, random_state=0)
+    classifier = RandomForestClassifier(30, min_samples_leaf=5, random_state=0)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
     told = cross_val_predict(classifier, Z, kind, cv=folds, method="predict_proba")[:, 1]
     return auc_of(told, kind)
