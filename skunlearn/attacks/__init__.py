@@ -1,6 +1,7 @@
 """Attacks on models that forget, as estimators: what the survey's threats are on tables."""
 
 from skunlearn.attacks._display import AttackRocDisplay
+from skunlearn.attacks._forest_difference import ForestDifference, RowBox
 from skunlearn.attacks._lira import LiRA
 from skunlearn.attacks._loss_attack import LossAttack
 from skunlearn.attacks._result import MembershipResult, membership_result
@@ -13,9 +14,11 @@ __all__ = [
     "LEFT_OUT",
     "RMIA",
     "AttackRocDisplay",
+    "ForestDifference",
     "LiRA",
     "LossAttack",
     "MembershipResult",
+    "RowBox",
     "ShadowModels",
     "ThreatModel",
     "all_attacks",
