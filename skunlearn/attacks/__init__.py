@@ -4,6 +4,7 @@ from skunlearn.attacks._display import AttackRocDisplay
 from skunlearn.attacks._forest_difference import ForestDifference, RowBox
 from skunlearn.attacks._lira import LiRA
 from skunlearn.attacks._loss_attack import LossAttack
+from skunlearn.attacks._reconstruction_attack import Reconstruction, ReconstructionAttack
 from skunlearn.attacks._result import MembershipResult, membership_result
 from skunlearn.attacks._rmia import RMIA
 from skunlearn.attacks._shadow_models import ShadowModels
@@ -18,6 +19,8 @@ __all__ = [
     "LiRA",
     "LossAttack",
     "MembershipResult",
+    "Reconstruction",
+    "ReconstructionAttack",
     "RowBox",
     "ShadowModels",
     "ThreatModel",
