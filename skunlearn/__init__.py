@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _SUBMODULES = (
+    "attacks",
     "base",
     "cluster",
     "compose",

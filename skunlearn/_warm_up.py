@@ -21,7 +21,7 @@ _N_ROWS, _N_FEATURES, _N_GONE = 1200, 12, 3
 def warm_up() -> None:
     """Fit each kind of estimator on a small table, unlearn a row, and say how long it took."""
     started = perf_counter()
-    classes = [cls for _, cls in all_estimators() if _can_be_made(cls)]
+    classes = [cls for _, cls in all_estimators("unlearner") if _can_be_made(cls)]
     for number, cls in enumerate(classes, 1):
         print(f"{cls.__name__} ({number} of {len(classes)})", file=sys.stderr)
         _use(cls())

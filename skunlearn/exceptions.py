@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = [
     "BudgetExhaustedError",
+    "DistributionShiftWarning",
+    "FewNegativesWarning",
     "NotUnlearnableError",
     "PrivacyLeakWarning",
     "RowNumberWarning",
@@ -91,6 +93,17 @@ class BudgetExhaustedError(ValueError):
 
     The model is left as it was; refit it with fresh noise to serve further requests.
     """
+
+
+class DistributionShiftWarning(UserWarning):
+    """Members can be told from non-members without a model.
+
+    What an attack finds may then be a difference between the rows.
+    """
+
+
+class FewNegativesWarning(UserWarning):
+    """A false positive rate rests on fewer than ten negatives, which say little of it."""
 
 
 class PrivacyLeakWarning(UserWarning):

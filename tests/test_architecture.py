@@ -38,7 +38,9 @@ FLOORS = [
         "preprocessing",
         "svm",
     },
-    {"_demo", "utils"},
+    {"utils"},
+    {"attacks"},
+    {"_demo"},
     {"_warm_up"},
     {"__main__"},
 ]

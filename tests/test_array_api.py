@@ -433,7 +433,7 @@ def test_outliers_rebuild(elsewhere, model):
 
 @pytest.mark.fast
 @pytest.mark.parametrize(
-    ("name", "cls"), [(n, c) for n, c in all_estimators() if not c._takes_arrays]
+    ("name", "cls"), [(n, c) for n, c in all_estimators("unlearner") if not c._takes_arrays]
 )
 def test_the_others_refuse_and_name_those_that_do_not(elsewhere, name, cls):
     needed = {
@@ -594,7 +594,7 @@ def test_singular_kernel_matrix(elsewhere):
 
 
 def test_every_estimator_that_takes_arrays_is_tested_here():
-    able = {name for name, cls in all_estimators() if cls._takes_arrays}
+    able = {name for name, cls in all_estimators("unlearner") if cls._takes_arrays}
     assert able == {type(model).__name__ for model in MODELS.values()}
 
 

@@ -67,7 +67,7 @@ def test_every_fit_that_takes_weights_refuses_ids():
     names = ("InfluenceUnlearner", "SISAClassifier")
     of_others = dict.fromkeys(names, LogisticRegression()) | {"SISARegressor": Ridge()}
     n_refused = 0
-    for name, cls in all_estimators():
+    for name, cls in all_estimators("unlearner"):
         if not has_fit_parameter(cls, "sample_weight"):
             continue
         model = cls(of_others[name]) if name in of_others else cls()
@@ -79,7 +79,9 @@ def test_every_fit_that_takes_weights_refuses_ids():
 
 
 def test_the_estimators_that_take_arrays_are_named():
-    able = [name for name, cls in all_estimators() if getattr(cls, "_takes_arrays", False)]
+    able = [
+        name for name, cls in all_estimators("unlearner") if getattr(cls, "_takes_arrays", False)
+    ]
     assert tuple(able) == _validation._TAKE_ARRAYS
 
 

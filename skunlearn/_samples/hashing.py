@@ -152,3 +152,13 @@ def draw_seed(random_state: Any) -> int:
     if isinstance(random_state, int | np.integer):
         return int(random_state) & _MASK
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def set_seeds(estimator: Any, seed: int, *purpose: int | str) -> None:
+    """Set every random state in an estimator to a function of a seed and a purpose."""
+    names = [
+        name
+        for name in estimator.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    estimator.set_params(**{name: derive_seed(seed, *purpose, name) % 2**31 for name in names})

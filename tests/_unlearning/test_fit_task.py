@@ -28,7 +28,7 @@ OF_PARTS = ("SISAClassifier", "SISARegressor")
 
 def simple_estimators():
     made = []
-    for name, cls in all_estimators():
+    for name, cls in all_estimators("unlearner"):
         if issubclass(cls, (*SILENT, ColumnTransformer, FeatureUnion, Pipeline)):
             continue
         if name in OF_PARTS:

@@ -27,7 +27,7 @@ POSITIVE = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")
 def instances():
     """Make an instance of each public estimator that promises 'numerical' and has defaults."""
     made = []
-    for name, cls in all_estimators():
+    for name, cls in all_estimators("unlearner"):
         if all(p.default is not p.empty for p in inspect.signature(cls).parameters.values()):
             model = cls(**PARAMETERS.get(name, {}))
             if get_unlearning_tags(model).kind == "numerical":

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from skunlearn._compat import HasMethods, Interval, callback_context
-from skunlearn._samples.hashing import derive_seed, hash_rows_for
+from skunlearn._samples.hashing import hash_rows_for, set_seeds
 from skunlearn._samples.ids import check_sample_ids
 from skunlearn._samples.store import SampleStore
 from skunlearn._samples.tables import as_table, like, native, take
@@ -178,7 +178,7 @@ class BaseSISA(UnlearnerMixin, metaclass=ABCMeta):
         def job(shard: int) -> Any:
             X, y, weights = samples.take(rows[shard])
             estimator, weights = self._for_shard(base, y, weights)
-            _set_seeds(estimator, seed, shard)
+            set_seeds(estimator, seed, "estimator", shard)
             where = f"shard {shard}, {rows[shard].size} rows"
             return delayed(_fit_one)(estimator, X, y, weights, self._asked(), where)
 
@@ -300,18 +300,6 @@ def _counted(samples: SampleStore, rows: np.ndarray) -> np.ndarray:
 def _by_shard(rows: np.ndarray, shard_of: np.ndarray, shards: np.ndarray) -> dict[int, np.ndarray]:
     """Divide rows among shards, keeping their order."""
     return {int(shard): rows[shard_of[rows] == shard] for shard in shards}
-
-
-def _set_seeds(estimator: Any, seed: int, shard: int) -> None:
-    """Set every random state in an estimator to a function of the seed and the shard's number."""
-    names = [
-        name
-        for name in estimator.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    estimator.set_params(
-        **{name: derive_seed(seed, "estimator", shard, name) % 2**31 for name in names}
-    )
 
 
 def _fit_one(
