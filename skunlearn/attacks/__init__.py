@@ -8,11 +8,10 @@ from skunlearn.attacks._reconstruction_attack import Reconstruction, Reconstruct
 from skunlearn.attacks._result import MembershipResult, membership_result
 from skunlearn.attacks._rmia import RMIA
 from skunlearn.attacks._shadow_models import ShadowModels
-from skunlearn.attacks._taxonomy import LEFT_OUT, all_attacks
+from skunlearn.attacks._taxonomy import all_attacks, left_out
 from skunlearn.attacks._threat_model import ThreatModel
 
 __all__ = [
-    "LEFT_OUT",
     "RMIA",
     "AttackRocDisplay",
     "ForestDifference",
@@ -25,5 +24,6 @@ __all__ = [
     "ShadowModels",
     "ThreatModel",
     "all_attacks",
+    "left_out",
     "membership_result",
 ]

@@ -91,6 +91,7 @@ class AttackRocDisplay:
         Returns
         -------
         display : AttackRocDisplay
+            With what was drawn.
         """
         fpr, tpr = result.roc()
         return cls(
@@ -136,6 +137,7 @@ class AttackRocDisplay:
         Returns
         -------
         display : AttackRocDisplay
+            With what was drawn.
         """
         truth, scores = np.asarray(is_member, dtype=bool), np.asarray(scores, dtype=np.float64)
         fpr, tpr, _ = roc_curve(truth, ranked(scores), drop_intermediate=False)
@@ -165,6 +167,7 @@ class AttackRocDisplay:
         Returns
         -------
         display : AttackRocDisplay
+            This object, with what was drawn.
         """
         try:
             import matplotlib.pyplot as plt

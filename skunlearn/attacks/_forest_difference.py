@@ -174,6 +174,7 @@ class ForestDifference(BaseEstimator):
         Returns
         -------
         box : RowBox
+            Where the row was, and its label.
 
         Raises
         ------

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # False positives that a rate has to rest on.
 _FEW = 10
 
+# Level at which rows that differ by themselves are warned of, so that chance alone seldom is.
+_SURE = 0.998
+
 # Parts of the rows, from the most common to the most unique, that results are told for.
 _N_PARTS = 4
 
@@ -199,6 +202,7 @@ class MembershipResult:
         Returns
         -------
         rate : Rate
+            With its interval and how many non-members stand behind it.
 
         Warns
         -----
@@ -213,6 +217,7 @@ class MembershipResult:
         Returns
         -------
         fpr, tpr : ndarray of shape (n_thresholds,)
+            Rates at each threshold, from the highest on.
         """
         return roc_curve(self.is_member, ranked(self.scores), drop_intermediate=False)[:2]
 
@@ -305,6 +310,7 @@ def membership_result(
     Returns
     -------
     result : MembershipResult
+        Figures with their intervals.
 
     Raises
     ------
@@ -336,8 +342,7 @@ def membership_result(
     if X is not None:
         shift = shift_between(X, truth)
         parts = _by_uniqueness(uniqueness_of(X), scores, truth)
-        low = shift.interval()[0]
-        if low > 0.5:
+        if shift.interval(_SURE)[0] > 0.5:
             warnings.warn(
                 f"A classifier that sees no model tells {positive} from {negative} by the rows "
                 f"alone (AUC {shift.value:.2f}): what the attack finds may be a difference between "

@@ -23,12 +23,23 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-LEFT_OUT: tuple[LeftOut, ...] = (
+_LEFT_OUT = (
     LeftOut("[70] Du et al., ICML 2025: textual unlearning leakage", "language models"),
     LeftOut("[72] Schwinn et al.: attacks in embedding space", "language models"),
     LeftOut("[89] Cheng et al., ICLR 2023: GNNDelete", "models of graphs"),
     LeftOut("[62] FedRecover, [105], [128] FedEraser", "federated training"),
 )
+
+
+def left_out() -> tuple[LeftOut, ...]:
+    """List the systems of the survey that are not in this package.
+
+    Returns
+    -------
+    rows : tuple of LeftOut
+        Each with the reason.
+    """
+    return _LEFT_OUT
 
 
 def all_attacks() -> list[tuple[str, type]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from skunlearn.attacks import ForestDifference
@@ -71,7 +72,7 @@ def test_several_rows_at_once(global_random_seed):
     gone = [3, 50, 200]
     after = forest.unlearn(gone).to_predictor()
     scores = ForestDifference().score_samples(before, after, X, y)
-    assert np.median(scores[gone]) > np.quantile(np.delete(scores, gone), 0.95)
+    assert roc_auc_score(np.isin(np.arange(400), gone), scores) > 0.85
     with pytest.raises(ValueError, match=r"lacks [23] rows or more"):
         ForestDifference().reconstruct(before, after)
 
